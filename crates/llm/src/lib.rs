@@ -1,0 +1,43 @@
+//! LLM wire dialects: streams, usage, text access and the endpoint table.
+//!
+//! A body is scanned once ([`BodyScan`]), changed by splicing into its bytes ([`shape_request`]) and otherwise
+//! forwarded as it is; a streamed answer is forwarded chunk by chunk while a side decoder looks for usage, the first
+//! token and the end ([`StreamFilter`], [`StreamObserver`]). Protocols, endpoints and providers are rows of static
+//! tables.
+//!
+//! Invariant: no I/O, no clock, no async, no global state but the tokenizer's vocabulary. The data plane and the AI
+//! plugins call it; it knows neither.
+
+mod edit;
+mod endpoint;
+mod errors;
+mod filter;
+mod json;
+mod observe;
+mod protocol;
+mod provider;
+mod response;
+mod scan;
+mod shape;
+mod sse;
+mod text;
+mod tokens;
+mod usage;
+
+pub use edit::Edits;
+pub use endpoint::{
+    BodyRule, Endpoint, Framing, UsageFields, detect, endpoint, endpoints, wants_stream,
+};
+pub use errors::{ErrorKind, error_body, stream_error_event};
+pub use filter::{StreamFilter, UsageChunk};
+pub use json::{Elements, Kind, Members, Raw, ScanError};
+pub use observe::{StreamEnd, StreamObserver};
+pub use protocol::{Protocol, UnknownProtocol};
+pub use provider::{Capability, MaxTokensField, Provider};
+pub use response::{ResponseFacts, response_text};
+pub use scan::{BodyScan, DEFAULT_MAX_DEPTH};
+pub use shape::{ShapeConfig, ShapeRules, Shaped, shape_request};
+pub use sse::{Block, MAX_EVENT_BYTES, SseDecoder, SseError, SseEvent};
+pub use text::{end_user_id, for_each_prompt_text, tool_count};
+pub use tokens::{estimate_request, estimate_text, estimate_usage};
+pub use usage::{Usage, raw_usage};

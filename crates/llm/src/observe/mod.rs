@@ -1,0 +1,279 @@
+//! The side decoder of a streamed answer: it watches the bytes go by and keeps what settlement and metrics need.
+//!
+//! Invariant: observing never changes, delays or fails a stream; what it cannot understand it passes over.
+//! [`StreamObserver::end`] is the only judge of whether a stream was whole. One observer serves one stream;
+//! [`StreamFilter`](crate::StreamFilter) wraps it where a chunk may have to be held back from the client.
+
+mod anthropic;
+mod chat;
+mod responses;
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use crate::endpoint::{Framing, endpoint};
+use crate::json::{Raw, unescape};
+use crate::protocol::Protocol;
+use crate::sse::{Block, SseDecoder};
+use crate::usage::Usage;
+
+/// How a stream ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StreamEnd {
+    /// The dialect's end was seen.
+    Complete,
+    /// The bytes stopped before the dialect's end.
+    Cut,
+    /// The provider reported an error inside the stream; its message.
+    InStreamError(String),
+}
+
+/// What one event was, as far as forwarding cares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EventClass {
+    /// To be forwarded.
+    Content,
+    /// An OpenAI chat chunk that carries usage and no choice.
+    UsageOnly,
+}
+
+/// What has been learnt of a stream.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    usage: Option<Usage>,
+    /// Usage objects as they came: the first and the last.
+    raw_usage: [Option<Box<[u8]>>; 2],
+    model: Option<Box<str>>,
+    finish_reason: Option<Box<str>>,
+    has_tool_calls: bool,
+    saw_first_token: bool,
+    /// The dialect's end was seen.
+    finished: bool,
+    error: Option<String>,
+    text: AnswerText,
+}
+
+/// The answer's text: always measured, kept only if somebody asked.
+#[derive(Debug, Default)]
+struct AnswerText {
+    bytes: u64,
+    chars: u64,
+    kept: String,
+    keep_at_most: usize,
+}
+
+impl Facts {
+    /// Takes in a usage object; later reports are merged.
+    fn add_usage(&mut self, protocol: Protocol, object: Raw<'_>) {
+        let usage = Usage::read(protocol, object);
+        match &mut self.usage {
+            Some(known) => known.merge(&usage),
+            None => self.usage = Some(usage),
+        }
+        let slot = usize::from(self.raw_usage[0].is_some());
+        self.raw_usage[slot] = Some(object.bytes.into());
+    }
+
+    /// Takes in a piece of text; `true` if there was any.
+    fn add_text(&mut self, piece: Raw<'_>) -> bool {
+        let Some(quoted) = piece.quoted().filter(|quoted| !quoted.is_empty()) else {
+            return false;
+        };
+        self.saw_first_token = true;
+        let text = if quoted.contains(&b'\\') {
+            Cow::Owned(unescape(quoted).into_owned().into_bytes())
+        } else {
+            Cow::Borrowed(quoted)
+        };
+        let measure = &mut self.text;
+        measure.bytes += text.len() as u64;
+        // Every byte but UTF-8's continuation bytes begins a character.
+        measure.chars += text.iter().filter(|byte| **byte & 0xC0 != 0x80).count() as u64;
+        if measure.kept.len() + text.len() <= measure.keep_at_most {
+            measure.kept.push_str(&String::from_utf8_lossy(&text));
+        }
+        true
+    }
+
+    fn set_model(&mut self, model: Raw<'_>) {
+        if self.model.is_none() {
+            self.model = model.text().filter(|name| !name.is_empty()).map(Into::into);
+        }
+    }
+
+    fn set_finish_reason(&mut self, reason: &str) {
+        self.finish_reason = Some(reason.into());
+    }
+
+    /// Notes the first error; `error` is a string or an object with a `message`.
+    fn set_error(&mut self, error: Raw<'_>) {
+        if self.error.is_none() {
+            let message = error
+                .text()
+                .or_else(|| error.get("message").and_then(Raw::text));
+            self.error = Some(
+                message
+                    .unwrap_or_else(|| String::from_utf8_lossy(error.bytes))
+                    .into_owned(),
+            );
+        }
+    }
+}
+
+/// Watches one stream.
+#[derive(Debug)]
+pub struct StreamObserver {
+    protocol: Protocol,
+    /// `None` once the stream cannot be followed, or from the start if its framing is not SSE.
+    decoder: Option<SseDecoder>,
+    choices: chat::Choices,
+    facts: Facts,
+}
+
+impl StreamObserver {
+    /// An observer of one answer in `protocol`'s dialect. Streams whose framing is not SSE, and passthrough, are
+    /// not decoded: they end [`StreamEnd::Complete`] when their bytes end.
+    pub fn new(protocol: Protocol) -> Self {
+        let decoded = match endpoint(protocol).framing {
+            Framing::Sse | Framing::NamedSse => protocol != Protocol::Passthrough,
+            Framing::None | Framing::AwsEventStream => false,
+        };
+        Self {
+            protocol,
+            decoder: decoded.then(SseDecoder::default),
+            choices: chat::Choices::default(),
+            facts: Facts::default(),
+        }
+    }
+
+    /// Keeps up to `max_bytes` of the answer's text, for moderation or for counting its tokens.
+    #[must_use]
+    pub fn keep_text(mut self, max_bytes: usize) -> Self {
+        self.facts.text.keep_at_most = max_bytes;
+        self
+    }
+
+    /// Takes in the next bytes from the provider.
+    pub fn observe(&mut self, chunk: &[u8]) {
+        self.observe_blocks(chunk, |_, _| {});
+    }
+
+    /// Takes in `chunk` and tells of each block that it completes. Gives `false` once the stream cannot be followed.
+    pub(crate) fn observe_blocks(
+        &mut self,
+        chunk: &[u8],
+        mut seen: impl FnMut(Block<'_>, EventClass),
+    ) -> bool {
+        let Some(decoder) = &mut self.decoder else {
+            return false;
+        };
+        let (protocol, choices, facts) = (self.protocol, &mut self.choices, &mut self.facts);
+        let followed = decoder.push(chunk, |block| {
+            let class = match block.event() {
+                Some(event) => match protocol {
+                    Protocol::OpenAiChat => chat::observe(facts, choices, &event),
+                    Protocol::OpenAiResponses => responses::observe(facts, &event),
+                    Protocol::AnthropicMessages => anthropic::observe(facts, &event),
+                    Protocol::OpenAiEmbeddings
+                    | Protocol::BedrockConverse
+                    | Protocol::Passthrough => EventClass::Content,
+                },
+                None => EventClass::Content,
+            };
+            seen(block, class);
+        });
+        if followed.is_err() {
+            self.decoder = None;
+        }
+        followed.is_ok()
+    }
+
+    /// Bytes of an event that is not complete.
+    pub(crate) fn pending(&self) -> &[u8] {
+        self.decoder.as_ref().map_or(&[], SseDecoder::pending)
+    }
+
+    /// Judges the stream as if its bytes ended here.
+    pub fn end(&self) -> StreamEnd {
+        if let Some(message) = &self.facts.error {
+            return StreamEnd::InStreamError(message.clone());
+        }
+        let decoded = match self.protocol {
+            Protocol::OpenAiChat | Protocol::OpenAiResponses | Protocol::AnthropicMessages => true,
+            Protocol::OpenAiEmbeddings | Protocol::BedrockConverse | Protocol::Passthrough => false,
+        };
+        if !decoded || self.facts.finished || self.choices.all_finished() {
+            StreamEnd::Complete
+        } else {
+            StreamEnd::Cut
+        }
+    }
+
+    /// The token counts reported so far.
+    pub fn usage(&self) -> Option<Usage> {
+        self.facts.usage
+    }
+
+    /// The provider's own usage object; of several reports, later positive numbers win.
+    pub fn raw_usage(&self) -> Option<Map<String, Value>> {
+        let mut reports = self.facts.raw_usage.iter().flatten();
+        let mut merged: Map<String, Value> = serde_json::from_slice(reports.next()?).ok()?;
+        for report in reports {
+            for (key, value) in
+                serde_json::from_slice::<Map<String, Value>>(report).unwrap_or_default()
+            {
+                let erases = value.as_f64().is_some_and(|number| number <= 0.0) || value.is_null();
+                if !erases || !merged.contains_key(&key) {
+                    merged.insert(key, value);
+                }
+            }
+        }
+        Some(merged)
+    }
+
+    /// The model that the provider says has answered.
+    pub fn model(&self) -> Option<&str> {
+        self.facts.model.as_deref()
+    }
+
+    /// Why the model stopped, in the provider's words.
+    pub fn finish_reason(&self) -> Option<&str> {
+        self.facts.finish_reason.as_deref()
+    }
+
+    /// The model has called a tool.
+    pub fn has_tool_calls(&self) -> bool {
+        self.facts.has_tool_calls
+    }
+
+    /// Something that the model produced has arrived: text, reasoning, a refusal or a tool call.
+    pub fn saw_first_token(&self) -> bool {
+        self.facts.saw_first_token
+    }
+
+    /// The dialect's end marker has arrived.
+    pub fn saw_terminator(&self) -> bool {
+        self.facts.finished
+    }
+
+    /// The provider has reported an error inside the stream.
+    pub fn saw_error(&self) -> bool {
+        self.facts.error.is_some()
+    }
+
+    /// Bytes of answer text so far, kept or not.
+    pub fn text_bytes(&self) -> u64 {
+        self.facts.text.bytes
+    }
+
+    /// Characters of answer text so far, kept or not.
+    pub fn text_chars(&self) -> u64 {
+        self.facts.text.chars
+    }
+
+    /// The answer's text as far as it was kept; see [`StreamObserver::keep_text`].
+    pub fn text(&self) -> &str {
+        &self.facts.text.kept
+    }
+}

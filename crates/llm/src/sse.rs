@@ -1,0 +1,207 @@
+//! Server-sent events, cut out of a byte stream that arrives in arbitrary chunks.
+//!
+//! Follows the WHATWG grammar for line ends (LF, CRLF, CR), comments, several `data:` lines and a leading BOM.
+//! Invariant: each byte is looked at once; an event that lies whole in one chunk is handed out in place, only a
+//! split event is copied. Used by the stream observer; it knows nothing of LLMs.
+
+use std::borrow::Cow;
+
+use memchr::memchr2;
+
+/// An event may not be larger than this, so that an upstream cannot fill memory by never ending one.
+pub const MAX_EVENT_BYTES: usize = 1 << 20;
+
+/// The stream cannot be followed any further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SseError {
+    #[error("an event of the stream is larger than {MAX_EVENT_BYTES} bytes")]
+    EventTooLarge,
+}
+
+/// One event, as it stood on the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SseEvent<'a> {
+    /// The last `event:` field; empty if there is none.
+    pub name: &'a [u8],
+    /// All `data:` fields, joined by LF.
+    pub data: Cow<'a, [u8]>,
+}
+
+/// A complete block of lines, closing blank line included.
+#[derive(Debug, Clone, Copy)]
+pub struct Block<'a> {
+    /// The block's bytes.
+    pub bytes: &'a [u8],
+    /// Where the block ends in the chunk that was pushed.
+    pub end: usize,
+    /// How many of its bytes came with earlier chunks.
+    pub carried: usize,
+}
+
+impl<'a> Block<'a> {
+    /// The event of this block; `None` for comments and other blocks without `data:`.
+    pub fn event(&self) -> Option<SseEvent<'a>> {
+        let mut name: &[u8] = b"";
+        let mut data: Option<Cow<'a, [u8]>> = None;
+        for line in lines(self.bytes) {
+            if let Some(value) = field(line, b"data") {
+                match &mut data {
+                    None => data = Some(Cow::Borrowed(value)),
+                    Some(joined) => {
+                        let joined = joined.to_mut();
+                        joined.push(b'\n');
+                        joined.extend_from_slice(value);
+                    }
+                }
+            } else if let Some(value) = field(line, b"event") {
+                name = value;
+            }
+        }
+        data.map(|data| SseEvent { name, data })
+    }
+}
+
+/// The value of a line `name: value`, without the one space that may follow the colon.
+#[inline]
+fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let value = line.strip_prefix(name)?.strip_prefix(b":")?;
+    Some(value.strip_prefix(b" ").unwrap_or(value))
+}
+
+/// Splits at LF, CRLF and CR. (A CRLF gives an empty line more, which holds no field.)
+fn lines(block: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = block;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+        let line = &rest[..end];
+        rest = rest.get(end + 1..).unwrap_or_default();
+        Some(line)
+    })
+}
+
+/// Cuts a stream into [`Block`]s.
+#[derive(Debug)]
+pub struct SseDecoder {
+    /// The beginning of an event whose end has not arrived.
+    pending: Vec<u8>,
+    /// No byte of the current line has been seen.
+    line_is_empty: bool,
+    /// The byte before was a CR, so an LF now belongs to it.
+    after_cr: bool,
+    at_stream_start: bool,
+}
+
+impl Default for SseDecoder {
+    fn default() -> Self {
+        Self {
+            pending: Vec::new(),
+            line_is_empty: true,
+            after_cr: false,
+            at_stream_start: true,
+        }
+    }
+}
+
+impl SseDecoder {
+    /// Bytes that belong to an event which is not complete.
+    pub fn pending(&self) -> &[u8] {
+        &self.pending
+    }
+
+    /// Takes in `chunk` and calls `on_block` for each block that it completes.
+    ///
+    /// # Errors
+    /// [`SseError::EventTooLarge`]; the decoder has then forgotten what was pending and must not be used again.
+    pub fn push(
+        &mut self,
+        chunk: &[u8],
+        mut on_block: impl FnMut(Block<'_>),
+    ) -> Result<(), SseError> {
+        let mut start = 0;
+        let mut pos = 0;
+        while let Some(end) = self.next_block_end(chunk, &mut pos, &mut start) {
+            self.emit(chunk, start, end, &mut on_block);
+            start = end;
+        }
+        if self.pending.len() + (chunk.len() - start) > MAX_EVENT_BYTES {
+            self.pending = Vec::new();
+            return Err(SseError::EventTooLarge);
+        }
+        self.pending.extend_from_slice(&chunk[start..]);
+        Ok(())
+    }
+
+    /// Walks line ends from `pos` until one closes a block. Stray LFs between blocks move `start`.
+    #[inline]
+    fn next_block_end(
+        &mut self,
+        chunk: &[u8],
+        pos: &mut usize,
+        start: &mut usize,
+    ) -> Option<usize> {
+        while let Some(offset) = memchr2(b'\n', b'\r', &chunk[*pos..]) {
+            let at = *pos + offset;
+            if offset > 0 {
+                self.line_is_empty = false;
+                self.after_cr = false;
+            }
+            *pos = at + 1;
+            if chunk[at] == b'\n' && std::mem::take(&mut self.after_cr) {
+                if self.pending.is_empty() && *start == at {
+                    // The LF of a CR that already closed the block before.
+                    *start = *pos;
+                }
+                continue;
+            }
+            self.after_cr = chunk[at] == b'\r';
+            if !self.line_is_empty {
+                self.line_is_empty = true;
+                continue;
+            }
+            if self.after_cr && chunk.get(*pos) == Some(&b'\n') {
+                *pos += 1;
+                self.after_cr = false;
+            }
+            return Some(*pos);
+        }
+        if *pos < chunk.len() {
+            self.line_is_empty = false;
+            self.after_cr = false;
+        }
+        None
+    }
+
+    fn emit(
+        &mut self,
+        chunk: &[u8],
+        start: usize,
+        end: usize,
+        on_block: &mut impl FnMut(Block<'_>),
+    ) {
+        let first = std::mem::take(&mut self.at_stream_start);
+        let without_bom = |bytes| if first { skip_bom(bytes) } else { bytes };
+        let carried = self.pending.len();
+        if carried == 0 {
+            on_block(Block {
+                bytes: without_bom(&chunk[start..end]),
+                end,
+                carried,
+            });
+            return;
+        }
+        self.pending.extend_from_slice(&chunk[start..end]);
+        on_block(Block {
+            bytes: without_bom(&self.pending),
+            end,
+            carried,
+        });
+        self.pending.clear();
+    }
+}
+
+fn skip_bom(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)
+}

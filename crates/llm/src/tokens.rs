@@ -1,0 +1,50 @@
+//! Token counts where the provider reports none: a stream that broke off, a server that never says.
+//!
+//! The o200k vocabulary stands in for every model; other vocabularies differ by some percent, so a count from here
+//! is always marked as estimated. Invariant: the vocabulary (tens of MB) is loaded by the first count, not before.
+
+use crate::protocol::Protocol;
+use crate::scan::BodyScan;
+use crate::text::for_each_prompt_text;
+use crate::usage::Usage;
+
+/// Longer texts are counted up to here and the rest in proportion, so that one request cannot hold a worker long.
+const MAX_COUNTED_BYTES: usize = 256 * 1024;
+
+/// Role and separators of one chat message.
+const TOKENS_PER_MESSAGE: u64 = 4;
+
+/// Tokens in `text`.
+pub fn estimate_text(text: &str) -> u64 {
+    if text.is_empty() {
+        return 0;
+    }
+    let mut cut = text.len().min(MAX_COUNTED_BYTES);
+    while !text.is_char_boundary(cut) {
+        cut -= 1;
+    }
+    let counted = bpe_openai::o200k_base().count(&text[..cut]) as u64;
+    if cut == text.len() {
+        counted
+    } else {
+        (counted as f64 * text.len() as f64 / cut as f64) as u64
+    }
+}
+
+/// Tokens in what the model reads of a request.
+pub fn estimate_request(protocol: Protocol, scan: &BodyScan) -> u64 {
+    let mut words = String::new();
+    for_each_prompt_text(protocol, scan, |text| {
+        words.push_str(&text);
+        words.push('\n');
+    });
+    let messages = scan
+        .get("messages")
+        .map_or(0, |list| list.elements().count() as u64);
+    estimate_text(&words) + messages * TOKENS_PER_MESSAGE
+}
+
+/// The usage of an exchange whose provider reported none: `answer` is the text that was produced until its end.
+pub fn estimate_usage(protocol: Protocol, scan: &BodyScan, answer: &str) -> Usage {
+    Usage::estimated(estimate_request(protocol, scan), estimate_text(answer))
+}
