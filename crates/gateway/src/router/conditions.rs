@@ -1,0 +1,102 @@
+//! What a route asks beside its path: methods, client addresses, hosts and variables, in that order.
+
+use std::sync::Arc;
+
+use config::expr::Expr;
+use config::vars::Vars;
+use ipnet::IpNet;
+
+use super::{Lookup, MethodSet, RouteEntry, RouterMode};
+
+/// A request as conditions see it.
+pub(super) struct Subject<'a> {
+    pub query: &'a Lookup<'a>,
+    pub vars: &'a dyn Vars,
+    pub method: MethodSet,
+}
+
+#[derive(Debug)]
+pub(super) struct Conditions {
+    pub target: usize,
+    methods: MethodSet,
+    remote_addrs: Box<[IpNet]>,
+    /// Empty when any host will do, or when the host index has decided already.
+    hosts: Box<[HostPattern]>,
+    vars: Option<Expr>,
+}
+
+/// What is known about the host once all conditions hold.
+pub(super) enum HostVerdict<'c> {
+    NotAsked,
+    Fits(&'c HostPattern),
+}
+
+#[derive(Debug)]
+pub(super) struct HostPattern {
+    text: Arc<str>,
+    /// A `:` in the pattern means the Host header with its port.
+    with_port: bool,
+}
+
+impl Conditions {
+    pub(super) fn compile(route: RouteEntry, mode: RouterMode) -> Self {
+        let hosts = match mode {
+            RouterMode::HostUri => Vec::new(),
+            RouterMode::Uri | RouterMode::UriWithParameter => route.hosts,
+        };
+        Self {
+            target: route.target,
+            methods: route.methods,
+            remote_addrs: route.remote_addrs.into(),
+            hosts: hosts.iter().map(|host| HostPattern::compile(host)).collect(),
+            vars: route.vars,
+        }
+    }
+
+    /// `None` as soon as one condition fails.
+    pub(super) fn hold(&self, subject: &Subject<'_>) -> Option<HostVerdict<'_>> {
+        let query = subject.query;
+        if !self.methods.accepts(subject.method) || !self.admits(query) {
+            return None;
+        }
+        let verdict = if self.hosts.is_empty() {
+            HostVerdict::NotAsked
+        } else {
+            HostVerdict::Fits(self.hosts.iter().find(|host| host.fits(query))?)
+        };
+        self.vars.as_ref().is_none_or(|vars| vars.eval(subject.vars)).then_some(verdict)
+    }
+
+    fn admits(&self, query: &Lookup<'_>) -> bool {
+        if self.remote_addrs.is_empty() {
+            return true;
+        }
+        // An IPv4 client on a dual-stack listener shows up as `::ffff:a.b.c.d`.
+        let client = query.remote_addr.to_canonical();
+        self.remote_addrs.iter().any(|net| net.contains(&client))
+    }
+}
+
+impl<'c> HostVerdict<'c> {
+    /// The pattern's text, if the route asked for a host.
+    pub(super) fn named(self) -> Option<&'c Arc<str>> {
+        match self {
+            Self::NotAsked => None,
+            Self::Fits(pattern) => Some(&pattern.text),
+        }
+    }
+}
+
+impl HostPattern {
+    fn compile(text: &str) -> Self {
+        Self { text: text.to_ascii_lowercase().into(), with_port: text.contains(':') }
+    }
+
+    fn fits(&self, query: &Lookup<'_>) -> bool {
+        let host = if self.with_port { query.host_with_port } else { query.host };
+        match self.text.strip_prefix('*') {
+            Some(suffix) => host.ends_with(suffix),
+            None => host == &*self.text,
+        }
+    }
+}
