@@ -25,11 +25,7 @@ impl Scope {
 
     /// The counter of one value, e.g. of one client address.
     pub fn key(&self, value: &str) -> CounterKey {
-        let [low, high] = [0, 1].map(|half: usize| {
-            let mut hasher = SEEDS[half].build_hasher();
-            (self.0[half], value).hash(&mut hasher);
-            hasher.finish()
-        });
+        let [low, high] = [0, 1].map(|half: usize| SEEDS[half].hash_one((self.0[half], value)));
         CounterKey { low, high }
     }
 }

@@ -152,3 +152,6 @@ impl Shard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
