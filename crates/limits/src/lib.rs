@@ -4,6 +4,18 @@
 //!
 //! Invariant: one key costs a bounded amount of memory, the number of keys is bounded, and a check of a
 //! known key allocates nothing. Called by the traffic plugins in the data plane.
+//!
+//! ```
+//! use std::time::{Duration, SystemTime, UNIX_EPOCH};
+//! use tidegate_limits::{Limit, Limiter, Scope};
+//!
+//! let limiter = Limiter::local();
+//! let limit = Limit::fixed(2, Duration::from_secs(60));
+//! let scope = Scope::new("/apisix/routes/1#limit-count"); // once, when the plan is compiled
+//! let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+//! let allowed = [1, 2, 3].map(|_| limiter.check(&scope.key("192.0.2.7"), &limit, 1, now).allowed);
+//! assert_eq!(allowed, [true, true, false]);
+//! ```
 
 mod concurrency;
 mod decision;

@@ -1,5 +1,7 @@
 //! The fixed window as its callers see it, and against a model that is too simple to be wrong.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::HashMap;
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! Reserve, then commit or give back.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::time::Duration;
 
 use proptest::prelude::*;

@@ -132,6 +132,8 @@ impl Database {
     fn prepare(&mut self, fresh: bool) -> rusqlite::Result<()> {
         self.connection.pragma_update(None, "journal_mode", "WAL")?;
         self.connection.pragma_update(None, "synchronous", "FULL")?;
+        // macOS keeps a flush in the drive's own cache unless told otherwise; no effect elsewhere.
+        self.connection.pragma_update(None, "fullfsync", true)?;
         if fresh {
             let transaction = self
                 .connection

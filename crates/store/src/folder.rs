@@ -60,9 +60,8 @@ fn make_durable_folder(dir: &Path) -> io::Result<()> {
         .collect();
     fs::create_dir_all(dir)?;
     for folder in missing {
-        match folder.parent() {
-            Some(parent) if is_here(parent) => sync_folder(parent)?,
-            _ => sync_folder(Path::new("."))?,
+        if let Some(parent) = folder.parent() {
+            sync_folder(parent)?;
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 //! Invariant: a published snapshot never changes; a write makes a new one that shares the untouched items.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -25,11 +26,21 @@ pub struct Item {
 pub(crate) type Items = BTreeMap<Arc<str>, Arc<Item>>;
 
 /// All items at one revision. Cheap to clone.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Snapshot {
     /// The store-wide revision: it grows with every batch and every id, and is never reused.
     pub revision: u64,
     pub(crate) items: Arc<Items>,
+}
+
+impl fmt::Debug for Snapshot {
+    /// Without values: resources carry credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("revision", &self.revision)
+            .field("items", &self.len())
+            .finish()
+    }
 }
 
 impl Snapshot {

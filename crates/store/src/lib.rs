@@ -9,6 +9,20 @@
 //!
 //! Called by the Admin API (writes), by the binary (opening, `meta`) and by whoever compiles plans
 //! ([`Store::subscribe`]).
+//!
+//! ```
+//! # use tidegate_store::{Expect, Store, StoreError, Write};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), StoreError> {
+//! let store = Store::in_memory();
+//! let route = serde_json::json!({"uri": "/hello"});
+//! let put = Write::Put { key: "/apisix/routes/1".into(), value: route, expect: Expect::Absent, ttl: None };
+//! let outcomes = store.write(vec![put]).await?;
+//! assert!(outcomes[0].created);
+//! assert_eq!(store.snapshot().under("/apisix/routes/").count(), 1);
+//! # Ok(())
+//! # }
+//! ```
 
 mod clock;
 mod database;

@@ -1,5 +1,6 @@
 //! The handle that everyone holds: snapshots without waiting, writes through the writer thread.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -36,6 +37,12 @@ impl Drop for Shared {
         {
             tracing::error!("the store's writer thread panicked");
         }
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Store").field(&self.snapshot()).finish()
     }
 }
 
