@@ -23,9 +23,9 @@ pub use kind::{Kind, Write};
 pub use node::{InvalidPort, Node, split_host_port};
 pub use parse::ConfigError;
 pub use route::{Labels, Plugins, Route, Service};
-pub(crate) use schemas::named_validator;
 pub use schemas::{named_schema, schema, secret_schema, validator};
-pub use secret::{Secret, SecretManager};
+pub(crate) use schemas::{named_validator, secret_validator};
+pub use secret::SecretManager;
 pub use ssl::{ClientVerification, KeyPair, Ssl, SslType, TlsVersion};
 pub use upstream::{
     HashOn, KeepalivePool, PassHost, Scheme, Timeout, Upstream, UpstreamTls, UpstreamType,

@@ -132,3 +132,8 @@ pub fn validator(kind: Kind) -> &'static Validator {
 pub(crate) fn named_validator(name: &str) -> &'static Validator {
     &SCHEMAS[name].validator
 }
+
+/// [`secret_schema`], compiled.
+pub(crate) fn secret_validator(manager: SecretManager) -> &'static Validator {
+    &SCHEMAS[manager.as_str()].validator
+}

@@ -1,9 +1,5 @@
-//! Secret managers: where references such as `$secret://vault/1/name/key` are looked up. Stored and served by
-//! the Admin API in this form; the secrets themselves never pass through here.
-
-use std::fmt;
-
-use serde_json::Value;
+//! Secret managers: the products in which references such as `$secret://vault/1/name/key` are looked up. Their
+//! access data is served by the Admin API as it was written.
 
 /// The product behind a secret resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -14,13 +10,11 @@ pub enum SecretManager {
 }
 
 impl SecretManager {
+    /// By the first part of a secret resource's id.
     pub fn from_name(name: &str) -> Option<SecretManager> {
-        match name {
-            "vault" => Some(SecretManager::Vault),
-            "aws" => Some(SecretManager::Aws),
-            "gcp" => Some(SecretManager::Gcp),
-            _ => None,
-        }
+        [SecretManager::Vault, SecretManager::Aws, SecretManager::Gcp]
+            .into_iter()
+            .find(|manager| manager.as_str() == name)
     }
 
     pub fn as_str(self) -> &'static str {
@@ -29,23 +23,5 @@ impl SecretManager {
             SecretManager::Aws => "aws",
             SecretManager::Gcp => "gcp",
         }
-    }
-}
-
-/// A secret manager's access data: `conf` is the object that the manager's schema describes.
-#[derive(Clone, PartialEq)]
-pub struct Secret {
-    pub manager: SecretManager,
-    /// Without the manager's name.
-    pub id: String,
-    pub conf: Value,
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Secret")
-            .field("manager", &self.manager)
-            .field("id", &self.id)
-            .finish_non_exhaustive()
     }
 }

@@ -1,11 +1,10 @@
 //! Certificates: those the gateway shows to clients, and those it shows to upstreams.
 
-use std::fmt;
-
 use serde::Deserialize;
 
 use super::forms;
 use super::route::{Labels, lower_case, one_or_many};
+use crate::secret::Secret;
 
 /// A certificate with its key, and what is asked of clients that use it. `sni`/`snis` are one list here.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -38,19 +37,10 @@ pub enum SslType {
 }
 
 /// A certificate chain and its private key, PEM, or references to secrets.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct KeyPair {
     pub cert: String,
-    pub key: String,
-}
-
-impl fmt::Debug for KeyPair {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyPair")
-            .field("cert", &self.cert)
-            .field("key", &"[hidden]")
-            .finish()
-    }
+    pub key: Secret,
 }
 
 /// Clients must show a certificate.
@@ -94,11 +84,11 @@ struct SslForms {
     #[serde(default)]
     snis: Vec<String>,
     cert: String,
-    key: String,
+    key: Secret,
     #[serde(default)]
     certs: Vec<String>,
     #[serde(default)]
-    keys: Vec<String>,
+    keys: Vec<Secret>,
     client: Option<ClientVerification>,
     #[serde(default = "forms::enabled", deserialize_with = "forms::status")]
     status: bool,

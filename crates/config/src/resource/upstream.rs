@@ -9,6 +9,7 @@ use super::forms;
 use super::health::HealthChecks;
 use super::node::{self, Node};
 use super::route::Labels;
+use crate::secret::Secret;
 
 /// A group of nodes that can answer a request.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -180,7 +181,7 @@ impl Default for KeepalivePool {
 }
 
 /// TLS towards the nodes: the gateway's own certificate, either here or in an ssl resource of type client.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct UpstreamTls {
     #[serde(deserialize_with = "forms::optional_id")]
@@ -188,18 +189,7 @@ pub struct UpstreamTls {
     /// PEM.
     pub client_cert: Option<String>,
     /// PEM, or a reference to a secret.
-    pub client_key: Option<String>,
+    pub client_key: Option<Secret>,
     /// Whether the node's certificate is checked.
     pub verify: bool,
-}
-
-impl std::fmt::Debug for UpstreamTls {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("UpstreamTls")
-            .field("client_cert_id", &self.client_cert_id)
-            .field("client_cert", &self.client_cert)
-            .field("client_key", &self.client_key.as_ref().map(|_| "[hidden]"))
-            .field("verify", &self.verify)
-            .finish()
-    }
 }

@@ -23,6 +23,7 @@ use serde_json::Value;
 use compile::Node;
 
 pub use derive::of;
+pub(crate) use text::{is_secret_reference, lua_type};
 
 /// Schemas nested deeper than this do not compile.
 pub const MAX_DEPTH: usize = 64;

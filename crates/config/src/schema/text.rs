@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 /// What Lua's `type()` says of a JSON value.
-pub(super) fn lua_type(value: &Value) -> &'static str {
+pub(crate) fn lua_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "userdata",
         Value::Bool(_) => "boolean",

@@ -1,0 +1,119 @@
+//! What still needs a resource that is to be deleted. The Admin API asks before each delete, unless it is forced.
+
+use serde_json::Value;
+
+use super::{Outcome, References, Rejection, id_text};
+use crate::resource::Kind;
+
+/// The kinds whose plugins may name an upstream, in the order in which APISIX looks at them.
+const WITH_PLUGINS: [(Kind, &str); 6] = [
+    (Kind::Route, "route"),
+    (Kind::Service, "service"),
+    (Kind::PluginConfig, "plugin_config"),
+    (Kind::Consumer, "consumer"),
+    (Kind::ConsumerGroup, "consumer_group"),
+    (Kind::GlobalRule, "global_rules"),
+];
+
+/// Whether `id` may be deleted. Only [`References::each`] is asked, for the kinds that could need it.
+///
+/// # Errors
+/// Names the first resource that still needs it.
+pub fn check_delete(kind: Kind, id: &str, references: &dyn References) -> Result<(), Rejection> {
+    let needed_by = |other: Kind, field: &str| {
+        first(references, other, &|value| {
+            value
+                .get(field)
+                .and_then(id_text)
+                .is_some_and(|named| named == id)
+        })
+    };
+    match kind {
+        Kind::Upstream => {
+            for (other, name) in [(Kind::Route, "route"), (Kind::Service, "service")] {
+                refuse("upstream", name, needed_by(other, "upstream_id"))?;
+            }
+            upstream_in_plugins(id, references)
+        }
+        Kind::Service => {
+            refuse(
+                "service directly",
+                "route",
+                needed_by(Kind::Route, "service_id"),
+            )?;
+            refuse(
+                "service directly",
+                "stream_route",
+                needed_by(Kind::StreamRoute, "service_id"),
+            )
+        }
+        Kind::ConsumerGroup => refuse(
+            "consumer group",
+            "consumer",
+            needed_by(Kind::Consumer, "group_id"),
+        ),
+        Kind::PluginConfig => refuse(
+            "plugin config",
+            "route",
+            needed_by(Kind::Route, "plugin_config_id"),
+        ),
+        Kind::Route
+        | Kind::Consumer
+        | Kind::Credential
+        | Kind::GlobalRule
+        | Kind::PluginMetadata
+        | Kind::Ssl
+        | Kind::Secret
+        | Kind::Proto
+        | Kind::StreamRoute => Ok(()),
+    }
+}
+
+fn upstream_in_plugins(id: &str, references: &dyn References) -> Outcome {
+    for (kind, name) in WITH_PLUGINS {
+        let user = first(references, kind, &|value| splits_traffic_to(value, id));
+        refuse("upstream", &format!("plugin in {name}"), user)?;
+    }
+    Ok(())
+}
+
+/// Whether a `traffic-split` in the resource sends requests to the upstream `id`.
+fn splits_traffic_to(value: &Value, id: &str) -> bool {
+    let rules = value
+        .pointer("/plugins/traffic-split/rules")
+        .and_then(Value::as_array);
+    let targets = rules
+        .into_iter()
+        .flatten()
+        .filter_map(|rule| rule.get("weighted_upstreams")?.as_array())
+        .flatten();
+    targets.into_iter().any(|target| {
+        target
+            .get("upstream_id")
+            .and_then(id_text)
+            .is_some_and(|named| named == id)
+    })
+}
+
+fn first(
+    references: &dyn References,
+    kind: Kind,
+    needs: &dyn Fn(&Value) -> bool,
+) -> Option<String> {
+    let mut found = None;
+    references.each(kind, &mut |id, value| {
+        if found.is_none() && needs(value) {
+            found = Some(id.to_owned());
+        }
+    });
+    found
+}
+
+fn refuse(what: &str, user: &str, id: Option<String>) -> Outcome {
+    match id {
+        Some(id) => Err(Rejection::invalid(format!(
+            "can not delete this {what}, {user} [{id}] is still using it now"
+        ))),
+        None => Ok(()),
+    }
+}

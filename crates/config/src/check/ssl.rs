@@ -1,0 +1,53 @@
+//! Certificates.
+
+use serde_json::Value;
+
+use super::{Outcome, Rejection, pem};
+use crate::schema::is_secret_reference;
+
+/// `conf` has passed the schema and has its defaults. Fields that refer to secrets cannot be looked at.
+pub(super) fn check(conf: &Value) -> Outcome {
+    if let (Some(cert), Some(key)) = (text(conf.get("cert")), text(conf.get("key"))) {
+        pem::pair(cert, key).map_err(Rejection::invalid)?;
+    }
+    if conf.get("type").and_then(Value::as_str) == Some("client") {
+        return Ok(());
+    }
+    more_pairs(conf)?;
+    match text(conf.pointer("/client/ca")) {
+        Some(ca) => pem::certificate(ca).map_err(|error| {
+            Rejection::invalid(format!("failed to validate client_cert: {error}"))
+        }),
+        None => Ok(()),
+    }
+}
+
+fn more_pairs(conf: &Value) -> Outcome {
+    let list = |field: &str| {
+        conf.get(field)
+            .and_then(Value::as_array)
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+    };
+    let (certs, keys) = (list("certs"), list("keys"));
+    if certs.len() != keys.len() {
+        return Err(Rejection::invalid("mismatched number of certs and keys"));
+    }
+    for (index, (cert, key)) in certs.iter().zip(keys).enumerate() {
+        if let (Some(cert), Some(key)) = (text(Some(cert)), text(Some(key))) {
+            pem::pair(cert, key).map_err(|error| {
+                Rejection::invalid(format!(
+                    "failed to handle cert-key pair[{}]: {error}",
+                    index + 1
+                ))
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn text(field: Option<&Value>) -> Option<&str> {
+    field
+        .and_then(Value::as_str)
+        .filter(|text| !is_secret_reference(text))
+}

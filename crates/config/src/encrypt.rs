@@ -1,0 +1,129 @@
+//! Where a resource holds secrets: private keys, and the fields that plugins name. Every one of them is passed to a
+//! function that may replace it. The Admin API seals resources with this on their way to the store; the data plane and
+//! the Admin API's reads open them.
+
+use serde_json::{Map, Value};
+
+use crate::catalog::Catalog;
+use crate::keyring::Keyring;
+use crate::resource::Kind;
+
+#[cfg(test)]
+mod tests;
+
+/// What a secret is; private keys are sealed only if they are PEM, plugin fields always.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    PrivateKey,
+    PluginField,
+}
+
+type Replace<'a> = &'a mut dyn FnMut(Place, &str) -> Option<String>;
+
+/// Encrypts the secrets of a resource in place. Sealing twice encrypts plugin fields twice.
+pub fn seal(kind: Kind, value: &mut Value, catalog: &Catalog, keyring: &Keyring) {
+    walk(kind, value, catalog, &mut |place, text| {
+        let leave = place == Place::PrivateKey && !text.starts_with("---");
+        (!leave).then(|| keyring.encrypt(text))
+    });
+}
+
+/// Decrypts the secrets of a resource in place; what does not decrypt stays.
+pub fn open(kind: Kind, value: &mut Value, catalog: &Catalog, keyring: &Keyring) {
+    walk(kind, value, catalog, &mut |_, text| {
+        Some(keyring.decrypt(text))
+    });
+}
+
+/// Passes every secret of a resource to `replace`; `None` leaves it.
+pub fn transform_secrets(
+    kind: Kind,
+    value: &mut Value,
+    catalog: &Catalog,
+    replace: &mut dyn FnMut(&str) -> Option<String>,
+) {
+    walk(kind, value, catalog, &mut |_, text| replace(text));
+}
+
+fn walk(kind: Kind, value: &mut Value, catalog: &Catalog, replace: Replace<'_>) {
+    match kind {
+        Kind::Ssl => {
+            private_key(value.get_mut("key"), replace);
+            private_key(value.get_mut("keys"), replace);
+        }
+        Kind::Upstream => private_key(value.pointer_mut("/tls/client_key"), replace),
+        Kind::Route | Kind::Service | Kind::StreamRoute => {
+            private_key(value.pointer_mut("/upstream/tls/client_key"), replace);
+            plugins(value, catalog, replace);
+        }
+        Kind::Consumer
+        | Kind::Credential
+        | Kind::ConsumerGroup
+        | Kind::PluginConfig
+        | Kind::GlobalRule => {
+            plugins(value, catalog, replace);
+        }
+        Kind::PluginMetadata => {
+            if let Some(name) = value.get("id").and_then(Value::as_str).map(str::to_owned) {
+                plugin(&name, value, catalog, replace);
+            }
+        }
+        Kind::Secret | Kind::Proto => {}
+    }
+}
+
+fn private_key(place: Option<&mut Value>, replace: Replace<'_>) {
+    if let Some(key) = place {
+        leaf(key, &mut |text| replace(Place::PrivateKey, text));
+    }
+}
+
+fn plugins(value: &mut Value, catalog: &Catalog, replace: Replace<'_>) {
+    let plugins = value.get_mut("plugins").and_then(Value::as_object_mut);
+    for (name, conf) in plugins.into_iter().flat_map(Map::iter_mut) {
+        plugin(name, conf, catalog, replace);
+    }
+}
+
+fn plugin(name: &str, conf: &mut Value, catalog: &Catalog, replace: Replace<'_>) {
+    let Some(info) = catalog.shipped(name) else {
+        return;
+    };
+    for path in info.encrypt_fields {
+        field(conf, path, &mut |text| replace(Place::PluginField, text));
+    }
+}
+
+/// Follows a dotted path; arrays on the way are walked through.
+fn field(value: &mut Value, path: &str, replace: &mut dyn FnMut(&str) -> Option<String>) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| field(item, path, replace)),
+        Value::Object(map) => match path.split_once('.') {
+            Some((step, rest)) => {
+                if let Some(inner) = map.get_mut(step) {
+                    field(inner, rest, replace);
+                }
+            }
+            None => {
+                if let Some(found) = map.get_mut(path) {
+                    leaf(found, replace);
+                }
+            }
+        },
+        _ => {}
+    }
+}
+
+/// A text, a list of texts or a map of texts.
+fn leaf(value: &mut Value, replace: &mut dyn FnMut(&str) -> Option<String>) {
+    match value {
+        Value::String(text) => {
+            if let Some(new) = replace(text) {
+                *text = new;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| leaf(item, replace)),
+        Value::Object(map) => map.values_mut().for_each(|item| leaf(item, replace)),
+        _ => {}
+    }
+}

@@ -1,0 +1,153 @@
+//! Who overrides whom: plugin sets over plugin sets, a route over its service, a patch over a resource. Plugins
+//! are never mixed: of two configurations of the same plugin the stronger one counts, whole.
+//! The plan compiler merges by the first two; the Admin API patches by the last.
+
+use serde_json::{Map, Value};
+
+use crate::resource::{PluginConfig, Plugins, Route, Service};
+
+#[cfg(test)]
+mod tests;
+
+/// Puts `stronger` over `base`. Plugins that only `base` has keep their place; new ones follow.
+pub fn overlay(base: &mut Plugins, stronger: &Plugins) {
+    for (name, conf) in stronger {
+        base.insert(name.clone(), conf.clone());
+    }
+}
+
+/// The plugins of a request: `consumer` over `group` over `route`, where `route` is already merged by
+/// [`effective_route`].
+pub fn with_consumer(route: &Plugins, group: Option<&Plugins>, consumer: &Plugins) -> Plugins {
+    let mut merged = route.clone();
+    if let Some(group) = group {
+        overlay(&mut merged, group);
+    }
+    overlay(&mut merged, consumer);
+    merged
+}
+
+/// The route over its plugin config over its service. Of the four places where an upstream may stand, the result
+/// has one: the route's id, the route's own, the service's id, the service's own.
+pub fn effective_route(
+    route: &Route,
+    config: Option<&PluginConfig>,
+    service: Option<&Service>,
+) -> Route {
+    let mut effective = route.clone();
+    let mut plugins = service
+        .map(|service| service.plugins.clone())
+        .unwrap_or_default();
+    if let Some(config) = config {
+        overlay(&mut plugins, &config.plugins);
+    }
+    overlay(&mut plugins, &route.plugins);
+    effective.plugins = plugins;
+    if let Some(service) = service {
+        under_route(service, &mut effective);
+    }
+    if effective.upstream_id.is_some() {
+        effective.upstream = None;
+    }
+    effective
+}
+
+/// What the service gives where the route says nothing. A service's name is never the route's.
+fn under_route(service: &Service, route: &mut Route) {
+    if route.upstream_id.is_none() && route.upstream.is_none() {
+        route.upstream_id.clone_from(&service.upstream_id);
+        route.upstream.clone_from(&service.upstream);
+    }
+    if route.hosts.is_empty() {
+        route.hosts.clone_from(&service.hosts);
+    }
+    if route.labels.is_empty() {
+        route.labels.clone_from(&service.labels);
+    }
+    route.enable_websocket = route.enable_websocket.or(service.enable_websocket);
+}
+
+/// Why a patch cannot be applied; the texts are the Admin API's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PatchError {
+    /// A merge patch that is not an object.
+    #[error("invalid configuration")]
+    NotAnObject,
+    /// A step of the path, given up to and with it, is there and is not an object.
+    #[error("invalid sub-path: {0}")]
+    Path(String),
+}
+
+/// Merges `patch` into `target`: `null` deletes, objects merge key by key, all else replaces. An empty object replaces
+/// too, on either side, since APISIX cannot tell it from an empty array.
+///
+/// # Errors
+/// [`PatchError::NotAnObject`].
+pub fn merge_patch(target: &mut Value, patch: &Value) -> Result<(), PatchError> {
+    let (Value::Object(target), Value::Object(patch)) = (target, patch) else {
+        return Err(PatchError::NotAnObject);
+    };
+    merge_objects(target, patch);
+    Ok(())
+}
+
+fn merge_objects(target: &mut Map<String, Value>, patch: &Map<String, Value>) {
+    for (key, new) in patch {
+        match (target.get_mut(key), new) {
+            (_, Value::Null) => {
+                target.shift_remove(key);
+            }
+            (Some(Value::Object(old)), Value::Object(new))
+                if !old.is_empty() && !new.is_empty() =>
+            {
+                merge_objects(old, new);
+            }
+            _ => {
+                target.insert(key.clone(), without_nulls(new));
+            }
+        }
+    }
+}
+
+/// A `null` that has nothing to delete deletes itself.
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => map
+            .iter()
+            .filter(|(_, inner)| !inner.is_null())
+            .map(|(key, inner)| (key.clone(), without_nulls(inner)))
+            .collect(),
+        other => other.clone(),
+    }
+}
+
+/// Replaces what stands at `path` in `target` by `value`, making the objects on the way that are missing; `null`
+/// deletes. Steps are keys of objects, never places in arrays.
+///
+/// # Errors
+/// [`PatchError::Path`], and [`PatchError::NotAnObject`] for an empty path.
+pub fn patch_path(target: &mut Value, path: &[&str], value: &Value) -> Result<(), PatchError> {
+    let Some((last, steps)) = path.split_last() else {
+        return Err(PatchError::NotAnObject);
+    };
+    let mut here = target;
+    for (depth, step) in steps.iter().enumerate() {
+        let wrong = || PatchError::Path(format!("/{}", path[..=depth].join("/")));
+        let object = here.as_object_mut().ok_or_else(wrong)?;
+        here = object
+            .entry(*step)
+            .or_insert_with(|| Value::Object(Map::new()));
+        if here.as_array().is_some_and(Vec::is_empty) {
+            *here = Value::Object(Map::new());
+        }
+        if !here.is_object() {
+            return Err(wrong());
+        }
+    }
+    let object = here.as_object_mut().ok_or(PatchError::NotAnObject)?;
+    match value {
+        Value::Null => object.shift_remove(*last),
+        value => object.insert((*last).to_owned(), value.clone()),
+    };
+    Ok(())
+}
