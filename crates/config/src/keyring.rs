@@ -1,0 +1,165 @@
+//! Secret fields at rest, in APISIX's form: AES-CBC with PKCS#7 padding, base64, and the first 16 bytes of the
+//! key as the initialisation vector. The form is deterministic and carries no integrity check; it is kept so that
+//! data moves between APISIX and Tidegate.
+//! Invariant: what cannot be decrypted is returned as it is, so plain text stored before encryption was switched
+//! on keeps working. Called by the Admin API on its way to the store and by the plan compiler on the way out.
+
+use std::fmt;
+
+use aws_lc_rs::cipher::{
+    AES_128, AES_256, Algorithm, DecryptionContext, EncryptionContext, PaddedBlockDecryptingKey,
+    PaddedBlockEncryptingKey, UnboundCipherKey,
+};
+use aws_lc_rs::error::Unspecified;
+use aws_lc_rs::iv::FixedLength;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use crate::secret::Secret;
+
+#[cfg(test)]
+mod tests;
+
+/// The keys that APISIX ships. Everyone knows them: they hide, they do not protect.
+pub const PUBLISHED_KEYS: [&str; 2] = ["qeddd145sfvddff3", "edd1c9f0985e76a2"];
+
+const IV_BYTES: usize = 16;
+
+/// Encryption keys: the first encrypts, all of them decrypt. An empty keyring leaves texts as they are.
+#[derive(Clone, Default)]
+pub struct Keyring {
+    keys: Vec<Secret>,
+}
+
+/// A key that AES cannot use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("key {number} of the keyring must be 16 or 32 bytes long, got {length}")]
+pub struct KeyringError {
+    /// Position in the keyring, from 1.
+    pub number: usize,
+    /// In bytes.
+    pub length: usize,
+}
+
+impl Keyring {
+    /// A keyring of 16-byte (AES-128) or 32-byte (AES-256) keys.
+    pub fn new(keys: impl IntoIterator<Item = Secret>) -> Result<Self, KeyringError> {
+        let keys: Vec<Secret> = keys.into_iter().collect();
+        for (index, key) in keys.iter().enumerate() {
+            if algorithm(key).is_none() {
+                return Err(KeyringError { number: index + 1, length: key.expose().len() });
+            }
+        }
+        Ok(Self { keys })
+    }
+
+    /// APISIX's default keyring.
+    pub fn published() -> Self {
+        Self { keys: PUBLISHED_KEYS.into_iter().map(Secret::from).collect() }
+    }
+
+    /// `true` if the encrypting key is one that everybody knows.
+    pub fn is_published(&self) -> bool {
+        self.keys.first().is_some_and(|key| PUBLISHED_KEYS.iter().any(|known| *key == **known))
+    }
+
+    /// `true` if there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// `text` under the first key, in base64.
+    pub fn encrypt(&self, text: &str) -> String {
+        self.keys.first().and_then(|key| encrypt_with(key, text).ok()).unwrap_or_else(|| text.to_owned())
+    }
+
+    /// The text behind `stored`, or `stored` itself if no key opens it.
+    pub fn decrypt(&self, stored: &str) -> String {
+        let Ok(sealed) = STANDARD.decode(stored) else {
+            return stored.to_owned();
+        };
+        self.keys.iter().find_map(|key| decrypt_with(key, &sealed)).unwrap_or_else(|| stored.to_owned())
+    }
+
+    /// Encrypts the fields of `conf` at the dotted paths `fields`. Arrays on the way are walked through; at the
+    /// end stands a string, an array of strings or a map of strings. References to secrets are encrypted like
+    /// any text. Absent fields are passed over.
+    pub fn encrypt_fields(&self, conf: &mut Value, fields: &[&str]) {
+        for field in fields {
+            at_path(conf, field, &|text| self.encrypt(text));
+        }
+    }
+
+    /// The reverse of [`Keyring::encrypt_fields`].
+    pub fn decrypt_fields(&self, conf: &mut Value, fields: &[&str]) {
+        for field in fields {
+            at_path(conf, field, &|text| self.decrypt(text));
+        }
+    }
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Keyring({} keys)", self.keys.len())
+    }
+}
+
+/// Replaces the texts at `path` (dotted, the rest of it on recursion).
+fn at_path(value: &mut Value, path: &str, replace: &dyn Fn(&str) -> String) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| at_path(item, path, replace)),
+        Value::Object(fields) => {
+            let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
+            match (fields.get_mut(name), rest) {
+                (None, _) => {}
+                (Some(inner), Some(rest)) => at_path(inner, rest, replace),
+                (Some(leaf), None) => at_leaf(leaf, replace),
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn at_leaf(leaf: &mut Value, replace: &dyn Fn(&str) -> String) {
+    let texts: Box<dyn Iterator<Item = &mut Value>> = match leaf {
+        Value::Array(items) => Box::new(items.iter_mut()),
+        Value::Object(fields) => Box::new(fields.values_mut()),
+        single => Box::new(std::iter::once(single)),
+    };
+    for value in texts {
+        if let Value::String(text) = value {
+            *text = replace(text);
+        }
+    }
+}
+
+fn algorithm(key: &Secret) -> Option<&'static Algorithm> {
+    match key.expose().len() {
+        16 => Some(&AES_128),
+        32 => Some(&AES_256),
+        _ => None,
+    }
+}
+
+fn cipher_key(key: &Secret) -> Result<(UnboundCipherKey, FixedLength<IV_BYTES>), Unspecified> {
+    let bytes = key.expose().as_bytes();
+    let cipher = UnboundCipherKey::new(algorithm(key).ok_or(Unspecified)?, bytes)?;
+    let iv: [u8; IV_BYTES] = bytes[..IV_BYTES].try_into().map_err(|_| Unspecified)?;
+    Ok((cipher, FixedLength::from(iv)))
+}
+
+fn encrypt_with(key: &Secret, text: &str) -> Result<String, Unspecified> {
+    let (cipher, iv) = cipher_key(key)?;
+    let mut sealed = text.as_bytes().to_vec();
+    PaddedBlockEncryptingKey::cbc_pkcs7(cipher)?.less_safe_encrypt(&mut sealed, EncryptionContext::Iv128(iv))?;
+    Ok(STANDARD.encode(sealed))
+}
+
+fn decrypt_with(key: &Secret, sealed: &[u8]) -> Option<String> {
+    let (cipher, iv) = cipher_key(key).ok()?;
+    let mut opened = sealed.to_vec();
+    let opened =
+        PaddedBlockDecryptingKey::cbc_pkcs7(cipher).ok()?.decrypt(&mut opened, DecryptionContext::Iv128(iv)).ok()?;
+    String::from_utf8(opened.to_vec()).ok()
+}

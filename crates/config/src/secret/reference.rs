@@ -1,0 +1,42 @@
+//! Parsing of secret references. A reference is always a whole string; a text that only contains one is an
+//! ordinary text.
+
+const ENVIRONMENT_PREFIX: &str = "$env://";
+const MANAGER_PREFIX: &str = "$secret://";
+
+/// Where a secret is to be found.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Reference {
+    /// `$env://NAME` or `$env://NAME/key`: an environment variable, or one field of the JSON object in it.
+    Environment { name: String, key: Option<String> },
+    /// `$secret://{manager}/{id}/{path}`: a secret kept by a manager. `path` is not empty.
+    Managed { manager: String, id: String, path: String },
+}
+
+impl Reference {
+    /// Reads a reference; `None` if `text` is an ordinary text or a reference with an empty part.
+    /// `$env` may be written in any case, as APISIX allows; `$secret` may not.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.get(..ENVIRONMENT_PREFIX.len()) {
+            Some(prefix) if prefix.eq_ignore_ascii_case(ENVIRONMENT_PREFIX) => {
+                Self::environment(&text[ENVIRONMENT_PREFIX.len()..])
+            }
+            _ => Self::managed(text.strip_prefix(MANAGER_PREFIX)?),
+        }
+    }
+
+    fn environment(rest: &str) -> Option<Self> {
+        let (name, key) = match rest.split_once('/') {
+            Some((name, key)) => (name, Some(key).filter(|key| !key.is_empty())),
+            None => (rest, None),
+        };
+        (!name.is_empty()).then(|| Self::Environment { name: name.to_owned(), key: key.map(str::to_owned) })
+    }
+
+    fn managed(rest: &str) -> Option<Self> {
+        let mut parts = rest.splitn(3, '/').map(str::to_owned);
+        let (manager, id, path) = (parts.next()?, parts.next()?, parts.next()?);
+        let complete = !manager.is_empty() && !id.is_empty() && !path.is_empty();
+        complete.then_some(Self::Managed { manager, id, path })
+    }
+}

@@ -1,0 +1,161 @@
+//! From references to secrets. Resolvers are tried in order; what none of them knows stays as it was written
+//! and is reported, so that the caller can log it or, for credentials, refuse (fail closed).
+
+use serde_json::Value;
+
+use super::Reference;
+
+/// Knows the secrets behind some references.
+pub trait Resolver {
+    /// The secret, or `None` if this resolver does not know it.
+    fn resolve(&self, reference: &Reference) -> Option<String>;
+}
+
+/// Resolves `$env://` through a look-up of environment variables.
+pub struct Environment<L> {
+    lookup: L,
+}
+
+/// Resolves `$secret://file/{id}/{key}` through a look-up by id and key. Reading files is the caller's.
+pub struct Files<L> {
+    lookup: L,
+}
+
+/// Several resolvers; the first that knows a reference wins.
+#[derive(Default)]
+pub struct Resolvers {
+    resolvers: Vec<Box<dyn Resolver + Send + Sync>>,
+}
+
+/// A reference that nobody could resolve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unresolved {
+    /// JSON pointer to where it stands, e.g. `/auth/header/Authorization`.
+    pub pointer: String,
+    /// The reference as written; it is no secret itself.
+    pub reference: String,
+}
+
+/// Replaces every reference in `conf` with its secret, in place. Only whole string values count, keys do not.
+/// Returns those that stay because no resolver knows them.
+pub fn resolve_all(conf: &mut Value, resolver: &dyn Resolver) -> Vec<Unresolved> {
+    let mut unresolved = Vec::new();
+    walk(conf, &mut String::new(), resolver, &mut unresolved);
+    unresolved
+}
+
+/// The secret behind one text: `Ok(None)` if the text is no reference, `Err` with the reference if nobody
+/// knows it.
+pub fn resolve_text(text: &str, resolver: &dyn Resolver) -> Result<Option<String>, Reference> {
+    match Reference::parse(text) {
+        None => Ok(None),
+        Some(reference) => resolver.resolve(&reference).map(Some).ok_or(reference),
+    }
+}
+
+fn walk(value: &mut Value, pointer: &mut String, resolver: &dyn Resolver, unresolved: &mut Vec<Unresolved>) {
+    match value {
+        Value::String(text) => match resolve_text(text, resolver) {
+            Ok(None) => {}
+            Ok(Some(secret)) => *text = secret,
+            Err(_) => unresolved.push(Unresolved { pointer: pointer.clone(), reference: text.clone() }),
+        },
+        Value::Array(items) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                step(item, &index.to_string(), pointer, resolver, unresolved);
+            }
+        }
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                step(field, &name.replace('~', "~0").replace('/', "~1"), pointer, resolver, unresolved);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn step(
+    value: &mut Value,
+    token: &str,
+    pointer: &mut String,
+    resolver: &dyn Resolver,
+    unresolved: &mut Vec<Unresolved>,
+) {
+    let length = pointer.len();
+    pointer.push('/');
+    pointer.push_str(token);
+    walk(value, pointer, resolver, unresolved);
+    pointer.truncate(length);
+}
+
+// === impl Environment ===
+
+impl Environment<fn(&str) -> Option<String>> {
+    /// The environment of this process.
+    pub fn of_process() -> Self {
+        Self { lookup: |name| std::env::var(name).ok() }
+    }
+}
+
+impl<L: Fn(&str) -> Option<String>> Environment<L> {
+    /// An environment given as a look-up by name.
+    pub fn new(lookup: L) -> Self {
+        Self { lookup }
+    }
+}
+
+impl<L: Fn(&str) -> Option<String>> Resolver for Environment<L> {
+    fn resolve(&self, reference: &Reference) -> Option<String> {
+        match reference {
+            Reference::Environment { name, key: None } => (self.lookup)(name),
+            Reference::Environment { name, key: Some(key) } => {
+                let object: Value = serde_json::from_str(&(self.lookup)(name)?).ok()?;
+                match object.get(key)? {
+                    Value::Null => None,
+                    Value::String(text) => Some(text.clone()),
+                    other => Some(other.to_string()),
+                }
+            }
+            Reference::Managed { .. } => None,
+        }
+    }
+}
+
+// === impl Files ===
+
+impl<L: Fn(&str, &str) -> Option<String>> Files<L> {
+    /// Files given as a look-up by secret id and key.
+    pub fn new(lookup: L) -> Self {
+        Self { lookup }
+    }
+}
+
+impl<L: Fn(&str, &str) -> Option<String>> Resolver for Files<L> {
+    fn resolve(&self, reference: &Reference) -> Option<String> {
+        match reference {
+            Reference::Managed { manager, id, path } if manager == "file" => (self.lookup)(id, path),
+            Reference::Managed { .. } | Reference::Environment { .. } => None,
+        }
+    }
+}
+
+// === impl Resolvers ===
+
+impl Resolvers {
+    /// Resolves what the environment of this process knows.
+    pub fn of_process() -> Self {
+        Self::default().with(Environment::of_process())
+    }
+
+    /// Adds a resolver behind those already there.
+    pub fn with(mut self, resolver: impl Resolver + Send + Sync + 'static) -> Self {
+        self.resolvers.push(Box::new(resolver));
+        self
+    }
+}
+
+impl Resolver for Resolvers {
+    fn resolve(&self, reference: &Reference) -> Option<String> {
+        self.resolvers.iter().find_map(|resolver| resolver.resolve(reference))
+    }
+}
