@@ -1,0 +1,247 @@
+//! The `nginx_config` section: APISIX passes it to nginx; here the parts with an effect that users see are
+//! obeyed, the rest is warned about.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::SettingsError;
+use super::reader::Reader;
+
+/// The access log line of APISIX.
+pub const DEFAULT_ACCESS_LOG_FORMAT: &str = concat!(
+    "$remote_addr - $remote_user [$time_local] $http_host \"$request\" $status $body_bytes_sent ",
+    "$request_time \"$http_referer\" \"$http_user_agent\" $upstream_addr $upstream_status ",
+    "$upstream_response_time \"$upstream_scheme://$upstream_host$upstream_uri\" \"$apisix_request_id\"",
+);
+
+/// The `nginx_config` section.
+#[derive(Debug, Clone, Default)]
+pub struct Nginx {
+    /// `None` (`auto`) is one per core.
+    pub worker_processes: Option<NonZeroUsize>,
+    pub error_log_level: LogLevel,
+    pub http: NginxHttp,
+}
+
+/// nginx's log levels, from talkative to silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum LogLevel {
+    Debug,
+    Info,
+    Notice,
+    #[default]
+    Warn,
+    Error,
+    Crit,
+    Alert,
+    Emerg,
+}
+
+/// The `nginx_config.http` section.
+#[derive(Debug, Clone)]
+pub struct NginxHttp {
+    /// How long an idle client connection is kept.
+    pub keepalive_timeout: Duration,
+    /// For the whole request head.
+    pub client_header_timeout: Duration,
+    /// Between two reads of a request body.
+    pub client_body_timeout: Duration,
+    /// Bytes; 0 is unlimited. Beyond it: 413.
+    pub client_max_body_size: u64,
+    /// Between two writes of a response.
+    pub send_timeout: Duration,
+    /// The header that holds the client's address, if the peer is in `real_ip_from`.
+    pub real_ip_header: String,
+    /// Search that header from the right for the first address that is not in `real_ip_from`.
+    pub real_ip_recursive: bool,
+    pub real_ip_from: Vec<IpNet>,
+    pub upstream: UpstreamKeepalive,
+    pub enable_access_log: bool,
+    /// Path of the access log.
+    pub access_log: String,
+    /// A template of variables.
+    pub access_log_format: String,
+    /// Escape variables for JSON (`access_log_format_escape: json`), not as nginx does by default.
+    pub access_log_json_escape: bool,
+}
+
+/// Idle connections to upstreams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UpstreamKeepalive {
+    /// Idle connections kept per worker and upstream; 0 keeps none.
+    pub keepalive: usize,
+    /// Requests after which a connection is closed.
+    pub keepalive_requests: u64,
+    /// How long an idle connection is kept.
+    pub keepalive_timeout: Duration,
+}
+
+// === impl LogLevel ===
+
+impl LogLevel {
+    /// The level of the `tracing` crate that shows at least as much.
+    pub fn as_tracing(self) -> &'static str {
+        match self {
+            LogLevel::Debug => "debug",
+            LogLevel::Info | LogLevel::Notice => "info",
+            LogLevel::Warn => "warn",
+            LogLevel::Error | LogLevel::Crit | LogLevel::Alert | LogLevel::Emerg => "error",
+        }
+    }
+}
+
+// === impl Nginx ===
+
+impl Nginx {
+    pub(super) fn read(from: &mut Reader<'_>) -> Result<Self, SettingsError> {
+        let read = Self {
+            worker_processes: worker_processes(from)?,
+            error_log_level: match from.entry("error_log_level") {
+                None => LogLevel::default(),
+                Some(entry) => entry.one_of(&[
+                    ("debug", LogLevel::Debug),
+                    ("info", LogLevel::Info),
+                    ("notice", LogLevel::Notice),
+                    ("warn", LogLevel::Warn),
+                    ("error", LogLevel::Error),
+                    ("crit", LogLevel::Crit),
+                    ("alert", LogLevel::Alert),
+                    ("emerg", LogLevel::Emerg),
+                ])?,
+            },
+            http: NginxHttp::read(&mut from.section("http")?)?,
+        };
+        from.without_effect(&[
+            "user",
+            "error_log",
+            "enable_cpu_affinity",
+            "worker_rlimit_nofile",
+            "worker_shutdown_timeout",
+            "max_pending_timers",
+            "max_running_timers",
+            "event",
+            "envs",
+            "meta",
+            "stream",
+            "main_configuration_snippet",
+            "http_configuration_snippet",
+            "http_server_configuration_snippet",
+            "http_server_location_configuration_snippet",
+            "http_admin_configuration_snippet",
+            "http_end_configuration_snippet",
+            "stream_configuration_snippet",
+        ]);
+        from.finish();
+        Ok(read)
+    }
+}
+
+fn worker_processes(from: &mut Reader<'_>) -> Result<Option<NonZeroUsize>, SettingsError> {
+    match from.entry("worker_processes") {
+        None => Ok(None),
+        Some(entry) if entry.value == "auto" => Ok(None),
+        Some(entry) => {
+            let expected = || entry.invalid("auto or 1..1024");
+            let number = entry.integer(1..=1024).map_err(|_| expected())?;
+            Ok(usize::try_from(number).ok().and_then(NonZeroUsize::new))
+        }
+    }
+}
+
+// === impl NginxHttp ===
+
+impl Default for NginxHttp {
+    fn default() -> Self {
+        Self {
+            keepalive_timeout: Duration::from_secs(60),
+            client_header_timeout: Duration::from_secs(60),
+            client_body_timeout: Duration::from_secs(60),
+            client_max_body_size: 0,
+            send_timeout: Duration::from_secs(10),
+            real_ip_header: "X-Real-IP".to_owned(),
+            real_ip_recursive: false,
+            real_ip_from: vec![IpNet::from(IpAddr::V4(Ipv4Addr::LOCALHOST))],
+            upstream: UpstreamKeepalive::default(),
+            enable_access_log: true,
+            access_log: "logs/access.log".to_owned(),
+            access_log_format: DEFAULT_ACCESS_LOG_FORMAT.to_owned(),
+            access_log_json_escape: false,
+        }
+    }
+}
+
+impl NginxHttp {
+    fn read(from: &mut Reader<'_>) -> Result<Self, SettingsError> {
+        let default = Self::default();
+        let read = Self {
+            keepalive_timeout: from.duration("keepalive_timeout", default.keepalive_timeout)?,
+            client_header_timeout: from.duration("client_header_timeout", default.client_header_timeout)?,
+            client_body_timeout: from.duration("client_body_timeout", default.client_body_timeout)?,
+            client_max_body_size: from.bytes("client_max_body_size", default.client_max_body_size)?,
+            send_timeout: from.duration("send_timeout", default.send_timeout)?,
+            real_ip_header: from.text_or("real_ip_header", &default.real_ip_header)?,
+            real_ip_recursive: match from.entry("real_ip_recursive") {
+                None => default.real_ip_recursive,
+                Some(entry) => entry.on_or_off()?,
+            },
+            real_ip_from: real_ip_from(from)?.unwrap_or(default.real_ip_from),
+            upstream: UpstreamKeepalive::read(&mut from.section("upstream")?)?,
+            enable_access_log: from.flag("enable_access_log", default.enable_access_log)?,
+            access_log: from.text_or("access_log", &default.access_log)?,
+            access_log_format: from.text_or("access_log_format", &default.access_log_format)?,
+            access_log_json_escape: match from.entry("access_log_format_escape") {
+                None => default.access_log_json_escape,
+                Some(entry) => entry.one_of(&[("default", false), ("json", true)])?,
+            },
+        };
+        from.without_effect(&[
+            "access_log_buffer",
+            "underscores_in_headers",
+            "proxy_ssl_server_name",
+            "charset",
+            "variables_hash_max_size",
+            "lua_shared_dict",
+            "custom_lua_shared_dict",
+        ]);
+        from.finish();
+        Ok(read)
+    }
+}
+
+/// nginx's list also knows `unix:` for peers on Unix sockets, of which there are none here.
+fn real_ip_from(from: &mut Reader<'_>) -> Result<Option<Vec<IpNet>>, SettingsError> {
+    let Some(entry) = from.entry("real_ip_from") else {
+        return Ok(None);
+    };
+    let peers = entry.list()?;
+    let networks = peers.iter().filter(|peer| *peer.value != "unix:").map(|peer| peer.network());
+    networks.collect::<Result<_, _>>().map(Some)
+}
+
+// === impl UpstreamKeepalive ===
+
+impl Default for UpstreamKeepalive {
+    fn default() -> Self {
+        Self { keepalive: 320, keepalive_requests: 1000, keepalive_timeout: Duration::from_secs(60) }
+    }
+}
+
+impl UpstreamKeepalive {
+    fn read(from: &mut Reader<'_>) -> Result<Self, SettingsError> {
+        let default = Self::default();
+        let keepalive = match from.entry("keepalive") {
+            None => default.keepalive,
+            Some(entry) => usize::try_from(entry.integer(0..=1_000_000)?).map_err(|_| entry.invalid("0..1000000"))?,
+        };
+        let read = Self {
+            keepalive,
+            keepalive_requests: from.integer("keepalive_requests", 1..=u64::MAX, default.keepalive_requests)?,
+            keepalive_timeout: from.duration("keepalive_timeout", default.keepalive_timeout)?,
+        };
+        from.finish();
+        Ok(read)
+    }
+}
