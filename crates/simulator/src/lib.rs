@@ -1,0 +1,49 @@
+//! A provider that is not there: it speaks the dialects of OpenAI and Anthropic with scripted latency, faults and usage.
+//!
+//! Three users: `tidegate simulate` runs it alone, the gateway serves it as a provider when no key is configured, and the
+//! tests and benchmarks put it behind the gateway to play every good and bad upstream.
+//!
+//! # What it answers
+//!
+//! | Path | Answer |
+//! |---|---|
+//! | `…/chat/completions` | OpenAI Chat, whole or streamed, with tools, `n`, `stream_options.include_usage` |
+//! | `…/responses` | OpenAI Responses, whole or streamed |
+//! | `…/embeddings` | OpenAI embeddings, as floats or base64 |
+//! | `…/models`, `…/models/{id}` | OpenAI model list |
+//! | `…/messages` | Anthropic Messages, whole or streamed, with tools and thinking |
+//! | `…/messages/count_tokens` | Anthropic token count |
+//! | `/echo…` | what arrived, as JSON: method, path, query, headers, body |
+//! | `/bytes/{n}`, `/status/{code}` | n bytes; an empty answer with that status |
+//! | `/slow?ms=…`, `/stream?n=…&interval_ms=…` | a late answer; n chunks with pauses |
+//! | `/ws` | a WebSocket that sends back each message |
+//! | `/`, `/health`, `/healthz` | `ok` |
+//! | `/__simulator/health`, `/__simulator/requests`, `/__simulator/reset`, `/__simulator/script` | control, see [`control`] |
+//!
+//! # What it says
+//!
+//! The text depends only on the seed and the last user message, see [`text`]. A request is told how to behave by the header
+//! `x-simulate` or by a script file, see [`directives`] and [`script`].
+//!
+//! # Invariant
+//!
+//! It shares no dialect code with the gateway, so that a mistake there cannot hide behind the same mistake here.
+
+mod answer;
+mod body;
+mod connection;
+pub mod control;
+mod dialect;
+pub mod directives;
+mod journal;
+mod options;
+mod probes;
+mod respond;
+pub mod script;
+mod server;
+mod service;
+pub mod text;
+mod websocket;
+
+pub use options::Options;
+pub use server::{Running, serve, spawn};

@@ -1,0 +1,270 @@
+//! One request: read it, find its directives, let the path's handler answer, let the faults that strike before a body strike.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use parking_lot::RwLock;
+use tokio::time::Instant;
+
+use crate::Options;
+use crate::body::{Events, Reply};
+use crate::connection::Manners;
+use crate::dialect::embeddings::Embeddings;
+use crate::dialect::refusal::Voice;
+use crate::dialect::{Dialect, Refusal, Turn, messages, models, wire};
+use crate::directives::{Directives, Pace};
+use crate::journal::{Journal, Visit};
+use crate::respond::respond;
+use crate::script::{Script, ScriptError, Subject};
+use crate::{control, probes, websocket};
+
+pub(crate) const MOST_BODY_BYTES: usize = 64 << 20;
+
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub(crate) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
+
+/// What all connections share.
+#[derive(Debug)]
+pub(crate) struct Simulator {
+    pub options: Options,
+    pub script: RwLock<Script>,
+    pub journal: Arc<Journal>,
+    serial: AtomicU64,
+}
+
+/// The connection ends without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("closed as scripted")]
+pub(crate) struct Closed;
+
+/// A request that has been read, and how it is to be answered.
+pub(crate) struct Exchange {
+    pub head: Arc<Parts>,
+    pub body: Bytes,
+    pub directives: Directives,
+    pub arrived: Instant,
+}
+
+/// What a handler has to say.
+pub(crate) struct Outcome {
+    pub status: StatusCode,
+    pub content_type: Option<HeaderValue>,
+    pub content: Content,
+    pub pace: Pace,
+}
+
+pub(crate) enum Content {
+    Whole(Bytes),
+    /// Events, and what is sent when one of them is to be an error.
+    Stream(Events, Bytes),
+}
+
+impl Simulator {
+    pub fn new(options: &Options) -> io::Result<Self> {
+        let script = match &options.script {
+            Some(path) => {
+                let script = std::fs::read(path).map_err(ScriptError::from).and_then(|json| Script::parse(&json));
+                script.map_err(|error| {
+                    io::Error::new(io::ErrorKind::InvalidInput, format!("{}: {error}", path.display()))
+                })?
+            }
+            None => Script::default(),
+        };
+        Ok(Self {
+            options: options.clone(),
+            script: RwLock::new(script),
+            journal: Arc::new(Journal::new(options.keep_requests)),
+            serial: AtomicU64::new(0),
+        })
+    }
+
+    /// Answers one request of a connection.
+    pub async fn answer(
+        self: Arc<Self>,
+        mut request: Request<Incoming>,
+        manners: Arc<Manners>,
+    ) -> Result<Response<Reply>, Closed> {
+        let arrived = Instant::now();
+        let upgrade = websocket::wanted(&request).then(|| hyper::upgrade::on(&mut request));
+        let (head, body) = request.into_parts();
+        let head = Arc::new(head);
+        let Ok(body) = Limited::new(body, MOST_BODY_BYTES).collect().await else {
+            return Err(Closed);
+        };
+        let body = body.to_bytes();
+        let is_control = head.uri.path().starts_with(control::PREFIX);
+        let mut visit = if is_control { Visit::unseen() } else { self.journal.enter(&head, &body) };
+        if let Some(upgrade) = upgrade {
+            return Ok(websocket::accept(&head, upgrade, visit));
+        }
+        let directives = if is_control { Ok(Directives::default()) } else { self.directives(&head, &body) };
+        let (directives, refusal) = match directives {
+            Ok(directives) => (directives, None),
+            Err(refusal) => (Directives::default(), Some(refusal)),
+        };
+        misbehave(&directives, &head, &manners, &mut visit).await?;
+        let exchange = Exchange { head, body, directives, arrived };
+        let outcome = match refusal {
+            Some(refusal) => Err(refusal),
+            None => self.outcome(&exchange),
+        };
+        let outcome = outcome.unwrap_or_else(|refusal| exchange.refused(&refusal));
+        Ok(respond(exchange, outcome, self.options.seed, visit).await)
+    }
+
+    fn directives(&self, head: &Parts, body: &[u8]) -> Result<Directives, Refusal> {
+        let subject = Subject { method: &head.method, path: head.uri.path(), headers: &head.headers, body };
+        let mut directives = self.script.read().directives(&subject).cloned().unwrap_or_default();
+        for value in head.headers.get_all("x-simulate") {
+            let text = value.to_str().map_err(|_| Refusal::bad("x-simulate: is not plain ASCII"))?;
+            directives.apply(text).map_err(|error| Refusal::bad(error.to_string()))?;
+        }
+        Ok(directives)
+    }
+
+    fn outcome(&self, exchange: &Exchange) -> Result<Outcome, Refusal> {
+        let Exchange { head, directives, .. } = exchange;
+        if directives.require_auth && !has_key(&head.headers) {
+            return Err(Refusal::new(StatusCode::UNAUTHORIZED, "You didn't provide an API key."));
+        }
+        match directives.status {
+            Some(status) if !status.is_success() => {
+                return Err(Refusal::scripted(status, directives));
+            }
+            Some(_) | None => (),
+        }
+        let path = head.uri.path();
+        if let Some(path) = path.strip_prefix(control::PREFIX) {
+            return control::answer(self, &head.method, path, &exchange.body);
+        }
+        match endpoint(path) {
+            Some(Endpoint::Conversation(dialect)) => exchange.posted().and_then(|()| self.converse(exchange, dialect)),
+            Some(Endpoint::CountTokens) => {
+                exchange.posted().and_then(|()| messages::count_tokens(&exchange.body)).map(Outcome::json)
+            }
+            Some(Endpoint::Embeddings) => exchange.posted().and_then(|()| self.embed(exchange)),
+            Some(Endpoint::Models) => Ok(Outcome::json(models::list())),
+            Some(Endpoint::Model(id)) => models::one(id).map(Outcome::json),
+            None => probes::answer(exchange),
+        }
+        .map(|mut outcome| {
+            outcome.status = directives.status.unwrap_or(outcome.status);
+            outcome
+        })
+    }
+
+    fn converse(&self, exchange: &Exchange, dialect: Dialect) -> Result<Outcome, Refusal> {
+        let directives = &exchange.directives;
+        let prompt = dialect.read(&exchange.body)?;
+        models::known(&prompt.model)?;
+        let stream = prompt.stream;
+        let turn = Turn::new(prompt, directives, self.options.seed, self.serial.fetch_add(1, Ordering::Relaxed) + 1);
+        let pace = directives.pace(&self.options);
+        if stream {
+            let content = Content::Stream(dialect.events(turn), dialect.error_event());
+            return Ok(Outcome { status: StatusCode::OK, content_type: Some(EVENT_STREAM), content, pace });
+        }
+        // A whole answer is ready when its last token is.
+        let last = turn.answer.completion_tokens().saturating_sub(1);
+        let pace = Pace { ttft: pace.due(last, 0.5), ..pace };
+        Ok(Outcome { pace, ..Outcome::json(dialect.whole(&turn)) })
+    }
+
+    fn embed(&self, exchange: &Exchange) -> Result<Outcome, Refusal> {
+        let embeddings = Embeddings::read(&exchange.body, self.options.seed)?;
+        models::known(&embeddings.model)?;
+        let pace = exchange.directives.pace(&self.options);
+        Ok(Outcome { pace, ..Outcome::json(embeddings.whole(&exchange.directives)) })
+    }
+}
+
+/// The faults that strike before there is an answer.
+async fn misbehave(directives: &Directives, head: &Parts, manners: &Manners, visit: &mut Visit) -> Result<(), Closed> {
+    if directives.reset {
+        manners.reset_at_end();
+    }
+    if directives.close || (directives.reset && directives.cut.is_none()) {
+        visit.complete();
+        return Err(Closed);
+    }
+    if directives.hang == Some(0) {
+        // Only the peer's leaving ends this.
+        std::future::pending::<()>().await;
+    }
+    if head.version < Version::HTTP_2 {
+        if directives.garbage {
+            manners.replace(Bytes::from_static(b"\x16\x03\x01 this is not HTTP\r\n\r\n"));
+        } else if let Some(pause) = directives.slow_headers {
+            manners.dribble_head(pause);
+        }
+    }
+    Ok(())
+}
+
+enum Endpoint<'a> {
+    Conversation(Dialect),
+    CountTokens,
+    Embeddings,
+    Models,
+    Model(&'a str),
+}
+
+/// By the path's end, because providers put their APIs under all kinds of prefixes.
+fn endpoint(path: &str) -> Option<Endpoint<'_>> {
+    let (rest, last) = path.rsplit_once('/')?;
+    match last {
+        "completions" if rest.ends_with("/chat") => Some(Endpoint::Conversation(Dialect::Chat)),
+        "responses" => Some(Endpoint::Conversation(Dialect::Responses)),
+        "messages" => Some(Endpoint::Conversation(Dialect::Messages)),
+        "count_tokens" if rest.ends_with("/messages") => Some(Endpoint::CountTokens),
+        "embeddings" => Some(Endpoint::Embeddings),
+        "models" => Some(Endpoint::Models),
+        id if rest.ends_with("/models") => Some(Endpoint::Model(id)),
+        _ => None,
+    }
+}
+
+fn has_key(headers: &HeaderMap) -> bool {
+    ["authorization", "x-api-key", "api-key"].iter().any(|name| headers.contains_key(*name))
+}
+
+impl Outcome {
+    pub fn whole(content_type: HeaderValue, bytes: Bytes) -> Self {
+        let content = Content::Whole(bytes);
+        Self { status: StatusCode::OK, content_type: Some(content_type), content, pace: Pace::default() }
+    }
+
+    pub fn json(bytes: Bytes) -> Self {
+        Self::whole(JSON, bytes)
+    }
+}
+
+impl Exchange {
+    fn posted(&self) -> Result<(), Refusal> {
+        if self.head.method == Method::POST {
+            return Ok(());
+        }
+        let message = format!(
+            "Not allowed to {} on {} (HINT: Perhaps you meant to use POST)",
+            self.head.method,
+            self.head.uri.path()
+        );
+        Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, message))
+    }
+
+    fn refused(&self, refusal: &Refusal) -> Outcome {
+        let path = self.head.uri.path();
+        let anthropic = path.ends_with("/messages") || path.ends_with("/messages/count_tokens");
+        let voice = if anthropic { Voice::Anthropic } else { Voice::OpenAi };
+        let body = if refusal.status.is_redirection() { Bytes::new() } else { wire::to_json(&refusal.to_json(voice)) };
+        let ttft = self.directives.ttft.unwrap_or_default();
+        Outcome { status: refusal.status, pace: Pace { ttft, ..Pace::default() }, ..Outcome::json(body) }
+    }
+}
