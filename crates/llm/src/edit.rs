@@ -27,11 +27,7 @@ impl<'a> Edits<'a> {
     /// Edits of a scanned body; `None` if it is not an object.
     pub fn new(scan: &'a BodyScan) -> Option<Self> {
         let fields = Cow::Borrowed(scan.fields());
-        scan.raw().is_object().then(|| Self {
-            bytes: scan.body(),
-            fields,
-            changes: Vec::new(),
-        })
+        scan.raw().is_object().then(|| Self { bytes: scan.body(), fields, changes: Vec::new() })
     }
 
     /// Edits of an object that stands inside another; `None` if it is not one.
@@ -41,11 +37,7 @@ impl<'a> Edits<'a> {
         }
         let mut cursor = Cursor::new(object.bytes);
         let fields = Cow::Owned(object_fields(&mut cursor, DEFAULT_MAX_DEPTH).ok()?);
-        Some(Self {
-            bytes: object.bytes,
-            fields,
-            changes: Vec::new(),
-        })
+        Some(Self { bytes: object.bytes, fields, changes: Vec::new() })
     }
 
     /// The value of `key` with all changes so far.
@@ -57,27 +49,13 @@ impl<'a> Edits<'a> {
     }
 
     fn original(&self, key: &str) -> Option<Raw<'a>> {
-        let field = self
-            .fields
-            .iter()
-            .rev()
-            .find(|field| field.is(self.bytes, key))?;
-        Some(Raw {
-            bytes: &self.bytes[field.value()],
-            kind: field.kind,
-        })
+        let field = self.fields.iter().rev().find(|field| field.is(self.bytes, key))?;
+        Some(Raw { bytes: &self.bytes[field.value()], kind: field.kind })
     }
 
     /// Gives `key` the value whose JSON text is `json`.
     pub fn set(&mut self, key: &'a str, json: impl Into<Cow<'a, [u8]>>) {
-        let json = json.into();
-        if self
-            .get(key)
-            .is_some_and(|known| known.bytes == json.as_ref())
-        {
-            return;
-        }
-        self.change(key, Some(json));
+        self.change(key, Some(json.into()));
     }
 
     /// Takes `key` out.
@@ -96,36 +74,24 @@ impl<'a> Edits<'a> {
 
     /// The object's text with all changes; `None` if nothing changed.
     pub fn apply(&self) -> Option<Vec<u8>> {
-        let effective = |change: &&Change<'_>| {
-            let known = self.original(change.key).map(|value| value.bytes);
-            known != change.value.as_deref()
-        };
-        let changes: Vec<&Change<'_>> = self.changes.iter().filter(effective).collect();
+        let changes: Vec<&Change<'_>> = self.changes.iter().filter(|change| self.is_effective(change)).collect();
         if changes.is_empty() {
             return None;
         }
         let added: usize = changes
             .iter()
-            .map(|change| change.key.len() + change.value.as_ref().map_or(0, |v| v.len()) + 4)
+            .map(|change| change.key.len() + change.value.as_ref().map_or(0, |text| text.len()) + 4)
             .sum();
         let mut out = Vec::with_capacity(self.bytes.len() + added);
         let mut end = self.write_fields(&changes, &mut out);
         if self.fields.is_empty() {
-            let open = self
-                .bytes
-                .iter()
-                .position(|byte| *byte == b'{')
-                .map_or(self.bytes.len(), |at| at + 1);
+            let open = self.bytes.iter().position(|byte| *byte == b'{').map_or(self.bytes.len(), |at| at + 1);
             out.extend_from_slice(&self.bytes[..open]);
             end = (open, true);
         }
         let (tail, mut first) = end;
         for change in changes {
-            let Some(value) = change
-                .value
-                .as_deref()
-                .filter(|_| self.original(change.key).is_none())
-            else {
+            let Some(value) = change.value.as_deref().filter(|_| self.original(change.key).is_none()) else {
                 continue;
             };
             if !std::mem::take(&mut first) {
@@ -138,34 +104,37 @@ impl<'a> Edits<'a> {
         Some(out)
     }
 
+    /// `true` if the object's text has to be touched. Duplicates count: one of them would survive.
+    fn is_effective(&self, change: &Change<'_>) -> bool {
+        let mut known = self.fields.iter().filter(|field| field.is(self.bytes, change.key));
+        match (known.next(), known.next()) {
+            (None, _) => change.value.is_some(),
+            (Some(field), None) => change.value.as_deref() != Some(&self.bytes[field.value()]),
+            (Some(_), Some(_)) => true,
+        }
+    }
+
     /// Writes the fields that stay, changed or not. Gives where the original's rest begins and whether no field
     /// was written.
     fn write_fields(&self, changes: &[&Change<'_>], out: &mut Vec<u8>) -> (usize, bool) {
         let mut previous_end = 0;
         let mut first = true;
         for (index, field) in self.fields.iter().enumerate() {
-            let change = changes
-                .iter()
-                .find(|change| field.is(self.bytes, change.key));
             let value = field.value();
             let separator = previous_end..field.start();
             previous_end = value.end;
             if index == 0 {
                 out.extend_from_slice(&self.bytes[separator.clone()]);
             }
-            let replaced_later = || {
-                self.fields[index + 1..]
-                    .iter()
-                    .any(|later| change.is_some_and(|c| later.is(self.bytes, c.key)))
-            };
+            let change = changes.iter().find(|change| field.is(self.bytes, change.key));
             let text = match change {
                 None => &self.bytes[value.clone()],
                 Some(change) => match change.value.as_deref() {
-                    Some(text) if !replaced_later() => text,
+                    Some(text) if self.is_last(index, change.key) => text,
                     _ => continue,
                 },
             };
-            if index > 0 && !first {
+            if !first {
                 out.extend_from_slice(&self.bytes[separator]);
             }
             first = false;
@@ -173,6 +142,11 @@ impl<'a> Edits<'a> {
             out.extend_from_slice(text);
         }
         (previous_end, first)
+    }
+
+    /// `true` if no later field than the one at `index` is called `key`.
+    fn is_last(&self, index: usize, key: &str) -> bool {
+        !self.fields[index + 1..].iter().any(|later| later.is(self.bytes, key))
     }
 }
 

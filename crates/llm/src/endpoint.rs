@@ -6,6 +6,10 @@
 use crate::json::Kind;
 use crate::protocol::Protocol;
 use crate::scan::BodyScan;
+use crate::sse::MAX_EVENT_BYTES;
+
+/// Responses events may hold a whole picture in base64.
+const IMAGE_EVENT_BYTES: usize = 16 << 20;
 
 /// What a request body must be for a row to match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +70,8 @@ pub struct Endpoint {
     pub path_suffix: Option<&'static str>,
     pub body: BodyRule,
     pub framing: Framing,
+    /// How large an unfinished event of the stream may get before the stream is no longer followed.
+    pub max_event_bytes: usize,
     /// Events that end a stream well: data for [`Framing::Sse`], names for [`Framing::NamedSse`].
     pub terminators: &'static [&'static str],
     /// Request fields that hold what the model reads.
@@ -82,10 +88,7 @@ static CHAT_USAGE: UsageFields = UsageFields {
     completion: "completion_tokens",
     total: "total_tokens",
     // DeepSeek counts hits at the top level as well.
-    cached: &[
-        &["prompt_tokens_details", "cached_tokens"],
-        &["prompt_cache_hit_tokens"],
-    ],
+    cached: &[&["prompt_tokens_details", "cached_tokens"], &["prompt_cache_hit_tokens"]],
     cache_creation: &[&["prompt_tokens_details", "cache_creation_input_tokens"]],
     reasoning: &[&["completion_tokens_details", "reasoning_tokens"]],
 };
@@ -124,6 +127,7 @@ static ROWS: [Endpoint; 6] = [
         path_suffix: Some("/converse"),
         body: BodyRule::HasList("messages"),
         framing: Framing::AwsEventStream,
+        max_event_bytes: MAX_EVENT_BYTES,
         terminators: &["messageStop", "metadata"],
         prompt_fields: &["system", "messages"],
         usage_at: &["usage"],
@@ -135,6 +139,7 @@ static ROWS: [Endpoint; 6] = [
         path_suffix: Some("/v1/messages"),
         body: BodyRule::Container,
         framing: Framing::NamedSse,
+        max_event_bytes: MAX_EVENT_BYTES,
         terminators: &["message_stop"],
         prompt_fields: &["system", "messages", "tools"],
         usage_at: &["usage"],
@@ -146,6 +151,7 @@ static ROWS: [Endpoint; 6] = [
         path_suffix: Some("/v1/responses"),
         body: BodyRule::HasField("input"),
         framing: Framing::NamedSse,
+        max_event_bytes: IMAGE_EVENT_BYTES,
         terminators: &["response.completed", "response.incomplete"],
         prompt_fields: &["instructions", "input", "tools"],
         usage_at: &["usage"],
@@ -157,6 +163,7 @@ static ROWS: [Endpoint; 6] = [
         path_suffix: None,
         body: BodyRule::HasList("messages"),
         framing: Framing::Sse,
+        max_event_bytes: MAX_EVENT_BYTES,
         terminators: &["[DONE]"],
         prompt_fields: &["messages", "tools"],
         usage_at: &["usage"],
@@ -168,6 +175,7 @@ static ROWS: [Endpoint; 6] = [
         path_suffix: None,
         body: BodyRule::HasField("input"),
         framing: Framing::None,
+        max_event_bytes: MAX_EVENT_BYTES,
         terminators: &[],
         prompt_fields: &["input"],
         usage_at: &["usage"],
@@ -179,6 +187,7 @@ static ROWS: [Endpoint; 6] = [
         path_suffix: None,
         body: BodyRule::NonEmpty,
         framing: Framing::Sse,
+        max_event_bytes: MAX_EVENT_BYTES,
         terminators: &[],
         prompt_fields: &[],
         usage_at: &[],
@@ -208,9 +217,7 @@ pub fn endpoint(protocol: Protocol) -> &'static Endpoint {
 /// Which protocol a request to `path` (without query) with this body speaks; `None` if no row matches.
 pub fn detect(path: &str, scan: &BodyScan) -> Option<Protocol> {
     ROWS.iter()
-        .find(|row| {
-            row.path_suffix.is_none_or(|suffix| path.ends_with(suffix)) && row.body.accepts(scan)
-        })
+        .find(|row| row.path_suffix.is_none_or(|suffix| path.ends_with(suffix)) && row.body.accepts(scan))
         .map(|row| row.protocol)
 }
 

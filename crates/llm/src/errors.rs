@@ -40,61 +40,21 @@ struct Naming {
 impl ErrorKind {
     const fn naming(self) -> Naming {
         let (status, openai_type, code, anthropic_type) = match self {
-            ErrorKind::InvalidRequest => (
-                400,
-                "invalid_request_error",
-                "invalid_request",
-                "invalid_request_error",
-            ),
-            ErrorKind::Authentication => (
-                401,
-                "invalid_request_error",
-                "invalid_api_key",
-                "authentication_error",
-            ),
-            ErrorKind::PermissionDenied => (
-                403,
-                "invalid_request_error",
-                "permission_denied",
-                "permission_error",
-            ),
+            ErrorKind::InvalidRequest => (400, "invalid_request_error", "invalid_request", "invalid_request_error"),
+            ErrorKind::Authentication => (401, "invalid_request_error", "invalid_api_key", "authentication_error"),
+            ErrorKind::PermissionDenied => (403, "invalid_request_error", "permission_denied", "permission_error"),
             ErrorKind::NotFound => (404, "invalid_request_error", "not_found", "not_found_error"),
-            ErrorKind::RequestTooLarge => (
-                413,
-                "invalid_request_error",
-                "request_too_large",
-                "request_too_large",
-            ),
-            ErrorKind::RateLimited => (
-                429,
-                "rate_limit_error",
-                "rate_limit_exceeded",
-                "rate_limit_error",
-            ),
-            ErrorKind::QuotaExceeded => (
-                429,
-                "insufficient_quota",
-                "insufficient_quota",
-                "rate_limit_error",
-            ),
-            ErrorKind::ContentFiltered => (
-                400,
-                "invalid_request_error",
-                "content_filter",
-                "invalid_request_error",
-            ),
+            ErrorKind::RequestTooLarge => (413, "invalid_request_error", "request_too_large", "request_too_large"),
+            ErrorKind::RateLimited => (429, "rate_limit_error", "rate_limit_exceeded", "rate_limit_error"),
+            ErrorKind::QuotaExceeded => (429, "insufficient_quota", "insufficient_quota", "rate_limit_error"),
+            ErrorKind::ContentFiltered => (400, "invalid_request_error", "content_filter", "invalid_request_error"),
             ErrorKind::Upstream => (502, "server_error", "upstream_error", "api_error"),
             ErrorKind::Overloaded => (503, "server_error", "overloaded", "overloaded_error"),
             ErrorKind::Timeout => (504, "server_error", "upstream_timeout", "timeout_error"),
             ErrorKind::StreamCut => (502, "server_error", "stream_interrupted", "api_error"),
             ErrorKind::Internal => (500, "server_error", "internal_error", "api_error"),
         };
-        Naming {
-            status,
-            openai_type,
-            code,
-            anthropic_type,
-        }
+        Naming { status, openai_type, code, anthropic_type }
     }
 
     /// The HTTP status that goes with the kind.
@@ -113,10 +73,9 @@ pub fn error_body(protocol: Protocol, kind: ErrorKind, message: &str) -> Bytes {
     let body = match protocol {
         Protocol::AnthropicMessages => anthropic_error(kind, message),
         Protocol::BedrockConverse => json!({ "message": message }),
-        Protocol::OpenAiChat
-        | Protocol::OpenAiResponses
-        | Protocol::OpenAiEmbeddings
-        | Protocol::Passthrough => openai_error(kind, message),
+        Protocol::OpenAiChat | Protocol::OpenAiResponses | Protocol::OpenAiEmbeddings | Protocol::Passthrough => {
+            openai_error(kind, message)
+        }
     };
     Bytes::from(body.to_string())
 }
@@ -126,16 +85,13 @@ pub fn error_body(protocol: Protocol, kind: ErrorKind, message: &str) -> Bytes {
 pub fn stream_error_event(protocol: Protocol, kind: ErrorKind, message: &str) -> Bytes {
     let (name, data) = match protocol {
         Protocol::OpenAiChat | Protocol::Passthrough => (None, openai_error(kind, message)),
-        Protocol::OpenAiResponses => (
-            Some("error"),
-            json!({ "type": "error", "code": kind.code(), "message": message, "param": null }),
-        ),
+        Protocol::OpenAiResponses => {
+            (Some("error"), json!({ "type": "error", "code": kind.code(), "message": message, "param": null }))
+        }
         Protocol::AnthropicMessages => (Some("error"), anthropic_error(kind, message)),
         Protocol::OpenAiEmbeddings | Protocol::BedrockConverse => return Bytes::new(),
     };
-    let event = name
-        .map(|name| format!("event: {name}\n"))
-        .unwrap_or_default();
+    let event = name.map(|name| format!("event: {name}\n")).unwrap_or_default();
     Bytes::from(format!("{event}data: {data}\n\n"))
 }
 

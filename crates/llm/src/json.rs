@@ -22,11 +22,7 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScanError {
     #[error("Expected {expected} but found {found} at character {position}")]
-    Syntax {
-        expected: &'static str,
-        found: &'static str,
-        position: usize,
-    },
+    Syntax { expected: &'static str, found: &'static str, position: usize },
     #[error("Found too many nested data structures ({depth}) at character {position}")]
     TooDeep { depth: usize, position: usize },
     #[error("Expected value but found invalid UTF-8 at character {position}")]
@@ -111,10 +107,7 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(crate) fn enter(&mut self, depth: usize, max_depth: usize) -> Result<(), ScanError> {
         if depth > max_depth {
-            return Err(ScanError::TooDeep {
-                depth,
-                position: self.pos + 1,
-            });
+            return Err(ScanError::TooDeep { depth, position: self.pos + 1 });
         }
         self.pos += 1;
         Ok(())
@@ -178,8 +171,7 @@ impl<'a> Cursor<'a> {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.pos += 2,
             Some(b'u') => match self.code_unit(self.pos)? {
                 0xD800..=0xDBFF => {
-                    let pair =
-                        self.bytes.get(self.pos + 6..self.pos + 8) == Some(b"\\u".as_slice());
+                    let pair = self.bytes.get(self.pos + 6..self.pos + 8) == Some(b"\\u".as_slice());
                     if !pair || !matches!(self.code_unit(self.pos + 6)?, 0xDC00..=0xDFFF) {
                         return Err(self.bad("invalid unicode escape code"));
                     }
@@ -253,11 +245,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn bad(&self, found: &'static str) -> ScanError {
-        ScanError::Syntax {
-            expected: "value",
-            found,
-            position: self.pos + 1,
-        }
+        ScanError::Syntax { expected: "value", found, position: self.pos + 1 }
     }
 
     /// The token under the cursor is not what the grammar wants here.
@@ -278,11 +266,7 @@ impl<'a> Cursor<'a> {
             _ if self.bytes[self.pos..].starts_with(b"false") => "T_BOOLEAN",
             _ => "invalid token",
         };
-        ScanError::Syntax {
-            expected,
-            found,
-            position: self.pos + 1,
-        }
+        ScanError::Syntax { expected, found, position: self.pos + 1 }
     }
 }
 
@@ -299,18 +283,14 @@ fn plain_run(bytes: &[u8]) -> usize {
         }
         run += BLOCK;
     }
-    run + bytes[run..]
-        .iter()
-        .position(|byte| special(*byte))
-        .unwrap_or(bytes.len() - run)
+    run + bytes[run..].iter().position(|byte| special(*byte)).unwrap_or(bytes.len() - run)
 }
 
 /// `true` if the escaped text `key` spells `name`.
 #[inline]
 pub(crate) fn key_is(key: &[u8], name: &str) -> bool {
     // An escape is always longer than what it stands for.
-    key == name.as_bytes()
-        || (key.len() > name.len() && key.contains(&b'\\') && unescape(key) == name)
+    key == name.as_bytes() || (key.len() > name.len() && key.contains(&b'\\') && unescape(key) == name)
 }
 
 /// The text that lies between two quotes, with its escapes resolved; invalid text becomes U+FFFD.
@@ -322,10 +302,7 @@ pub(crate) fn unescape(text: &[u8]) -> Cow<'_, str> {
     quoted.push(b'"');
     quoted.extend_from_slice(String::from_utf8_lossy(text).as_bytes());
     quoted.push(b'"');
-    Cow::Owned(
-        serde_json::from_slice(&quoted)
-            .unwrap_or_else(|_| String::from_utf8_lossy(text).into_owned()),
-    )
+    Cow::Owned(serde_json::from_slice(&quoted).unwrap_or_else(|_| String::from_utf8_lossy(text).into_owned()))
 }
 
 /// One JSON value, still text: `bytes` begins with the value's first byte and ends with its last.
@@ -354,10 +331,7 @@ impl<'a> Raw<'a> {
 
     /// The member `name` of an object; the last one if there are several.
     pub fn get(self, name: &str) -> Option<Raw<'a>> {
-        self.members()
-            .filter(|(key, _)| key_is(key, name))
-            .last()
-            .map(|(_, value)| value)
+        self.members().filter(|(key, _)| key_is(key, name)).last().map(|(_, value)| value)
     }
 
     /// The value reached by following `path` through objects.
@@ -368,18 +342,12 @@ impl<'a> Raw<'a> {
     /// The members of an object, keys between their quotes and still escaped. Empty for other kinds;
     /// ends early where the text is malformed.
     pub fn members(self) -> Members<'a> {
-        Members {
-            cursor: inside(self, Kind::Object),
-            first: true,
-        }
+        Members { cursor: inside(self, Kind::Object), first: true }
     }
 
     /// The elements of an array. Empty for other kinds; ends early where the text is malformed.
     pub fn elements(self) -> Elements<'a> {
-        Elements {
-            cursor: inside(self, Kind::Array),
-            first: true,
-        }
+        Elements { cursor: inside(self, Kind::Array), first: true }
     }
 
     /// The text of a string.
@@ -389,8 +357,7 @@ impl<'a> Raw<'a> {
 
     /// A string's bytes between the quotes, still escaped.
     pub(crate) fn quoted(self) -> Option<&'a [u8]> {
-        (self.kind == Kind::String && self.bytes.len() >= 2)
-            .then(|| &self.bytes[1..self.bytes.len() - 1])
+        (self.kind == Kind::String && self.bytes.len() >= 2).then(|| &self.bytes[1..self.bytes.len() - 1])
     }
 
     /// A number that counts something; fractions are cut, negative numbers are `None`.
@@ -399,12 +366,7 @@ impl<'a> Raw<'a> {
             return None;
         }
         let text = std::str::from_utf8(self.bytes).ok()?;
-        text.parse().ok().or_else(|| {
-            text.parse::<f64>()
-                .ok()
-                .filter(|number| *number >= 0.0)
-                .map(|n| n as u64)
-        })
+        text.parse().ok().or_else(|| text.parse::<f64>().ok().filter(|number| *number >= 0.0).map(|n| n as u64))
     }
 
     /// `true` for the literal `true` only.
@@ -420,15 +382,8 @@ impl<'a> Raw<'a> {
 
 /// A cursor behind the opening bracket of `value`, or at the end if `value` is of another kind.
 fn inside(value: Raw<'_>, kind: Kind) -> Cursor<'_> {
-    let pos = if value.kind == kind {
-        1
-    } else {
-        value.bytes.len()
-    };
-    Cursor {
-        bytes: value.bytes,
-        pos,
-    }
+    let pos = if value.kind == kind { 1 } else { value.bytes.len() };
+    Cursor { bytes: value.bytes, pos }
 }
 
 /// See [`Raw::members`].
@@ -475,8 +430,5 @@ impl<'a> Iterator for Elements<'a> {
 fn take<'a>(cursor: &mut Cursor<'a>) -> Option<Raw<'a>> {
     let start = cursor.pos;
     let kind = cursor.value(0, RAW_DEPTH).ok()?;
-    Some(Raw {
-        bytes: &cursor.bytes[start..cursor.pos],
-        kind,
-    })
+    Some(Raw { bytes: &cursor.bytes[start..cursor.pos], kind })
 }

@@ -25,9 +25,7 @@ mod tokens;
 mod usage;
 
 pub use edit::Edits;
-pub use endpoint::{
-    BodyRule, Endpoint, Framing, UsageFields, detect, endpoint, endpoints, wants_stream,
-};
+pub use endpoint::{BodyRule, Endpoint, Framing, UsageFields, detect, endpoint, endpoints, wants_stream};
 pub use errors::{ErrorKind, error_body, stream_error_event};
 pub use filter::{StreamFilter, UsageChunk};
 pub use json::{Elements, Kind, Members, Raw, ScanError};

@@ -50,29 +50,16 @@ impl Provider {
 
     /// How this provider speaks `protocol`; `None` if it does not.
     pub fn capability(&self, protocol: Protocol) -> Option<&'static Capability> {
-        self.capabilities
-            .iter()
-            .find(|capability| capability.protocol == protocol)
+        self.capabilities.iter().find(|capability| capability.protocol == protocol)
     }
 }
 
 const fn speaks(protocol: Protocol, path: &'static str, max_tokens: &'static str) -> Capability {
-    Capability {
-        protocol,
-        path,
-        max_tokens: Some(MaxTokensField {
-            set: max_tokens,
-            remove: None,
-        }),
-    }
+    Capability { protocol, path, max_tokens: Some(MaxTokensField { set: max_tokens, remove: None }) }
 }
 
 const fn embeds(path: &'static str) -> Capability {
-    Capability {
-        protocol: Protocol::OpenAiEmbeddings,
-        path,
-        max_tokens: None,
-    }
+    Capability { protocol: Protocol::OpenAiEmbeddings, path, max_tokens: None }
 }
 
 static PROVIDERS: &[Provider] = &[
@@ -86,16 +73,9 @@ static PROVIDERS: &[Provider] = &[
                 protocol: Protocol::OpenAiChat,
                 path: "/v1/chat/completions",
                 // Newer models refuse `max_tokens` with 400 `unsupported_parameter`.
-                max_tokens: Some(MaxTokensField {
-                    set: "max_completion_tokens",
-                    remove: Some("max_tokens"),
-                }),
+                max_tokens: Some(MaxTokensField { set: "max_completion_tokens", remove: Some("max_tokens") }),
             },
-            speaks(
-                Protocol::OpenAiResponses,
-                "/v1/responses",
-                "max_output_tokens",
-            ),
+            speaks(Protocol::OpenAiResponses, "/v1/responses", "max_output_tokens"),
             embeds("/v1/embeddings"),
         ],
         removes_model: false,
@@ -105,11 +85,7 @@ static PROVIDERS: &[Provider] = &[
         scheme: "https",
         host: Some("api.deepseek.com"),
         port: 443,
-        capabilities: &[speaks(
-            Protocol::OpenAiChat,
-            "/chat/completions",
-            "max_tokens",
-        )],
+        capabilities: &[speaks(Protocol::OpenAiChat, "/chat/completions", "max_tokens")],
         removes_model: false,
     },
     Provider {
@@ -117,11 +93,7 @@ static PROVIDERS: &[Provider] = &[
         scheme: "https",
         host: Some("api.aimlapi.com"),
         port: 443,
-        capabilities: &[speaks(
-            Protocol::OpenAiChat,
-            "/chat/completions",
-            "max_tokens",
-        )],
+        capabilities: &[speaks(Protocol::OpenAiChat, "/chat/completions", "max_tokens")],
         removes_model: false,
     },
     Provider {
@@ -129,11 +101,7 @@ static PROVIDERS: &[Provider] = &[
         scheme: "https",
         host: Some("openrouter.ai"),
         port: 443,
-        capabilities: &[speaks(
-            Protocol::OpenAiChat,
-            "/api/v1/chat/completions",
-            "max_tokens",
-        )],
+        capabilities: &[speaks(Protocol::OpenAiChat, "/api/v1/chat/completions", "max_tokens")],
         removes_model: false,
     },
     Provider {
@@ -151,11 +119,7 @@ static PROVIDERS: &[Provider] = &[
         port: 443,
         capabilities: &[
             speaks(Protocol::OpenAiChat, "/v1/chat/completions", "max_tokens"),
-            speaks(
-                Protocol::OpenAiResponses,
-                "/v1/responses",
-                "max_output_tokens",
-            ),
+            speaks(Protocol::OpenAiResponses, "/v1/responses", "max_output_tokens"),
             embeds("/v1/embeddings"),
         ],
         removes_model: false,
@@ -176,11 +140,7 @@ static PROVIDERS: &[Provider] = &[
         scheme: "https",
         host: Some("generativelanguage.googleapis.com"),
         port: 443,
-        capabilities: &[speaks(
-            Protocol::OpenAiChat,
-            "/v1beta/openai/chat/completions",
-            "max_completion_tokens",
-        )],
+        capabilities: &[speaks(Protocol::OpenAiChat, "/v1beta/openai/chat/completions", "max_completion_tokens")],
         removes_model: false,
     },
 ];

@@ -73,10 +73,7 @@ impl ResponseFacts {
     /// Keeps the first reason that is told.
     fn set_finish(&mut self, reason: Option<Raw<'_>>) {
         if self.finish_reason.is_none() {
-            self.finish_reason = reason
-                .and_then(Raw::text)
-                .filter(|reason| !reason.is_empty())
-                .map(Into::into);
+            self.finish_reason = reason.and_then(Raw::text).filter(|reason| !reason.is_empty()).map(Into::into);
         }
     }
 }
@@ -99,18 +96,14 @@ pub fn response_text(protocol: Protocol, body: &[u8]) -> Option<String> {
 
 /// Visits the pieces of text in an answer, in order.
 fn for_each_text<'a>(protocol: Protocol, root: Raw<'a>, mut visit: impl FnMut(Cow<'a, str>)) {
-    let mut piece =
-        |text: Option<Raw<'a>>| text.and_then(Raw::text).into_iter().for_each(&mut visit);
+    let mut piece = |text: Option<Raw<'a>>| text.and_then(Raw::text).into_iter().for_each(&mut visit);
     match protocol {
         Protocol::OpenAiChat => {
             for choice in list(root, &["choices"]) {
                 match choice.at(&["message", "content"]) {
                     // Mistral's reasoning models answer with a list of parts.
                     Some(content) if content.kind == Kind::Array => {
-                        content
-                            .elements()
-                            .filter(|part| is(*part, "text"))
-                            .for_each(|part| piece(part.get("text")));
+                        content.elements().filter(|part| is(*part, "text")).for_each(|part| piece(part.get("text")));
                     }
                     content => piece(content),
                 }
@@ -127,8 +120,7 @@ fn for_each_text<'a>(protocol: Protocol, root: Raw<'a>, mut visit: impl FnMut(Co
             blocks.for_each(|block| piece(block.get("text")));
         }
         Protocol::BedrockConverse => {
-            list(root, &["output", "message", "content"])
-                .for_each(|block| piece(block.get("text")));
+            list(root, &["output", "message", "content"]).for_each(|block| piece(block.get("text")));
         }
         Protocol::OpenAiEmbeddings | Protocol::Passthrough => {}
     }

@@ -40,10 +40,7 @@ impl Field {
 
     /// `true` if the field is called `name` in `bytes`, the text that was scanned.
     pub(crate) fn is(&self, bytes: &[u8], name: &str) -> bool {
-        key_is(
-            &bytes[self.key.start as usize + 1..self.key.end as usize - 1],
-            name,
-        )
+        key_is(&bytes[self.key.start as usize + 1..self.key.end as usize - 1], name)
     }
 }
 
@@ -68,9 +65,7 @@ impl BodyScan {
             return Err(ScanError::TooLarge { bytes: body.len() });
         }
         if let Err(error) = std::str::from_utf8(body) {
-            return Err(ScanError::Utf8 {
-                position: error.valid_up_to() + 1,
-            });
+            return Err(ScanError::Utf8 { position: error.valid_up_to() + 1 });
         }
         let max_depth = max_depth.min(DEEPEST);
         let mut cursor = Cursor::new(body);
@@ -93,13 +88,7 @@ impl BodyScan {
             Kind::Array => body[start + 1..end - 1].trim_ascii().is_empty(),
             _ => true,
         };
-        Ok(Self {
-            body: body.clone(),
-            top,
-            start: start as u32,
-            empty,
-            fields,
-        })
+        Ok(Self { body: body.clone(), top, start: start as u32, empty, fields })
     }
 
     /// The text that was scanned.
@@ -119,23 +108,13 @@ impl BodyScan {
 
     /// The whole text as a value.
     pub fn raw(&self) -> Raw<'_> {
-        Raw {
-            bytes: self.body[self.start as usize..].trim_ascii_end(),
-            kind: self.top,
-        }
+        Raw { bytes: self.body[self.start as usize..].trim_ascii_end(), kind: self.top }
     }
 
     /// The top-level field `name`; the last one if the text has several.
     pub fn get(&self, name: &str) -> Option<Raw<'_>> {
-        let field = self
-            .fields
-            .iter()
-            .rev()
-            .find(|field| field.is(&self.body, name))?;
-        Some(Raw {
-            bytes: &self.body[field.value()],
-            kind: field.kind,
-        })
+        let field = self.fields.iter().rev().find(|field| field.is(&self.body, name))?;
+        Some(Raw { bytes: &self.body[field.value()], kind: field.kind })
     }
 
     /// The bytes of the top-level field `name`.
@@ -164,10 +143,7 @@ impl BodyScan {
 }
 
 /// The fields of the object under the cursor, which is left behind its closing brace.
-pub(crate) fn object_fields(
-    cursor: &mut Cursor<'_>,
-    max_depth: usize,
-) -> Result<Vec<Field>, ScanError> {
+pub(crate) fn object_fields(cursor: &mut Cursor<'_>, max_depth: usize) -> Result<Vec<Field>, ScanError> {
     cursor.enter(1, max_depth)?;
     if cursor.closes(b'}') {
         return Ok(Vec::new());
@@ -179,11 +155,7 @@ pub(crate) fn object_fields(
         let key_end = key_start + key.len() as u32 + 2;
         let value_start = cursor.pos as u32;
         let kind = cursor.value(1, max_depth)?;
-        fields.push(Field {
-            key: key_start..key_end,
-            value: value_start..cursor.pos as u32,
-            kind,
-        });
+        fields.push(Field { key: key_start..key_end, value: value_start..cursor.pos as u32, kind });
         if cursor.closes(b'}') {
             return Ok(fields);
         }

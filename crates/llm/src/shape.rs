@@ -53,12 +53,8 @@ impl ShapeRules {
         let patches = config.request_body.into_iter().flatten();
         Self {
             provider,
-            options: options
-                .map(|(key, value)| (key.clone(), serialised(value)))
-                .collect(),
-            max_tokens: config
-                .max_tokens
-                .map(|limit| Bytes::from(limit.to_string())),
+            options: options.map(|(key, value)| (key.clone(), serialised(value))).collect(),
+            max_tokens: config.max_tokens.map(|limit| Bytes::from(limit.to_string())),
             patches: patches
                 .filter_map(|(name, value)| Some((name.parse().ok()?, members(value.as_object()?))))
                 .collect(),
@@ -80,15 +76,7 @@ fn serialised(value: &Value) -> Bytes {
 fn members(object: &Map<String, Value>) -> Vec<(String, Patch)> {
     object
         .iter()
-        .map(|(key, value)| {
-            (
-                key.clone(),
-                Patch {
-                    json: serialised(value),
-                    members: value.as_object().map(members),
-                },
-            )
-        })
+        .map(|(key, value)| (key.clone(), Patch { json: serialised(value), members: value.as_object().map(members) }))
         .collect()
 }
 
@@ -105,11 +93,7 @@ pub struct Shaped {
 /// Shapes a scanned body for a provider that is addressed in `protocol`. Bodies that are not objects stay as they are.
 pub fn shape_request(scan: &BodyScan, rules: &ShapeRules, protocol: Protocol) -> Shaped {
     let Some(mut edits) = Edits::new(scan) else {
-        return Shaped {
-            body: scan.body().clone(),
-            changed: false,
-            asked_usage: false,
-        };
+        return Shaped { body: scan.body().clone(), changed: false, asked_usage: false };
     };
     if protocol == Protocol::OpenAiChat && scan.stream() {
         ask_for_usage(scan, &mut edits);
@@ -117,16 +101,10 @@ pub fn shape_request(scan: &BodyScan, rules: &ShapeRules, protocol: Protocol) ->
     for (key, json) in &rules.options {
         edits.set(key, json.as_ref());
     }
-    let field = rules
-        .provider
-        .capability(protocol)
-        .and_then(|capability| capability.max_tokens);
+    let field = rules.provider.capability(protocol).and_then(|capability| capability.max_tokens);
     if let (Some(limit), Some(field)) = (&rules.max_tokens, field) {
         edits.set(field.set, limit.as_ref());
-        field
-            .remove
-            .into_iter()
-            .for_each(|older| edits.remove(older));
+        field.remove.into_iter().for_each(|older| edits.remove(older));
     }
     for (_, patch) in rules.patches.iter().filter(|(name, _)| *name == protocol) {
         merge(&mut edits, patch, rules.force);
@@ -138,23 +116,13 @@ pub fn shape_request(scan: &BodyScan, rules: &ShapeRules, protocol: Protocol) ->
         && includes_usage(edits.get("stream_options"))
         && !includes_usage(scan.get("stream_options"));
     match edits.apply() {
-        Some(body) => Shaped {
-            body: Bytes::from(body),
-            changed: true,
-            asked_usage,
-        },
-        None => Shaped {
-            body: scan.body().clone(),
-            changed: false,
-            asked_usage,
-        },
+        Some(body) => Shaped { body: Bytes::from(body), changed: true, asked_usage },
+        None => Shaped { body: scan.body().clone(), changed: false, asked_usage },
     }
 }
 
 fn includes_usage(stream_options: Option<Raw<'_>>) -> bool {
-    stream_options
-        .and_then(|options| options.get("include_usage"))
-        .is_some_and(Raw::is_true)
+    stream_options.and_then(|options| options.get("include_usage")).is_some_and(Raw::is_true)
 }
 
 /// Sets `stream_options.include_usage`, leaving the client's other stream options as they are.

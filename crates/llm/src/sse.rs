@@ -8,14 +8,17 @@ use std::borrow::Cow;
 
 use memchr::memchr2;
 
-/// An event may not be larger than this, so that an upstream cannot fill memory by never ending one.
+/// An unfinished event may usually not be larger than this, so that an upstream cannot fill memory by never ending one.
 pub const MAX_EVENT_BYTES: usize = 1 << 20;
+
+/// What a stream keeps allocated between split events; one large event must not cost memory for the rest of it.
+const KEPT_CAPACITY: usize = 16 * 1024;
 
 /// The stream cannot be followed any further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SseError {
-    #[error("an event of the stream is larger than {MAX_EVENT_BYTES} bytes")]
-    EventTooLarge,
+    #[error("an event of the stream is larger than {max} bytes")]
+    EventTooLarge { max: usize },
 }
 
 /// One event, as it stood on the wire.
@@ -30,12 +33,10 @@ pub struct SseEvent<'a> {
 /// A complete block of lines, closing blank line included.
 #[derive(Debug, Clone, Copy)]
 pub struct Block<'a> {
-    /// The block's bytes.
+    /// The block's bytes; those that came with earlier chunks are among them.
     pub bytes: &'a [u8],
     /// Where the block ends in the chunk that was pushed.
     pub end: usize,
-    /// How many of its bytes came with earlier chunks.
-    pub carried: usize,
 }
 
 impl<'a> Block<'a> {
@@ -92,56 +93,54 @@ pub struct SseDecoder {
     /// The byte before was a CR, so an LF now belongs to it.
     after_cr: bool,
     at_stream_start: bool,
+    max_event_bytes: usize,
 }
 
 impl Default for SseDecoder {
     fn default() -> Self {
-        Self {
-            pending: Vec::new(),
-            line_is_empty: true,
-            after_cr: false,
-            at_stream_start: true,
-        }
+        Self::new(MAX_EVENT_BYTES)
     }
 }
 
 impl SseDecoder {
+    /// A decoder that holds at most `max_event_bytes` of an unfinished event.
+    pub fn new(max_event_bytes: usize) -> Self {
+        Self { pending: Vec::new(), line_is_empty: true, after_cr: false, at_stream_start: true, max_event_bytes }
+    }
+
     /// Bytes that belong to an event which is not complete.
     pub fn pending(&self) -> &[u8] {
         &self.pending
     }
 
-    /// Takes in `chunk` and calls `on_block` for each block that it completes.
+    /// Takes in `chunk` and calls `on_block` for each block that it completes. Gives how many bytes of `chunk` are
+    /// done with; the rest is pending.
     ///
     /// # Errors
     /// [`SseError::EventTooLarge`]; the decoder has then forgotten what was pending and must not be used again.
-    pub fn push(
-        &mut self,
-        chunk: &[u8],
-        mut on_block: impl FnMut(Block<'_>),
-    ) -> Result<(), SseError> {
+    pub fn push(&mut self, chunk: &[u8], mut on_block: impl FnMut(Block<'_>)) -> Result<usize, SseError> {
         let mut start = 0;
         let mut pos = 0;
         while let Some(end) = self.next_block_end(chunk, &mut pos, &mut start) {
-            self.emit(chunk, start, end, &mut on_block);
+            self.emit(chunk, start, end, &mut on_block)?;
             start = end;
         }
-        if self.pending.len() + (chunk.len() - start) > MAX_EVENT_BYTES {
+        self.hold(&chunk[start..])?;
+        Ok(start)
+    }
+
+    fn hold(&mut self, bytes: &[u8]) -> Result<(), SseError> {
+        if self.pending.len() + bytes.len() > self.max_event_bytes {
             self.pending = Vec::new();
-            return Err(SseError::EventTooLarge);
+            return Err(SseError::EventTooLarge { max: self.max_event_bytes });
         }
-        self.pending.extend_from_slice(&chunk[start..]);
+        self.pending.extend_from_slice(bytes);
         Ok(())
     }
 
     /// Walks line ends from `pos` until one closes a block. Stray LFs between blocks move `start`.
     #[inline]
-    fn next_block_end(
-        &mut self,
-        chunk: &[u8],
-        pos: &mut usize,
-        start: &mut usize,
-    ) -> Option<usize> {
+    fn next_block_end(&mut self, chunk: &[u8], pos: &mut usize, start: &mut usize) -> Option<usize> {
         while let Some(offset) = memchr2(b'\n', b'\r', &chunk[*pos..]) {
             let at = *pos + offset;
             if offset > 0 {
@@ -180,25 +179,18 @@ impl SseDecoder {
         start: usize,
         end: usize,
         on_block: &mut impl FnMut(Block<'_>),
-    ) {
+    ) -> Result<(), SseError> {
         let first = std::mem::take(&mut self.at_stream_start);
         let without_bom = |bytes| if first { skip_bom(bytes) } else { bytes };
-        let carried = self.pending.len();
-        if carried == 0 {
-            on_block(Block {
-                bytes: without_bom(&chunk[start..end]),
-                end,
-                carried,
-            });
-            return;
+        if self.pending.is_empty() {
+            on_block(Block { bytes: without_bom(&chunk[start..end]), end });
+            return Ok(());
         }
-        self.pending.extend_from_slice(&chunk[start..end]);
-        on_block(Block {
-            bytes: without_bom(&self.pending),
-            end,
-            carried,
-        });
+        self.hold(&chunk[start..end])?;
+        on_block(Block { bytes: without_bom(&self.pending), end });
         self.pending.clear();
+        self.pending.shrink_to(KEPT_CAPACITY);
+        Ok(())
     }
 }
 

@@ -19,17 +19,12 @@ pub fn end_user_id(protocol: Protocol, scan: &BodyScan) -> Option<Cow<'_, str>> 
 
 /// How many tools the request offers: the length of the top-level `tools` array.
 pub fn tool_count(scan: &BodyScan) -> usize {
-    scan.get("tools")
-        .map_or(0, |tools| tools.elements().count())
+    scan.get("tools").map_or(0, |tools| tools.elements().count())
 }
 
 /// The prompt's text, part by part, in the order of the body: every string that the model reads as words.
 /// Images, audio, ids and other strings that are not words are left out. Tool definitions count as they stand.
-pub fn for_each_prompt_text<'a>(
-    protocol: Protocol,
-    scan: &'a BodyScan,
-    mut visit: impl FnMut(Cow<'a, str>),
-) {
+pub fn for_each_prompt_text<'a>(protocol: Protocol, scan: &'a BodyScan, mut visit: impl FnMut(Cow<'a, str>)) {
     for name in endpoint(protocol).prompt_fields {
         match scan.get(name) {
             Some(tools) if *name == "tools" => visit(String::from_utf8_lossy(tools.bytes)),

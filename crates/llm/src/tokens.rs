@@ -3,6 +3,7 @@
 //! The o200k vocabulary stands in for every model; other vocabularies differ by some percent, so a count from here
 //! is always marked as estimated. Invariant: the vocabulary (tens of MB) is loaded by the first count, not before.
 
+use crate::json::{Kind, Raw};
 use crate::protocol::Protocol;
 use crate::scan::BodyScan;
 use crate::text::for_each_prompt_text;
@@ -24,11 +25,7 @@ pub fn estimate_text(text: &str) -> u64 {
         cut -= 1;
     }
     let counted = bpe_openai::o200k_base().count(&text[..cut]) as u64;
-    if cut == text.len() {
-        counted
-    } else {
-        (counted as f64 * text.len() as f64 / cut as f64) as u64
-    }
+    if cut == text.len() { counted } else { (counted as f64 * text.len() as f64 / cut as f64) as u64 }
 }
 
 /// Tokens in what the model reads of a request.
@@ -38,10 +35,21 @@ pub fn estimate_request(protocol: Protocol, scan: &BodyScan) -> u64 {
         words.push_str(&text);
         words.push('\n');
     });
-    let messages = scan
-        .get("messages")
-        .map_or(0, |list| list.elements().count() as u64);
-    estimate_text(&words) + messages * TOKENS_PER_MESSAGE
+    // An embedding request may bring its input as tokens.
+    let tokens = match protocol {
+        Protocol::OpenAiEmbeddings => scan.get("input").map_or(0, count_numbers),
+        _ => 0,
+    };
+    let messages = scan.get("messages").map_or(0, |list| list.elements().count() as u64);
+    estimate_text(words.trim_end()) + tokens + messages * TOKENS_PER_MESSAGE
+}
+
+/// The numbers in a list, or in the lists in it.
+fn count_numbers(value: Raw<'_>) -> u64 {
+    match value.kind {
+        Kind::Number => 1,
+        _ => value.elements().map(count_numbers).sum(),
+    }
 }
 
 /// The usage of an exchange whose provider reported none: `answer` is the text that was produced until its end.

@@ -39,16 +39,8 @@ impl Usage {
             Protocol::OpenAiEmbeddings => 0,
             _ => count(object, fields.completion),
         };
-        let total = object
-            .get(fields.total)
-            .and_then(Raw::count)
-            .unwrap_or(prompt + completion);
-        let UsageFields {
-            cached,
-            cache_creation,
-            reasoning,
-            ..
-        } = fields;
+        let total = object.get(fields.total).and_then(Raw::count).unwrap_or(prompt + completion);
+        let UsageFields { cached, cache_creation, reasoning, .. } = fields;
         Self {
             prompt,
             completion,
@@ -62,13 +54,7 @@ impl Usage {
 
     /// Counts made by the tokenizer.
     pub fn estimated(prompt: u64, completion: u64) -> Self {
-        Self {
-            prompt,
-            completion,
-            total: prompt + completion,
-            estimated: true,
-            ..Self::default()
-        }
+        Self { prompt, completion, total: prompt + completion, estimated: true, ..Self::default() }
     }
 
     /// Takes in a later report of the same stream: its positive counts win, its zeros erase nothing, and the
@@ -105,8 +91,5 @@ fn count(object: Raw<'_>, name: &str) -> u64 {
 }
 
 fn first_count(object: Raw<'_>, alternatives: &[&[&str]]) -> u64 {
-    alternatives
-        .iter()
-        .find_map(|path| object.at(path).and_then(Raw::count))
-        .unwrap_or(0)
+    alternatives.iter().find_map(|path| object.at(path).and_then(Raw::count)).unwrap_or(0)
 }

@@ -25,10 +25,7 @@ fn read(facts: &mut Facts, kind: &[u8], data: Raw<'_>) {
         }
         b"message_start" => {
             if let Some(message) = data.get("message") {
-                message
-                    .get("model")
-                    .into_iter()
-                    .for_each(|model| facts.set_model(model));
+                message.get("model").into_iter().for_each(|model| facts.set_model(model));
                 add_usage(facts, message);
             }
         }

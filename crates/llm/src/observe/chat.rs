@@ -21,11 +21,7 @@ impl Choices {
     }
 }
 
-pub(super) fn observe(
-    facts: &mut Facts,
-    choices: &mut Choices,
-    event: &SseEvent<'_>,
-) -> EventClass {
+pub(super) fn observe(facts: &mut Facts, choices: &mut Choices, event: &SseEvent<'_>) -> EventClass {
     let data = event.data.as_ref().trim_ascii();
     if data == b"[DONE]" {
         facts.finished = true;
@@ -49,12 +45,7 @@ pub(super) fn observe(
             }
             b"usage" if value.is_object() => usage = Some(value),
             // Groq reports here when the client did not ask for usage.
-            b"x_groq" => {
-                nested_usage = value
-                    .get("usage")
-                    .filter(|usage| usage.is_object())
-                    .or(nested_usage)
-            }
+            b"x_groq" => nested_usage = value.get("usage").filter(|usage| usage.is_object()).or(nested_usage),
             b"model" => facts.set_model(value),
             b"error" if value.kind != Kind::Null => facts.set_error(value),
             _ => {}
@@ -83,10 +74,7 @@ fn choice<'a>(facts: &mut Facts, choices: &mut Choices, choice: Raw<'a>) -> Opti
             b"delta" => delta(facts, value),
             b"finish_reason" => {
                 // Absent, `null`, `""` and `"null"` all mean: not yet.
-                if let Some(reason) = value
-                    .quoted()
-                    .filter(|reason| !matches!(*reason, b"" | b"null"))
-                {
+                if let Some(reason) = value.quoted().filter(|reason| !matches!(*reason, b"" | b"null")) {
                     facts.set_finish_reason(&String::from_utf8_lossy(reason));
                     finished = true;
                 }

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use crate::endpoint::{Framing, endpoint};
 use crate::json::{Raw, unescape};
 use crate::protocol::Protocol;
-use crate::sse::{Block, SseDecoder};
+use crate::sse::SseDecoder;
 use crate::usage::Usage;
 
 /// How a stream ended.
@@ -109,14 +109,8 @@ impl Facts {
     /// Notes the first error; `error` is a string or an object with a `message`.
     fn set_error(&mut self, error: Raw<'_>) {
         if self.error.is_none() {
-            let message = error
-                .text()
-                .or_else(|| error.get("message").and_then(Raw::text));
-            self.error = Some(
-                message
-                    .unwrap_or_else(|| String::from_utf8_lossy(error.bytes))
-                    .into_owned(),
-            );
+            let message = error.text().or_else(|| error.get("message").and_then(Raw::text));
+            self.error = Some(message.unwrap_or_else(|| String::from_utf8_lossy(error.bytes)).into_owned());
         }
     }
 }
@@ -135,13 +129,14 @@ impl StreamObserver {
     /// An observer of one answer in `protocol`'s dialect. Streams whose framing is not SSE, and passthrough, are
     /// not decoded: they end [`StreamEnd::Complete`] when their bytes end.
     pub fn new(protocol: Protocol) -> Self {
-        let decoded = match endpoint(protocol).framing {
+        let row = endpoint(protocol);
+        let decoded = match row.framing {
             Framing::Sse | Framing::NamedSse => protocol != Protocol::Passthrough,
             Framing::None | Framing::AwsEventStream => false,
         };
         Self {
             protocol,
-            decoder: decoded.then(SseDecoder::default),
+            decoder: decoded.then(|| SseDecoder::new(row.max_event_bytes)),
             choices: chat::Choices::default(),
             facts: Facts::default(),
         }
@@ -159,34 +154,28 @@ impl StreamObserver {
         self.observe_blocks(chunk, |_, _| {});
     }
 
-    /// Takes in `chunk` and tells of each block that it completes. Gives `false` once the stream cannot be followed.
-    pub(crate) fn observe_blocks(
-        &mut self,
-        chunk: &[u8],
-        mut seen: impl FnMut(Block<'_>, EventClass),
-    ) -> bool {
-        let Some(decoder) = &mut self.decoder else {
-            return false;
-        };
+    /// Takes in `chunk` and tells, for each block that it completes, where it ends and what it was. Gives how many
+    /// bytes of `chunk` are done with; `None` once the stream cannot be followed.
+    pub(crate) fn observe_blocks(&mut self, chunk: &[u8], mut seen: impl FnMut(usize, EventClass)) -> Option<usize> {
         let (protocol, choices, facts) = (self.protocol, &mut self.choices, &mut self.facts);
-        let followed = decoder.push(chunk, |block| {
-            let class = match block.event() {
-                Some(event) => match protocol {
-                    Protocol::OpenAiChat => chat::observe(facts, choices, &event),
-                    Protocol::OpenAiResponses => responses::observe(facts, &event),
-                    Protocol::AnthropicMessages => anthropic::observe(facts, &event),
-                    Protocol::OpenAiEmbeddings
-                    | Protocol::BedrockConverse
-                    | Protocol::Passthrough => EventClass::Content,
-                },
-                None => EventClass::Content,
-            };
-            seen(block, class);
+        let done = self.decoder.as_mut()?.push(chunk, |block| {
+            let class = block.event().map_or(EventClass::Content, |event| match protocol {
+                Protocol::OpenAiChat => chat::observe(facts, choices, &event),
+                Protocol::OpenAiResponses => responses::observe(facts, &event),
+                Protocol::AnthropicMessages => anthropic::observe(facts, &event),
+                Protocol::OpenAiEmbeddings | Protocol::BedrockConverse | Protocol::Passthrough => EventClass::Content,
+            });
+            seen(block.end, class);
         });
-        if followed.is_err() {
+        if done.is_err() {
             self.decoder = None;
         }
-        followed.is_ok()
+        done.ok()
+    }
+
+    /// The dialect of the stream.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
     }
 
     /// Bytes of an event that is not complete.
@@ -194,20 +183,19 @@ impl StreamObserver {
         self.decoder.as_ref().map_or(&[], SseDecoder::pending)
     }
 
-    /// Judges the stream as if its bytes ended here.
+    /// Judges the stream as if its bytes ended here. A stream that is not decoded, or could not be followed because
+    /// an event was too large, is taken for complete: nothing speaks against it.
     pub fn end(&self) -> StreamEnd {
-        if let Some(message) = &self.facts.error {
-            return StreamEnd::InStreamError(message.clone());
+        match &self.facts.error {
+            Some(message) => StreamEnd::InStreamError(message.clone()),
+            None if self.decoder.is_none() || self.facts.finished || self.choices.all_finished() => StreamEnd::Complete,
+            None => StreamEnd::Cut,
         }
-        let decoded = match self.protocol {
-            Protocol::OpenAiChat | Protocol::OpenAiResponses | Protocol::AnthropicMessages => true,
-            Protocol::OpenAiEmbeddings | Protocol::BedrockConverse | Protocol::Passthrough => false,
-        };
-        if !decoded || self.facts.finished || self.choices.all_finished() {
-            StreamEnd::Complete
-        } else {
-            StreamEnd::Cut
-        }
+    }
+
+    /// `true` while the stream's events are being read.
+    pub fn is_following(&self) -> bool {
+        self.decoder.is_some()
     }
 
     /// The token counts reported so far.
@@ -220,9 +208,7 @@ impl StreamObserver {
         let mut reports = self.facts.raw_usage.iter().flatten();
         let mut merged: Map<String, Value> = serde_json::from_slice(reports.next()?).ok()?;
         for report in reports {
-            for (key, value) in
-                serde_json::from_slice::<Map<String, Value>>(report).unwrap_or_default()
-            {
+            for (key, value) in serde_json::from_slice::<Map<String, Value>>(report).unwrap_or_default() {
                 let erases = value.as_f64().is_some_and(|number| number <= 0.0) || value.is_null();
                 if !erases || !merged.contains_key(&key) {
                     merged.insert(key, value);

@@ -40,22 +40,13 @@ fn read(facts: &mut Facts, kind: &[u8], data: Raw<'_>) {
             if let Some(response) = response {
                 close(facts, response);
             }
-            let error = response
-                .and_then(|response| response.get("error"))
-                .filter(|error| error.kind != Kind::Null);
+            let error = response.and_then(|response| response.get("error")).filter(|error| error.kind != Kind::Null);
             facts.set_error(error.unwrap_or(data));
         }
-        b"error" => facts.set_error(
-            data.get("error")
-                .filter(|error| error.is_object())
-                .unwrap_or(data),
-        ),
+        b"error" => facts.set_error(data.get("error").filter(|error| error.is_object()).unwrap_or(data)),
         // Arguments, reasoning, refusals and audio: the model is producing, and that is all we keep.
         name if !facts.saw_first_token && name.ends_with(b".delta") => {
-            facts.saw_first_token = data
-                .get("delta")
-                .and_then(Raw::quoted)
-                .is_some_and(|delta| !delta.is_empty());
+            facts.saw_first_token = data.get("delta").and_then(Raw::quoted).is_some_and(|delta| !delta.is_empty());
         }
         _ => {}
     }
@@ -76,17 +67,12 @@ fn close(facts: &mut Facts, response: Raw<'_>) {
             _ => {}
         }
     }
-    if let Some(reason) = response
-        .at(&["incomplete_details", "reason"])
-        .and_then(Raw::text)
-    {
+    if let Some(reason) = response.at(&["incomplete_details", "reason"]).and_then(Raw::text) {
         facts.set_finish_reason(&reason);
     }
 }
 
 /// `true` if an output list has an item of type `function_call`.
 pub(crate) fn has_function_call(output: Raw<'_>) -> bool {
-    output
-        .elements()
-        .any(|item| item.get("type").and_then(Raw::quoted) == Some(b"function_call".as_slice()))
+    output.elements().any(|item| item.get("type").and_then(Raw::quoted) == Some(b"function_call".as_slice()))
 }

@@ -1,0 +1,88 @@
+//! Recorded exchanges between clients and providers.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+use tidegate_llm::Protocol;
+
+/// One recorded exchange.
+pub struct Recording {
+    /// `provider/file`, for messages.
+    pub name: String,
+    pub protocol: Protocol,
+    pub features: Vec<String>,
+    pub status: u64,
+    pub request: Value,
+    pub answer: Answer,
+}
+
+pub enum Answer {
+    Json(Value),
+    Stream(String),
+    None,
+}
+
+impl Recording {
+    pub fn stream(&self) -> Option<&str> {
+        match &self.answer {
+            Answer::Stream(text) => Some(text),
+            Answer::Json(_) | Answer::None => None,
+        }
+    }
+
+    pub fn json(&self) -> Option<&Value> {
+        match &self.answer {
+            Answer::Json(value) => Some(value),
+            Answer::Stream(_) | Answer::None => None,
+        }
+    }
+
+    pub fn has(&self, feature: &str) -> bool {
+        self.features.iter().any(|known| known == feature)
+    }
+}
+
+/// Every recording whose dialect this crate reads. Empty, with a note, where there are none.
+pub fn all() -> Vec<Recording> {
+    let Some(root) = std::env::var_os("TIDEGATE_FIXTURES") else {
+        eprintln!("SKIPPED: TIDEGATE_FIXTURES is not set, so no recorded exchange was tested");
+        return Vec::new();
+    };
+    let mut recordings = Vec::new();
+    let wire = PathBuf::from(root).join("wire");
+    for provider in std::fs::read_dir(&wire).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+        for file in std::fs::read_dir(&provider).unwrap().map(|entry| entry.unwrap().path()) {
+            if file.extension().is_some_and(|extension| extension == "json") {
+                let name = file.strip_prefix(&wire).unwrap().display().to_string();
+                recordings.extend(read(name, &std::fs::read(&file).unwrap()));
+            }
+        }
+    }
+    assert!(recordings.len() > 500, "only {} recordings under {}", recordings.len(), wire.display());
+    recordings.sort_by(|one, other| one.name.cmp(&other.name));
+    recordings
+}
+
+fn read(name: String, text: &[u8]) -> Option<Recording> {
+    let recording: Value = serde_json::from_slice(text).unwrap();
+    let protocol = match recording["api"].as_str().unwrap() {
+        // Mistral's own endpoint speaks the chat dialect with a few additions.
+        "mistral-chat" => Protocol::OpenAiChat,
+        api => api.parse().ok()?,
+    };
+    let response = &recording["response"];
+    let answer = match (response.get("sse"), response.get("body")) {
+        (Some(stream), _) => Answer::Stream(stream.as_str().unwrap().to_owned()),
+        (None, Some(body)) => Answer::Json(body.clone()),
+        (None, None) => Answer::None,
+    };
+    let features = recording["features"].as_array().unwrap();
+    Some(Recording {
+        protocol,
+        features: features.iter().map(|feature| feature.as_str().unwrap().to_owned()).collect(),
+        status: response["status"].as_u64().unwrap(),
+        request: recording["request"]["body"].clone(),
+        answer,
+        name,
+    })
+}

@@ -1,0 +1,175 @@
+//! How ends of streams are judged, and how odd streams are handled: the cases that recordings do not have.
+
+use bytes::Bytes;
+use tidegate_llm::{ErrorKind, MAX_EVENT_BYTES, Protocol, StreamEnd, StreamFilter, StreamObserver, UsageChunk};
+
+fn observed(protocol: Protocol, stream: &str) -> StreamObserver {
+    let mut observer = StreamObserver::new(protocol).keep_text(64);
+    observer.observe(stream.as_bytes());
+    observer
+}
+
+fn failed(message: &str) -> StreamEnd {
+    StreamEnd::InStreamError(message.to_owned())
+}
+
+const TEXT: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"},\"finish_reason\":null}]}\n\n";
+const FINISH: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+const USAGE: &str =
+    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4,\"total_tokens\":7}}\n\n";
+const DONE: &str = "data: [DONE]\n\n";
+const ERROR: &str = "data: {\"error\":{\"message\":\"boom\",\"code\":502},\"choices\":[]}\n\n";
+
+#[test]
+fn ends_are_judged_by_the_dialect_s_rules() {
+    use Protocol::*;
+    let chat = |parts: &[&str]| parts.concat();
+    let responses = |kind: &str, rest: &str| format!("event: {kind}\ndata: {{\"type\":\"{kind}\"{rest}}}\n\n");
+    let cases = [
+        (OpenAiChat, String::new(), StreamEnd::Cut),
+        (OpenAiChat, chat(&[TEXT]), StreamEnd::Cut),
+        (OpenAiChat, chat(&[TEXT, FINISH]), StreamEnd::Complete),
+        (OpenAiChat, chat(&[TEXT, DONE]), StreamEnd::Complete),
+        (OpenAiChat, chat(&[TEXT, USAGE]), StreamEnd::Cut),
+        (OpenAiChat, chat(&[TEXT, ERROR, DONE]), failed("boom")),
+        (OpenAiChat, chat(&[FINISH, ERROR, DONE]), failed("boom")),
+        (OpenAiChat, "data: {\"error\":\"plain\"}\n\n".into(), failed("plain")),
+        (OpenAiChat, "event: error\ndata: {\"message\":\"named\"}\n\n".into(), failed("named")),
+        (OpenAiChat, TEXT.replace("null", "\"\""), StreamEnd::Cut),
+        (OpenAiChat, TEXT.replace("null", "\"null\""), StreamEnd::Cut),
+        (OpenAiChat, format!("{TEXT}{}", TEXT.replace("\"index\":0", "\"index\":1")) + FINISH, StreamEnd::Cut),
+        (OpenAiResponses, responses("response.output_text.delta", ",\"delta\":\"x\""), StreamEnd::Cut),
+        (OpenAiResponses, responses("response.completed", ",\"response\":{}"), StreamEnd::Complete),
+        (OpenAiResponses, responses("response.incomplete", ",\"response\":{}"), StreamEnd::Complete),
+        (
+            OpenAiResponses,
+            responses("response.failed", ",\"response\":{\"error\":{\"message\":\"no\"}}"),
+            failed("no"),
+        ),
+        (OpenAiResponses, responses("error", ",\"message\":\"bad\""), failed("bad")),
+        (OpenAiResponses, "data: {\"type\":\"response.completed\"}\n\n".into(), StreamEnd::Complete),
+        (AnthropicMessages, "event: ping\ndata: {}\n\n".into(), StreamEnd::Cut),
+        (AnthropicMessages, "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n".into(), StreamEnd::Complete),
+        (
+            AnthropicMessages,
+            "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"busy\"}}\n\n".into(),
+            failed("busy"),
+        ),
+        (Passthrough, "data: half".into(), StreamEnd::Complete),
+        (BedrockConverse, "\0\0".into(), StreamEnd::Complete),
+    ];
+    for (protocol, stream, end) in cases {
+        assert_eq!(observed(protocol, &stream).end(), end, "{protocol}: {stream}");
+    }
+}
+
+#[test]
+fn an_end_marker_is_not_seen_inside_text() {
+    let talk = TEXT.replace("hi", "data: [DONE]\\n\\n");
+    assert_eq!(observed(Protocol::OpenAiChat, &talk).end(), StreamEnd::Cut);
+}
+
+#[test]
+fn the_first_token_is_text_reasoning_or_a_call_but_no_role() {
+    let delta = |delta: &str| format!("data: {{\"choices\":[{{\"delta\":{delta}}}]}}\n\n");
+    let cases = [
+        ("{\"role\":\"assistant\",\"content\":\"\"}", false),
+        ("{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[]}", false),
+        ("{\"content\":\"x\"}", true),
+        ("{\"reasoning_content\":\"x\"}", true),
+        ("{\"reasoning\":\"x\"}", true),
+        ("{\"refusal\":\"no\"}", true),
+        ("{\"tool_calls\":[{\"index\":0}]}", true),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(observed(Protocol::OpenAiChat, &delta(text)).saw_first_token(), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_later_usage_erases_nothing() {
+    let start = "event: message_start\ndata: {\"message\":{\"model\":\"c\",\"usage\":{\"input_tokens\":10,\
+        \"cache_read_input_tokens\":5,\"output_tokens\":1}}}\n\n";
+    let delta = "event: message_delta\ndata: {\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"input_tokens\":0,\
+        \"output_tokens\":40}}\n\n";
+    let observer = observed(Protocol::AnthropicMessages, &format!("{start}{delta}"));
+    let usage = observer.usage().unwrap();
+    assert_eq!((usage.prompt, usage.cached, usage.completion, usage.total), (10, 5, 40, 50));
+    assert_eq!(observer.finish_reason(), Some("end_turn"));
+    let raw = observer.raw_usage().unwrap();
+    assert_eq!((raw["input_tokens"].as_u64(), raw["output_tokens"].as_u64()), (Some(10), Some(40)));
+}
+
+#[test]
+fn usage_is_found_where_some_providers_hide_it() {
+    let groq = "data: {\"choices\":[],\"x_groq\":{\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}}\n\n";
+    let moonshot = "data: {\"choices\":[{\"finish_reason\":\"stop\",\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}]}\n\n";
+    for stream in [groq, moonshot] {
+        assert_eq!(observed(Protocol::OpenAiChat, stream).usage().unwrap().total, 3);
+    }
+}
+
+#[test]
+fn text_is_measured_beyond_what_is_kept() {
+    let long = TEXT.replace("hi", &"é".repeat(50));
+    let observer = observed(Protocol::OpenAiChat, &(TEXT.to_owned() + &long));
+    assert_eq!((observer.text(), observer.text_bytes(), observer.text_chars()), ("hi", 102, 52));
+}
+
+fn filtered(chunks: &[&str]) -> Vec<Option<String>> {
+    let mut filter = StreamFilter::new(StreamObserver::new(Protocol::OpenAiChat), UsageChunk::Hide);
+    let text = |bytes: Bytes| String::from_utf8(bytes.to_vec()).unwrap();
+    chunks.iter().map(|chunk| filter.push(Bytes::copy_from_slice(chunk.as_bytes())).map(text)).collect()
+}
+
+#[test]
+fn a_hidden_chunk_leaves_its_neighbours_alone() {
+    let around = [TEXT, USAGE, DONE].concat();
+    assert_eq!(filtered(&[&around]), [Some([TEXT, DONE].concat())]);
+    assert_eq!(filtered(&[USAGE]), [None]);
+    assert_eq!(filtered(&[&USAGE[..20], &USAGE[20..]]), [None, None]);
+    assert_eq!(filtered(&[&TEXT[..9], &(TEXT[9..].to_owned() + USAGE)]), [None, Some(TEXT.to_owned())]);
+    assert_eq!(filtered(&[&(USAGE.to_owned() + &DONE[..4]), &DONE[4..]]), [None, Some(DONE.to_owned())]);
+}
+
+#[test]
+fn usage_beside_choices_is_not_hidden() {
+    let both = FINISH.replace("}]}", "}],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}");
+    assert_eq!(filtered(&[&both]), [Some(both.clone())]);
+}
+
+#[test]
+fn azure_s_first_chunk_is_not_hidden() {
+    let first = "data: {\"choices\":[],\"id\":\"\",\"prompt_filter_results\":[{\"prompt_index\":0}]}\n\n";
+    assert_eq!(filtered(&[first]), [Some(first.to_owned())]);
+}
+
+#[test]
+fn a_line_end_cut_between_chunks_loses_no_byte() {
+    let stream = TEXT.replace('\n', "\r\n");
+    let (head, tail) = stream.split_at(stream.len() - 1);
+    assert_eq!(filtered(&[head, tail, DONE]), [Some(head.to_owned()), Some(tail.to_owned()), Some(DONE.to_owned())]);
+}
+
+#[test]
+fn an_event_beyond_all_bounds_is_forwarded_unread() {
+    let mut filter = StreamFilter::new(StreamObserver::new(Protocol::OpenAiChat), UsageChunk::Hide);
+    let part = Bytes::from(vec![b'x'; MAX_EVENT_BYTES]);
+    assert_eq!(filter.push(part.clone()), None);
+    assert_eq!(filter.push(Bytes::from_static(b"more")).unwrap().len(), part.len() + 4);
+    assert_eq!(filter.push(Bytes::from_static(b"and more")).unwrap(), "and more");
+    assert!(!filter.observer().is_following());
+    assert_eq!((filter.observer().end(), filter.flush()), (StreamEnd::Complete, None));
+}
+
+#[test]
+fn an_error_stands_on_its_own_behind_a_torn_event() {
+    let (kind, protocol) = (ErrorKind::StreamCut, Protocol::OpenAiChat);
+    for (usage_chunk, begins) in [(UsageChunk::Forward, "\n\ndata: {\"error\""), (UsageChunk::Hide, "data: {\"error\"")]
+    {
+        let mut filter = StreamFilter::new(StreamObserver::new(protocol), usage_chunk);
+        filter.push(Bytes::from_static(b"data: {\"cho"));
+        let event = filter.error_event(kind, "cut");
+        assert!(event.starts_with(begins.as_bytes()), "{usage_chunk:?}: {event:?}");
+    }
+}
