@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use chash::Ring;
 use ewma::Latency;
-use least_conn::InFlightCount;
+use least_conn::{InFlightCount, LeastLoaded};
 use round_robin::Rotation;
 
 pub use least_conn::InFlight;
@@ -81,7 +81,7 @@ struct Group {
 enum Picker {
     RoundRobin(Rotation),
     Chash(Ring),
-    LeastConn,
+    LeastConn(LeastLoaded),
     Ewma,
 }
 
@@ -152,18 +152,18 @@ impl Balancer {
         match &group.picker {
             Picker::RoundRobin(rotation) => rotation.pick(members, usable),
             Picker::Chash(ring) => ring.pick(key.unwrap_or_default(), members.len(), usable),
-            Picker::LeastConn => {
-                let candidates = members.iter().copied().filter(|node| usable(*node));
-                least_conn::pick(candidates.map(|node| (node, &*self.loads[node].in_flight, self.nodes[node].weight)))
+            Picker::LeastConn(least) => {
+                least.pick(members, usable, |node| (&self.loads[node].in_flight, self.nodes[node].weight))
             }
             Picker::Ewma => ewma::pick(members, usable, |node| &self.loads[node].latency, Instant::now()),
         }
     }
 
     fn load_of(&self, node: &BalanceNode) -> Option<Arc<NodeLoad>> {
-        let position = self.nodes.iter().position(|own| {
-            own.host == node.host && own.port == node.port && own.priority == node.priority
-        })?;
+        let position = self
+            .nodes
+            .iter()
+            .position(|own| own.host == node.host && own.port == node.port && own.priority == node.priority)?;
         Some(Arc::clone(&self.loads[position]))
     }
 }
@@ -178,7 +178,7 @@ impl Group {
                 Picker::RoundRobin(Rotation::new(&weights))
             }
             Kind::Chash => Picker::Chash(Ring::new(members.iter().map(|&node| (node, &nodes[node])))),
-            Kind::LeastConn => Picker::LeastConn,
+            Kind::LeastConn => Picker::LeastConn(LeastLoaded::default()),
             Kind::Ewma => Picker::Ewma,
         };
         Self { members, picker }

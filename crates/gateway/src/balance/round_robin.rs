@@ -66,12 +66,7 @@ impl Rotation {
 
 /// Rotates over what is usable of the cycle, so that the turns of an absent node go to the others by their weights
 /// and not all to its neighbour.
-fn replace(
-    cycle: &[u32],
-    next: &AtomicUsize,
-    members: &[usize],
-    usable: &dyn Fn(usize) -> bool,
-) -> Option<usize> {
+fn replace(cycle: &[u32], next: &AtomicUsize, members: &[usize], usable: &dyn Fn(usize) -> bool) -> Option<usize> {
     let usable_turns = || cycle.iter().map(|member| members[*member as usize]).filter(|node| usable(*node));
     let count = usable_turns().count();
     let turn = next.fetch_add(1, Ordering::Relaxed).checked_rem(count)?;

@@ -3,8 +3,7 @@
 use http::Method;
 
 /// The methods that a route may name, in the order of their bits.
-const KNOWN: [&str; 10] =
-    ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE", "PURGE"];
+const KNOWN: [&str; 10] = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE", "PURGE"];
 
 /// Which methods a route answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -17,8 +17,10 @@ const UNNAMED_REST: &str = ":ext";
 pub struct PathPattern {
     text: Arc<str>,
     index: IndexKey,
-    /// Empty when nothing is left to compare after the index has found the pattern.
+    /// Empty when nothing captures.
     segments: Box<[Segment]>,
+    /// Nothing is left to compare once the index has found the pattern.
+    index_suffices: bool,
 }
 
 /// How the indexes find a pattern.
@@ -46,9 +48,13 @@ impl PathPattern {
         // A star or colon inside a segment only cuts the prefix (`/foo*` and `/foo*/bar` are both "begins with
         // `/foo`"): APISIX compares the rest only when some segment captures.
         let captures = cut.is_some() && segments.iter().any(|segment| segment.name().is_some());
+        // `/literal/*`: all that the prefix leaves over is the star.
+        let only_rest_is_left = matches!(segments.last(), Some(Segment::Rest(_)))
+            && cut == Some(text.rfind('/').map_or(0, |slash| slash + 1));
         Self {
             text: text.into(),
             index: cut.map_or(IndexKey::Exact, IndexKey::Prefix),
+            index_suffices: !captures || only_rest_is_left,
             segments: if captures { segments } else { Box::default() },
         }
     }
@@ -90,13 +96,7 @@ impl PathPattern {
 
     /// Whether `path`, which the index found, fits the whole pattern.
     pub(super) fn fits(&self, path: &str) -> bool {
-        self.segments.is_empty() || self.is_plain_tail() || self.place(path, |_, _| {})
-    }
-
-    /// `/literal/*`: the index has compared everything that there is.
-    fn is_plain_tail(&self) -> bool {
-        let Some((Segment::Rest(_), before)) = self.segments.split_last() else { return false };
-        before.iter().all(|segment| matches!(segment, Segment::Literal(_)))
+        self.index_suffices || self.place(path, |_, _| {})
     }
 
     /// Lays the segments over `path` from right to left; `record` hears where each was put, the last word counts.
