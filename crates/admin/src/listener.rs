@@ -1,0 +1,112 @@
+//! One HTTP/1.1 listener: accepts, bounds and drains connections, and hands each request to a [`Handler`].
+//! Invariant: a connection holds one of a fixed number of slots, must send its head in time, and is given up
+//! when draining takes too long. The Admin, Control, status and metrics servers all stand on it.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::reply::Reply;
+
+/// Open connections per listener; further ones wait in the kernel's backlog.
+const MAX_CONNECTIONS: usize = 1024;
+/// From accept, or from the last answer, to a complete request head. Also ends idle keep-alive.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// Bytes of a request head.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// How long requests in flight may take to finish after shutdown began.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pause after a failed accept: out of file descriptors, most likely.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Answers the requests of one listener.
+pub(crate) trait Handler: Send + Sync + 'static {
+    /// `peer` is the client's address.
+    fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> impl Future<Output = Reply> + Send;
+}
+
+/// Serves until `shutdown` resolves, then lets requests in flight finish.
+///
+/// # Errors
+/// If the listener cannot be handed to the runtime. Failures of single connections end only those.
+pub(crate) async fn serve(
+    listener: std::net::TcpListener,
+    handler: Arc<impl Handler>,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let draining = GracefulShutdown::new();
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            accepted = accept(&listener, &slots) => accepted,
+            () = &mut shutdown => break,
+        };
+        match accepted {
+            Ok((stream, peer, slot)) => spawn_connection(stream, peer, slot, &handler, &draining),
+            Err(error) => {
+                tracing::warn!(%error, "accept failed");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN_TIMEOUT, draining.shutdown()).await.is_err() {
+        tracing::warn!("gave up on connections that did not finish in {DRAIN_TIMEOUT:?}");
+    }
+    Ok(())
+}
+
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, slot))
+}
+
+fn spawn_connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    slot: OwnedSemaphorePermit,
+    handler: &Arc<impl Handler>,
+    draining: &GracefulShutdown,
+) {
+    let handler = Arc::clone(handler);
+    let service = service_fn(move |request| {
+        let handler = Arc::clone(&handler);
+        async move {
+            let reply = handler.handle(request, peer).await;
+            Ok::<Response<Full<Bytes>>, Infallible>(reply.into())
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    let connection = draining.watch(connection);
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, %peer, "connection ended early");
+        }
+        drop(slot);
+    });
+}

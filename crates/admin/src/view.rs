@@ -1,0 +1,42 @@
+//! What the Control, metrics and status listeners may ask of the data plane. The binary implements it over
+//! the gateway; this crate knows nothing else of it. Read-only by construction.
+
+use serde_json::Value;
+
+/// Resources that the Control API shows as the data plane has loaded them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loaded {
+    Routes,
+    Services,
+    Upstreams,
+}
+
+/// A read-only window on the running data plane. Calls come from the admin runtime and must not block.
+pub trait DataPlaneView: Send + Sync + 'static {
+    /// One object per active checker: `{"name":"/apisix/routes/1","type":"http","nodes":[…]}`.
+    fn healthcheck(&self) -> Vec<Value>;
+
+    /// Loaded items with defaults applied: `{"key","value","createdIndex","modifiedIndex","has_domain"}`.
+    fn loaded(&self, what: Loaded) -> Vec<Value>;
+
+    /// The metrics in Prometheus' text format.
+    fn metrics(&self) -> String;
+
+    /// What the stub status page shows.
+    fn connections(&self) -> Connections;
+
+    /// `Err` with a reason while some worker has no configuration yet.
+    fn ready(&self) -> Result<(), String>;
+}
+
+/// Totals over all workers, as nginx' stub status counts them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Connections {
+    pub active: u64,
+    pub accepted: u64,
+    pub handled: u64,
+    pub requests: u64,
+    pub reading: u64,
+    pub writing: u64,
+    pub waiting: u64,
+}
