@@ -1,7 +1,9 @@
 //! Regular expressions as APISIX users write them: PCRE syntax, with look-around and back-references.
 //! Invariant: no pattern and no text can hold a worker for long. Patterns without look-around run on a
 //! linear-time engine; the others stop after [`BACKTRACK_LIMIT`] steps, and a match that was not found by then
-//! counts as no match. Called by expressions, by plugins with regex fields and by the router.
+//! counts as no match. Other than in PCRE, `\d`, `\w` and `\s` know all of Unicode, `$` stands only at the very
+//! end, `\h` is a hexadecimal digit, `&&`, `--` and `~~` work on sets inside `[]`; `\Q..\E`, `(?|..)` and
+//! `(*VERB)` are refused. Called by expressions, by plugins with regex fields and by the router.
 
 use std::borrow::Cow;
 use std::ops::Range;

@@ -8,6 +8,7 @@ mod deployment;
 mod nginx;
 mod plugin_attr;
 mod reader;
+mod ssl;
 mod substitute;
 mod tidegate;
 pub mod units;
@@ -19,10 +20,11 @@ mod tests;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 
-pub use apisix::{Apisix, DataEncryption, Listen, Router, RouterKind, Ssl, TlsVersion};
+pub use apisix::{Apisix, DataEncryption, Listen, Router, RouterKind};
 pub use deployment::{Admin, AdminApiVersion, AdminKey, AdminRole, AdminTls, Deployment};
 pub use nginx::{LogLevel, Nginx, NginxHttp, UpstreamKeepalive};
 pub use plugin_attr::{ExtraLabel, MetricAttr, PluginAttr, PrometheusAttr};
+pub use ssl::{Ssl, TlsVersion};
 pub use tidegate::Tidegate;
 
 use reader::{Context, Reader};
@@ -59,7 +61,8 @@ pub enum SettingsError {
 // === impl Settings ===
 
 impl Settings {
-    /// Reads `text`, the contents of `file_name`. `env` looks up environment variables for `${{NAME}}`.
+    /// Reads `text`, the contents of `file_name`. `env` looks up environment variables, for `${{NAME}}` and for
+    /// `APISIX_WORKER_PROCESSES`, which says what `worker_processes: auto` is.
     /// The second value are warnings, each a full sentence with file and path.
     pub fn load(
         text: &str,
@@ -69,7 +72,10 @@ impl Settings {
         let mut document = yaml::parse(text, file_name)?;
         let substituted = substitute::environment(&mut document, file_name, env)?;
         let context = Context::new(file_name, substituted);
-        let settings = Self::read(&mut Reader::root(&context, &document)?)?;
+        let mut settings = Self::read(&mut Reader::root(&context, &document)?)?;
+        if settings.nginx_config.worker_processes.is_none() {
+            settings.nginx_config.worker_processes = nginx::worker_processes_of(env)?;
+        }
         Ok((settings, context.into_warnings()))
     }
 

@@ -151,6 +151,22 @@ fn worker_processes(from: &mut Reader<'_>) -> Result<Option<NonZeroUsize>, Setti
     }
 }
 
+/// What the environment says about the number of workers, for containers that see more cores than they have.
+pub(super) fn worker_processes_of(env: &dyn Fn(&str) -> Option<String>) -> Result<Option<NonZeroUsize>, SettingsError> {
+    const VARIABLE: &str = "APISIX_WORKER_PROCESSES";
+    let Some(text) = env(VARIABLE) else { return Ok(None) };
+    match text.trim().parse::<usize>() {
+        _ if text == "auto" => Ok(None),
+        Ok(number @ 1..=1024) => Ok(NonZeroUsize::new(number)),
+        _ => Err(SettingsError::Invalid {
+            file: "environment".to_owned(),
+            path: VARIABLE.to_owned(),
+            expected: "auto or 1..1024".to_owned(),
+            got: format!("{text:?}"),
+        }),
+    }
+}
+
 // === impl NginxHttp ===
 
 impl Default for NginxHttp {

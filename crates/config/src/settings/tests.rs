@@ -216,6 +216,24 @@ tidegate:
 }
 
 #[test]
+fn the_environment_says_what_auto_workers_are() {
+    for (text, variable, expected) in [
+        ("", Some("3"), Ok(Some(3))),
+        ("nginx_config: {worker_processes: auto}", Some("3"), Ok(Some(3))),
+        ("nginx_config: {worker_processes: 2}", Some("3"), Ok(Some(2))),
+        ("", Some("auto"), Ok(None)),
+        ("", None, Ok(None)),
+        ("", Some("0"), Err("environment: APISIX_WORKER_PROCESSES must be auto or 1..1024, got \"0\"")),
+    ] {
+        let env = |name: &str| variable.filter(|_| name == "APISIX_WORKER_PROCESSES").map(str::to_owned);
+        let workers = Settings::load(text, "config.yaml", &env)
+            .map(|(settings, _)| settings.workers().map(NonZeroUsize::get))
+            .map_err(|error| error.to_string());
+        assert_eq!(workers, expected.map_err(str::to_owned), "{text} {variable:?}");
+    }
+}
+
+#[test]
 fn what_is_no_environment_variable_stays() {
     let format = "${host} $remote_addr ${{ }} ${{a-b}} {{x}}";
     let text = format!("nginx_config: {{http: {{access_log_format: '{format}'}}}}");
