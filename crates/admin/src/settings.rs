@@ -18,7 +18,8 @@ pub struct AdminSettings {
 impl AdminSettings {
     /// The defaults of `config.yaml`, with these keys: the whole loopback network may connect, CORS is on.
     pub fn with_keys(keys: Vec<AdminKey>) -> Self {
-        let loopback = [IpNet::new_assert([127, 0, 0, 0].into(), 8), IpNet::new_assert([0u16, 0, 0, 0, 0, 0, 0, 1].into(), 128)];
+        let loopback =
+            [IpNet::new_assert([127, 0, 0, 0].into(), 8), IpNet::new_assert([0u16, 0, 0, 0, 0, 0, 0, 1].into(), 128)];
         Self { access: Access::Keys(keys), allow_admin: Some(loopback.into()), cors: true, server_tokens: true }
     }
 }

@@ -66,9 +66,7 @@ fn as_text(id: &Value) -> String {
     match id {
         Value::String(text) => text.clone(),
         Value::Number(number) => match number.as_f64() {
-            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 1e15 => {
-                (float as i64).to_string()
-            }
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 1e15 => (float as i64).to_string(),
             _ => number.to_string(),
         },
         other => other.to_string(),

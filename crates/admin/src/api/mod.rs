@@ -68,11 +68,7 @@ impl AdminServer {
     ///
     /// # Errors
     /// If the listener cannot be handed to the runtime.
-    pub async fn serve(
-        self,
-        listener: std::net::TcpListener,
-        shutdown: impl Future<Output = ()>,
-    ) -> io::Result<()> {
+    pub async fn serve(self, listener: std::net::TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         let admin = Admin {
             guard: Guard::new(&self.settings),
             settings: self.settings,
@@ -152,17 +148,13 @@ impl Admin {
         let catalog = &self.resources.catalog;
         match endpoint {
             Endpoint::Ping => Ok(Reply::empty(StatusCode::OK)),
-            Endpoint::ValidateConfigs => {
-                validate::configs(catalog, call.content_type(), &read(body).await?)
-            }
+            Endpoint::ValidateConfigs => validate::configs(catalog, call.content_type(), &read(body).await?),
             Endpoint::PluginNames => plugins::names(catalog, &call.query),
             Endpoint::ValidateSchema => {
                 let resource = call.segments.get(2).map(String::as_str).unwrap_or_default();
                 validate::schema(resource, &read(body).await?)
             }
-            Endpoint::ReloadPlugins if call.head.method == Method::PUT => {
-                Ok(Reply::bare(StatusCode::OK, "done"))
-            }
+            Endpoint::ReloadPlugins if call.head.method == Method::PUT => Ok(Reply::bare(StatusCode::OK, "done")),
             Endpoint::ReloadPlugins => Err(Refusal::ReloadVerb(call.head.method.to_string())),
             Endpoint::Resource => self.run_resource(&call, body).await,
         }
@@ -204,14 +196,19 @@ impl Admin {
         let method = call.head.method.clone();
         let force = call.query.get("force") == Some("true");
         let task = tokio::spawn(async move {
-            match method.as_str() {
+            let outcome = match method.as_str() {
                 "PUT" => resources.put(&target, body, ttl).await,
                 "POST" => resources.post(&target, body, ttl).await,
                 "PATCH" => resources.patch(&target, body, ttl).await,
                 _ => resources.delete(&target, force).await,
-            }
+            };
+            tracing::info!(%method, kind = %target.kind, id = target.id, refused = outcome.is_err(), "admin write");
+            outcome
         });
-        task.await.unwrap_or_else(|_| Ok(Reply::page(StatusCode::INTERNAL_SERVER_ERROR)))
+        task.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "an admin write did not finish");
+            Ok(Reply::page(StatusCode::INTERNAL_SERVER_ERROR))
+        })
     }
 }
 

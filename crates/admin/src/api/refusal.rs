@@ -73,9 +73,7 @@ impl From<Refusal> for Reply {
                 Reply::json(status, &body)
             }
             Refusal::Argument(text) => Reply::bare(status, text),
-            Refusal::NotJson { body, .. } => {
-                Reply::json(status, &json!({ "error_msg": text, "req_body": body }))
-            }
+            Refusal::NotJson { body, .. } => Reply::json(status, &json!({ "error_msg": text, "req_body": body })),
             Refusal::KeyNotFound => Reply::json(status, &json!({ "message": text })),
             _ => Reply::error(status, &text),
         }

@@ -12,7 +12,8 @@ const UPDATED: &str = "update_time";
 
 /// Refuses timestamps in a PUT or POST, at the top and in the objects where users put them by mistake.
 pub(super) fn forbid(value: &Value) -> Result<(), Refusal> {
-    for (place, object) in [("", Some(value)), ("upstream.", value.get("upstream")), ("plugins.", value.get("plugins"))] {
+    for (place, object) in [("", Some(value)), ("upstream.", value.get("upstream")), ("plugins.", value.get("plugins"))]
+    {
         for name in [CREATED, UPDATED] {
             if object.and_then(|object| object.get(name)).is_some() {
                 return Err(Refusal::Invalid(format!("the property is forbidden:  {place}{name}")));

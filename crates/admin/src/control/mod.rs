@@ -33,11 +33,7 @@ impl<V: DataPlaneView> ControlServer<V> {
     ///
     /// # Errors
     /// If the listener cannot be handed to the runtime.
-    pub async fn serve(
-        self,
-        listener: std::net::TcpListener,
-        shutdown: impl Future<Output = ()>,
-    ) -> io::Result<()> {
+    pub async fn serve(self, listener: std::net::TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         listener::serve(listener, Arc::new(self), shutdown).await
     }
 

@@ -34,9 +34,13 @@ fn key_auth() -> PluginInfo {
         consumer_schema: Some(consumer),
         encrypt_fields: &["key"],
         unique_field: Some("key"),
-        ..plugin("key-auth", 2500, json!({
-            "type": "object", "properties": { "header": { "type": "string", "default": "apikey" } }
-        }))
+        ..plugin(
+            "key-auth",
+            2500,
+            json!({
+                "type": "object", "properties": { "header": { "type": "string", "default": "apikey" } }
+            }),
+        )
     }
 }
 

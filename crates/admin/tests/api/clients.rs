@@ -8,9 +8,8 @@ const SERVICE: &str = "1ca3b0bd3e0a2ec5f8d1bb2d5ae94c41a5d9d3aa";
 const ROUTE: &str = "9d2a1c0f2b8e6bfae9e1f0d7f9c2b6a0a1b2c3d4";
 
 /// What ADC dumps before it computes a difference.
-const DUMPED: [&str; 8] = [
-    "services", "routes", "upstreams", "ssls", "consumers", "plugin_configs", "global_rules", "plugin_metadata",
-];
+const DUMPED: [&str; 8] =
+    ["services", "routes", "upstreams", "ssls", "consumers", "plugin_configs", "global_rules", "plugin_metadata"];
 
 #[tokio::test]
 async fn adc_reads_the_version_from_the_server_header() {
@@ -47,11 +46,23 @@ async fn adc_syncs_in_dependency_order_and_back() {
     let admin = Admin::start();
     let limit = json!({ "limit-count": { "count": 1, "time_window": 60 } });
     let creations: [(&str, Value); 7] = [
-        (&format!("/upstreams/{SERVICE}"), json!({ "id": SERVICE, "name": "svc", "type": "roundrobin", "nodes": [{ "host": "127.0.0.1", "port": 80, "weight": 1 }], "labels": { "__ADC_UPSTREAM_SERVICE_ID": SERVICE } })),
-        (&format!("/services/{SERVICE}"), json!({ "id": SERVICE, "name": "svc", "upstream_id": SERVICE, "labels": { "managed-by": "adc" } })),
-        (&format!("/routes/{ROUTE}"), json!({ "id": ROUTE, "name": "route", "uris": ["/a"], "service_id": SERVICE, "plugins": limit })),
+        (
+            &format!("/upstreams/{SERVICE}"),
+            json!({ "id": SERVICE, "name": "svc", "type": "roundrobin", "nodes": [{ "host": "127.0.0.1", "port": 80, "weight": 1 }], "labels": { "__ADC_UPSTREAM_SERVICE_ID": SERVICE } }),
+        ),
+        (
+            &format!("/services/{SERVICE}"),
+            json!({ "id": SERVICE, "name": "svc", "upstream_id": SERVICE, "labels": { "managed-by": "adc" } }),
+        ),
+        (
+            &format!("/routes/{ROUTE}"),
+            json!({ "id": ROUTE, "name": "route", "uris": ["/a"], "service_id": SERVICE, "plugins": limit }),
+        ),
         ("/consumers/jack", json!({ "username": "jack", "plugins": limit })),
-        ("/consumers/jack/credentials/c1", json!({ "id": "c1", "name": "c1", "plugins": { "key-auth": { "key": "k" } } })),
+        (
+            "/consumers/jack/credentials/c1",
+            json!({ "id": "c1", "name": "c1", "plugins": { "key-auth": { "key": "k" } } }),
+        ),
         ("/global_rules/traffic-split", json!({ "id": "traffic-split", "plugins": { "traffic-split": {} } })),
         ("/plugin_metadata/file-logger", json!({ "log_format": { "host": "$host" } })),
     ];
@@ -76,7 +87,10 @@ async fn adc_shows_the_text_of_a_failed_validation() {
     let answer = admin.post("/configs/validate", &body).await;
     assert_eq!(answer.status, 400);
     let error = answer.json()["errors"][0].clone();
-    assert_eq!((&error["resource_type"], &error["index"], &error["resource_id"]), (&json!("routes"), &json!(0), &json!(ROUTE)));
+    assert_eq!(
+        (&error["resource_type"], &error["index"], &error["resource_id"]),
+        (&json!("routes"), &json!(0), &json!(ROUTE))
+    );
     assert!(error["error"].as_str().unwrap().contains("limit-count"));
 }
 
@@ -88,7 +102,9 @@ async fn apisix_mcp_lists_with_pages_and_ignores_labels() {
         assert_eq!(admin.get(&format!("/routes{query}")).await.json()["total"], 1, "{query}");
     }
     assert_eq!(admin.get("/routes?page=1&page_size=50&label=").await.json()["total"], 0);
-    for kind in ["services", "upstreams", "consumers", "ssls", "consumer_groups", "plugin_configs", "global_rules", "protos"] {
+    for kind in
+        ["services", "upstreams", "consumers", "ssls", "consumer_groups", "plugin_configs", "global_rules", "protos"]
+    {
         assert_eq!(admin.get(&format!("/{kind}?page=1&page_size=50")).await.status, 200, "{kind}");
     }
 }
@@ -108,8 +124,14 @@ async fn apisix_mcp_writes_every_kind_it_knows() {
     ] {
         admin.put_ok(&path, &body).await;
     }
-    for path in [format!("/services/{id}"), "/consumer_groups/cg".into(), "/global_rules/gr".into(), "/plugin_configs/pc".into()] {
-        let patched = admin.patch(&path, &json!({ "plugins": { "limit-count": { "count": 2 , "time_window": 60 } } })).await;
+    for path in [
+        format!("/services/{id}"),
+        "/consumer_groups/cg".into(),
+        "/global_rules/gr".into(),
+        "/plugin_configs/pc".into(),
+    ] {
+        let patched =
+            admin.patch(&path, &json!({ "plugins": { "limit-count": { "count": 2 , "time_window": 60 } } })).await;
         assert_eq!(patched.status, 200, "{path}: {patched:?}");
         assert_eq!(patched.value()["plugins"]["limit-count"]["count"], 2);
     }

@@ -53,7 +53,10 @@ async fn everything_about_every_plugin_in_one_answer() {
     let names: Vec<&String> = all.as_object().unwrap().keys().collect();
     assert_eq!(names, ["key-auth", "limit-count", "traffic-split", "file-logger"]);
     let key_auth = &all["key-auth"];
-    assert_eq!((&key_auth["type"], &key_auth["priority"], &key_auth["version"]), (&json!("auth"), &json!(2500), &json!(0.1)));
+    assert_eq!(
+        (&key_auth["type"], &key_auth["priority"], &key_auth["version"]),
+        (&json!("auth"), &json!(2500), &json!(0.1))
+    );
     assert!(key_auth["consumer_schema"].is_object());
     assert_eq!(all["limit-count"].get("consumer_schema"), None);
     assert_eq!(all["limit-count"].get("type"), None);
@@ -65,8 +68,18 @@ async fn everything_about_every_plugin_in_one_answer() {
 async fn schemas_of_resources_are_served() {
     let admin = Admin::start();
     for name in [
-        "route", "service", "upstream", "consumer", "credential", "consumer_group", "plugin_config", "global_rule",
-        "ssl", "proto", "stream_route", "plugins",
+        "route",
+        "service",
+        "upstream",
+        "consumer",
+        "credential",
+        "consumer_group",
+        "plugin_config",
+        "global_rule",
+        "ssl",
+        "proto",
+        "stream_route",
+        "plugins",
     ] {
         let answer = admin.get(&format!("/schema/{name}")).await;
         assert_eq!(answer.status, 200, "{name}");
@@ -81,7 +94,12 @@ async fn a_value_is_held_against_the_schema_alone() {
     let valid = admin.post("/schema/validate/routes", &route).await;
     assert_eq!((valid.status.as_u16(), valid.text.as_str()), (200, ""));
     let cases: [(&str, Value, u16, &str); 4] = [
-        ("routes", json!({ "uri": 1 }), 400, "property \"uri\" validation failed: wrong type: expected string, got number"),
+        (
+            "routes",
+            json!({ "uri": 1 }),
+            400,
+            "property \"uri\" validation failed: wrong type: expected string, got number",
+        ),
         ("consumers", json!({}), 400, "property \"username\" is required"),
         ("routes", json!("text"), 400, "wrong type: expected object, got string"),
         ("nothing", json!({}), 404, "Unsupported resource type: nothing"),

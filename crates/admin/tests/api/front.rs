@@ -7,12 +7,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::server::{ADMIN_KEY, Admin, VIEWER_KEY, settings};
 
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
 #[tokio::test]
 async fn a_key_is_looked_up_in_query_then_header_then_cookie() {
     let admin = Admin::start();
     let cookie = format!("a=b; x_api_key={ADMIN_KEY}");
     let in_query = format!("/apisix/admin/routes?api_key={ADMIN_KEY}");
-    let cases: [(&str, &[(&str, &str)], u16); 7] = [
+    let cases: [(&str, Headers<'_>, u16); 7] = [
         ("/apisix/admin/routes", &[], 401),
         (&in_query, &[], 200),
         (&in_query, &[("x-api-key", "wrong")], 200),
@@ -30,7 +32,7 @@ async fn a_key_is_looked_up_in_query_then_header_then_cookie() {
 async fn a_refused_key_is_told_why() {
     let admin = Admin::start();
     let routes = "/apisix/admin/routes";
-    let cases: [(&str, &[(&str, &str)], &str); 4] = [
+    let cases: [(&str, Headers<'_>, &str); 4] = [
         ("GET", &[], "missing apikey"),
         ("GET", &[("X-API-KEY", "no")], "wrong apikey"),
         ("GET", &[("X-API-KEY", "")], "wrong apikey"),
@@ -259,10 +261,7 @@ async fn requests_in_flight_finish_when_the_server_stops() {
 
 #[test]
 fn settings_do_not_print_keys() {
-    let key = AdminKey {
-        name: "admin".to_owned(),
-        role: Role::Admin,
-        secret: KeyMatcher::Plain(Secret::from("hush-hush")),
-    };
+    let key =
+        AdminKey { name: "admin".to_owned(), role: Role::Admin, secret: KeyMatcher::Plain(Secret::from("hush-hush")) };
     assert!(!format!("{:?}", AdminSettings::with_keys(vec![key])).contains("hush"));
 }

@@ -21,8 +21,17 @@ async fn ids(admin: &Admin, query: &str) -> Vec<String> {
 async fn an_empty_collection_is_an_empty_list() {
     let admin = Admin::start();
     for collection in [
-        "routes", "services", "upstreams", "consumers", "ssls", "plugin_configs", "consumer_groups", "global_rules",
-        "plugin_metadata", "protos", "secrets",
+        "routes",
+        "services",
+        "upstreams",
+        "consumers",
+        "ssls",
+        "plugin_configs",
+        "consumer_groups",
+        "global_rules",
+        "plugin_metadata",
+        "protos",
+        "secrets",
     ] {
         let answer = admin.get(&format!("/{collection}")).await;
         assert_eq!(answer.status, 200);
@@ -82,8 +91,12 @@ async fn filters_are_all_applied() {
     let admin = Admin::start();
     admin.put_ok("/services/1", &json!({})).await;
     admin.put_ok("/upstreams/1", &json!({ "nodes": {} })).await;
-    admin.put_ok("/routes/a", &route(json!({ "name": "chat-one", "labels": { "team": "x" }, "service_id": "1" }))).await;
-    admin.put_ok("/routes/b", &route(json!({ "name": "chat-two", "labels": { "env": "team" }, "upstream_id": "1" }))).await;
+    admin
+        .put_ok("/routes/a", &route(json!({ "name": "chat-one", "labels": { "team": "x" }, "service_id": "1" })))
+        .await;
+    admin
+        .put_ok("/routes/b", &route(json!({ "name": "chat-two", "labels": { "env": "team" }, "upstream_id": "1" })))
+        .await;
     admin.put_ok("/routes/c", &json!({ "uris": ["/v1/a", "/v2/b"], "plugins": {}, "service_id": 1 })).await;
     for (query, expected) in [
         ("?name=chat", vec!["a", "b"]),

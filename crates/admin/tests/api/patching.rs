@@ -21,9 +21,21 @@ async fn a_merge_patch_follows_the_table() {
         (json!({ "name": null }), "/name", Value::Null),
         (json!({ "labels": { "a": null, "c": "3" } }), "/labels", json!({ "b": "2", "c": "3" })),
         (json!({ "hosts": ["c.com"] }), "/hosts", json!(["c.com"])),
-        (json!({ "upstream": { "timeout": { "read": 9 } } }), "/upstream/timeout", json!({ "connect": 1, "send": 2, "read": 9 })),
-        (json!({ "upstream": { "nodes": { "127.0.0.1:80": null, "127.0.0.1:81": 2 } } }), "/upstream/nodes", json!({ "127.0.0.1:81": 2 })),
-        (json!({ "upstream": { "nodes": [{ "host": "a", "port": 1, "weight": 1 }] } }), "/upstream/nodes", json!([{ "host": "a", "port": 1, "weight": 1 }])),
+        (
+            json!({ "upstream": { "timeout": { "read": 9 } } }),
+            "/upstream/timeout",
+            json!({ "connect": 1, "send": 2, "read": 9 }),
+        ),
+        (
+            json!({ "upstream": { "nodes": { "127.0.0.1:80": null, "127.0.0.1:81": 2 } } }),
+            "/upstream/nodes",
+            json!({ "127.0.0.1:81": 2 }),
+        ),
+        (
+            json!({ "upstream": { "nodes": [{ "host": "a", "port": 1, "weight": 1 }] } }),
+            "/upstream/nodes",
+            json!([{ "host": "a", "port": 1, "weight": 1 }]),
+        ),
         (json!({ "desc": "new" }), "/desc", json!("new")),
     ] {
         let admin = with_route().await;

@@ -31,7 +31,10 @@ async fn what_is_in_use_cannot_be_deleted() {
         ("/plugin_configs/pc", json!({ "plugins": limit })),
         ("/consumer_groups/cg", json!({ "plugins": limit })),
         ("/services/svc", json!({ "upstream_id": "own" })),
-        ("/routes/r", json!({ "uri": "/", "upstream_id": "up", "service_id": "svc", "plugin_config_id": "pc", "plugins": split })),
+        (
+            "/routes/r",
+            json!({ "uri": "/", "upstream_id": "up", "service_id": "svc", "plugin_config_id": "pc", "plugins": split }),
+        ),
         ("/consumers/jack", json!({ "username": "jack", "group_id": "cg" })),
     ] {
         admin.put_ok(path, &body).await;

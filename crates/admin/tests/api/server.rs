@@ -43,10 +43,7 @@ pub fn settings() -> AdminSettings {
         role,
         secret: KeyMatcher::Plain(Secret::from(key)),
     };
-    AdminSettings::with_keys(vec![
-        key("admin", Role::Admin, ADMIN_KEY),
-        key("viewer", Role::Viewer, VIEWER_KEY),
-    ])
+    AdminSettings::with_keys(vec![key("admin", Role::Admin, ADMIN_KEY), key("viewer", Role::Viewer, VIEWER_KEY)])
 }
 
 impl Admin {
@@ -56,12 +53,8 @@ impl Admin {
 
     pub fn start_with(settings: AdminSettings) -> Self {
         let store = Store::in_memory();
-        let server = AdminServer {
-            settings,
-            store: store.clone(),
-            catalog: catalog(),
-            keyring: Arc::new(Keyring::published()),
-        };
+        let server =
+            AdminServer { settings, store: store.clone(), catalog: catalog(), keyring: Arc::new(Keyring::published()) };
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -82,13 +75,7 @@ impl Admin {
     }
 
     /// A call with exactly these headers.
-    pub async fn send(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: impl Into<Bytes>,
-    ) -> Answer {
+    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
         send(self.address, method, path, headers, body).await
     }
 

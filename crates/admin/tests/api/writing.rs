@@ -1,6 +1,7 @@
 //! The write pipeline: ids, forbidden fields, timestamps, and the texts of each resource's checks.
 
 use serde_json::{Value, json};
+use store::{Expect, Write};
 
 use crate::server::Admin;
 
@@ -66,6 +67,17 @@ async fn timestamps_belong_to_the_server() {
 }
 
 #[tokio::test]
+async fn a_replacement_keeps_the_time_of_creation() {
+    let admin = Admin::start();
+    let old = json!({ "id": "1", "nodes": {}, "create_time": 5, "update_time": 6 });
+    let put = Write::Put { key: "/apisix/upstreams/1".to_owned(), value: old, expect: Expect::Any, ttl: None };
+    admin.store.write(vec![put]).await.unwrap();
+    let replaced = admin.put_ok("/upstreams/1", &upstream()).await.value();
+    assert_eq!(replaced["create_time"], 5);
+    assert!(replaced["update_time"].as_u64() > Some(1_700_000_000), "{replaced}");
+}
+
+#[tokio::test]
 async fn what_is_no_object_is_refused_by_the_schema() {
     let admin = Admin::start();
     for body in [json!("text"), json!(1), json!([1]), json!(true), json!(null)] {
@@ -83,14 +95,20 @@ async fn routes_are_checked() {
                 [\"plugins\",\"uris\"] or [\"upstream\",\"uris\"] or [\"upstream_id\",\"uris\"] or \
                 [\"service_id\",\"uris\"] or [\"script\",\"uri\"] or [\"script\",\"uris\"]";
     for (body, text) in [
-        (json!({ "upstream": up }), "invalid configuration: allOf 1 failed: value should match only one schema, but matches none"),
+        (
+            json!({ "upstream": up }),
+            "invalid configuration: allOf 1 failed: value should match only one schema, but matches none",
+        ),
         (json!({ "uri": "/a" }), none),
         (json!({ "uri": "/a", "host": "a", "hosts": ["b"], "upstream": up }), "only one of host or hosts is allowed"),
         (
             json!({ "uri": "/a", "remote_addr": "10.0.0.1", "remote_addrs": ["10.0.0.2"], "upstream": up }),
             "only one of remote_addr or remote_addrs is allowed",
         ),
-        (json!({ "uri": "/a", "upstream": up, "x": 1 }), "invalid configuration: additional properties forbidden, found x"),
+        (
+            json!({ "uri": "/a", "upstream": up, "x": 1 }),
+            "invalid configuration: additional properties forbidden, found x",
+        ),
         (
             json!({ "uri": "/a", "plugins": { "limit-count": { "count": 0, "time_window": 1 } } }),
             "failed to check the configuration of plugin limit-count err: property \"count\" validation failed: \
@@ -112,7 +130,10 @@ async fn upstreams_are_checked() {
     let admin = Admin::start();
     for (body, text) in [
         (json!({ "nodes": {}, "type": "chash" }), "missing key"),
-        (json!({ "nodes": {}, "pass_host": "rewrite" }), "`upstream_host` can't be empty when `pass_host` is `rewrite`"),
+        (
+            json!({ "nodes": {}, "pass_host": "rewrite" }),
+            "`upstream_host` can't be empty when `pass_host` is `rewrite`",
+        ),
         (json!({ "nodes": { "a:70000": 1 } }), "invalid port 70000"),
         (
             json!({ "nodes": {}, "checks": { "passive": {} } }),
