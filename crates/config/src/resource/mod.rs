@@ -30,3 +30,6 @@ pub use ssl::{ClientVerification, KeyPair, Ssl, SslType, TlsVersion};
 pub use upstream::{
     HashOn, KeepalivePool, PassHost, Scheme, Timeout, Upstream, UpstreamTls, UpstreamType,
 };
+
+#[cfg(test)]
+mod tests;

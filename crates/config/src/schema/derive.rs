@@ -30,6 +30,8 @@ fn plain(schema: &mut Value, depth: usize) {
     let Value::Object(keywords) = schema else {
         return;
     };
+    without_null(keywords);
+    // With everything inlined, only a type that contains itself is still referred to.
     if keywords.contains_key("$ref") {
         *schema = Value::Bool(true);
         return;
@@ -37,7 +39,6 @@ fn plain(schema: &mut Value, depth: usize) {
     for noise in ["$schema", "$defs", "definitions", "title"] {
         keywords.shift_remove(noise);
     }
-    without_null(keywords);
     without_rust_formats(keywords);
     subschemas(keywords, depth);
     constants_to_enum(keywords);
@@ -71,8 +72,12 @@ fn subschemas(keywords: &mut Map<String, Value>, depth: usize) {
 
 /// `Option<T>` is `T`: absence says "none", `null` is not a value.
 fn without_null(keywords: &mut Map<String, Value>) {
-    if keywords.get("default").is_some_and(Value::is_null) {
-        keywords.shift_remove("default");
+    match keywords.get_mut("default") {
+        Some(Value::Null) => {
+            keywords.shift_remove("default");
+        }
+        Some(default) => without_null_fields(default),
+        None => {}
     }
     if let Some(Value::Array(types)) = keywords.get_mut("type") {
         types.retain(|name| name != "null");
@@ -92,6 +97,14 @@ fn without_null(keywords: &mut Map<String, Value>) {
         let only = branches.remove(0);
         keywords.shift_remove("anyOf");
         merge_under(keywords, only);
+    }
+}
+
+/// The default of a struct has `null` where its options are `None`.
+fn without_null_fields(default: &mut Value) {
+    if let Value::Object(map) = default {
+        map.retain(|_, value| !value.is_null());
+        map.values_mut().for_each(without_null_fields);
     }
 }
 
