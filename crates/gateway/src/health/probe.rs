@@ -46,7 +46,7 @@ impl ProbeRequest {
     pub(super) fn new(check: &ActiveCheck, node: &CheckedNode, upstream_host: Option<&str>) -> Self {
         let named = upstream_host.or_else(|| node.domain()).or(check.host.as_deref());
         let host_header = named.unwrap_or(&node.host).to_owned();
-        let server_name = check.host.as_deref().unwrap_or_else(|| without_port(&host_header)).to_owned();
+        let server_name = unbracketed(without_port(check.host.as_deref().unwrap_or(&host_header))).to_owned();
         Self {
             kind: check.kind,
             host: unbracketed(&node.host).to_owned(),
@@ -74,8 +74,7 @@ impl ProbeRequest {
             CheckType::Tcp => Ok(Outcome::Connected),
             CheckType::Http => ask(tcp, &self.text).await,
             CheckType::Https => {
-                let name = unbracketed(&self.server_name).to_owned();
-                let name = ServerName::try_from(name).map_err(io::Error::other)?;
+                let name = ServerName::try_from(self.server_name.clone()).map_err(io::Error::other)?;
                 let session = TlsConnector::from(Arc::clone(tls)).connect(name, tcp).await?;
                 ask(session, &self.text).await
             }
@@ -152,9 +151,10 @@ fn split_header(line: &str) -> Option<(&str, &str)> {
     valid.then_some((name, value))
 }
 
+/// `a.com:8080` as `a.com`; a bare IPv6 address has no port.
 fn without_port(authority: &str) -> &str {
     match authority.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') && !host.contains(':') | host.ends_with(']') => host,
+        Some((host, port)) if !port.contains(']') && (!host.contains(':') || host.ends_with(']')) => host,
         _ => authority,
     }
 }
