@@ -259,6 +259,32 @@ async fn requests_in_flight_finish_when_the_server_stops() {
     admin.served.take().unwrap().await.unwrap().unwrap();
 }
 
+/// The clock stands still until everyone waits, then jumps to the next timer: the server's patience.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_never_finishes_its_head_is_given_up() {
+    let admin = Admin::start();
+    for beginning in ["", "GET /apisix/admin/routes HTTP/1.1\r\nHost: a\r\nX-"] {
+        let mut stream = tokio::net::TcpStream::connect(admin.address).await.unwrap();
+        stream.write_all(beginning.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        assert!(!answer.starts_with(b"HTTP/1.1 2"), "{}", String::from_utf8_lossy(&answer));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_never_ends_is_given_up() {
+    let admin = Admin::start();
+    let mut stream = tokio::net::TcpStream::connect(admin.address).await.unwrap();
+    let head = format!(
+        "PUT /apisix/admin/routes/1 HTTP/1.1\r\nHost: a\r\nX-API-KEY: {ADMIN_KEY}\r\nContent-Length: 10\r\n\r\n{{"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.contains("invalid request body: the body did not arrive within 60 s"), "{answer}");
+}
+
 #[test]
 fn settings_do_not_print_keys() {
     let key =
