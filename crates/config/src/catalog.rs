@@ -83,14 +83,8 @@ pub struct Catalog {
 
 impl Catalog {
     /// A catalog of `plugins`; `unsupported` are APISIX plugin names to refuse with a clear text.
-    pub fn new(
-        plugins: impl IntoIterator<Item = PluginInfo>,
-        unsupported: &[&'static str],
-    ) -> Self {
-        let plugins: BTreeMap<_, _> = plugins
-            .into_iter()
-            .map(|info| (info.name, Arc::new(info)))
-            .collect();
+    pub fn new(plugins: impl IntoIterator<Item = PluginInfo>, unsupported: &[&'static str]) -> Self {
+        let plugins: BTreeMap<_, _> = plugins.into_iter().map(|info| (info.name, Arc::new(info))).collect();
         Self {
             validators: plugins.keys().map(|name| (*name, Arc::default())).collect(),
             plugins,
@@ -111,9 +105,7 @@ impl Catalog {
 
     /// An enabled plugin.
     pub fn get(&self, name: &str) -> Option<&Arc<PluginInfo>> {
-        self.plugins
-            .get(name)
-            .filter(|_| !self.disabled.contains(name))
+        self.plugins.get(name).filter(|_| !self.disabled.contains(name))
     }
 
     /// A plugin of this build, enabled or not (plugin metadata accepts any).
@@ -128,11 +120,7 @@ impl Catalog {
 
     /// Enabled plugins, highest priority first (ties by name).
     pub fn by_priority(&self) -> Vec<&Arc<PluginInfo>> {
-        let mut all: Vec<_> = self
-            .plugins
-            .values()
-            .filter(|info| !self.disabled.contains(info.name))
-            .collect();
+        let mut all: Vec<_> = self.plugins.values().filter(|info| !self.disabled.contains(info.name)).collect();
         all.sort_by_key(|info| (std::cmp::Reverse(info.priority), info.name));
         all
     }

@@ -30,9 +30,7 @@ pub fn seal(kind: Kind, value: &mut Value, catalog: &Catalog, keyring: &Keyring)
 
 /// Decrypts the secrets of a resource in place; what does not decrypt stays.
 pub fn open(kind: Kind, value: &mut Value, catalog: &Catalog, keyring: &Keyring) {
-    walk(kind, value, catalog, &mut |_, text| {
-        Some(keyring.decrypt(text))
-    });
+    walk(kind, value, catalog, &mut |_, text| Some(keyring.decrypt(text)));
 }
 
 /// Passes every secret of a resource to `replace`; `None` leaves it.
@@ -56,11 +54,7 @@ fn walk(kind: Kind, value: &mut Value, catalog: &Catalog, replace: Replace<'_>) 
             private_key(value.pointer_mut("/upstream/tls/client_key"), replace);
             plugins(value, catalog, replace);
         }
-        Kind::Consumer
-        | Kind::Credential
-        | Kind::ConsumerGroup
-        | Kind::PluginConfig
-        | Kind::GlobalRule => {
+        Kind::Consumer | Kind::Credential | Kind::ConsumerGroup | Kind::PluginConfig | Kind::GlobalRule => {
             plugins(value, catalog, replace);
         }
         Kind::PluginMetadata => {

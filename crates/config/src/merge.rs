@@ -29,15 +29,9 @@ pub fn with_consumer(route: &Plugins, group: Option<&Plugins>, consumer: &Plugin
 
 /// The route over its plugin config over its service. Of the four places where an upstream may stand, the result
 /// has one: the route's id, the route's own, the service's id, the service's own.
-pub fn effective_route(
-    route: &Route,
-    config: Option<&PluginConfig>,
-    service: Option<&Service>,
-) -> Route {
+pub fn effective_route(route: &Route, config: Option<&PluginConfig>, service: Option<&Service>) -> Route {
     let mut effective = route.clone();
-    let mut plugins = service
-        .map(|service| service.plugins.clone())
-        .unwrap_or_default();
+    let mut plugins = service.map(|service| service.plugins.clone()).unwrap_or_default();
     if let Some(config) = config {
         overlay(&mut plugins, &config.plugins);
     }
@@ -97,9 +91,7 @@ fn merge_objects(target: &mut Map<String, Value>, patch: &Map<String, Value>) {
             (_, Value::Null) => {
                 target.shift_remove(key);
             }
-            (Some(Value::Object(old)), Value::Object(new))
-                if !old.is_empty() && !new.is_empty() =>
-            {
+            (Some(Value::Object(old)), Value::Object(new)) if !old.is_empty() && !new.is_empty() => {
                 merge_objects(old, new);
             }
             _ => {
@@ -134,9 +126,7 @@ pub fn patch_path(target: &mut Value, path: &[&str], value: &Value) -> Result<()
     for (depth, step) in steps.iter().enumerate() {
         let wrong = || PatchError::Path(format!("/{}", path[..=depth].join("/")));
         let object = here.as_object_mut().ok_or_else(wrong)?;
-        here = object
-            .entry(*step)
-            .or_insert_with(|| Value::Object(Map::new()));
+        here = object.entry(*step).or_insert_with(|| Value::Object(Map::new()));
         if here.as_array().is_some_and(Vec::is_empty) {
             *here = Value::Object(Map::new());
         }

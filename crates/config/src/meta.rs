@@ -49,13 +49,8 @@ pub fn inject(plugin_schema: &mut Value) {
     let Value::Object(keywords) = plugin_schema else {
         return;
     };
-    keywords.insert(
-        "$comment".to_owned(),
-        json!("this is a mark for our injected plugin schema"),
-    );
-    let properties = keywords
-        .entry("properties")
-        .or_insert_with(|| Value::Object(Map::new()));
+    keywords.insert("$comment".to_owned(), json!("this is a mark for our injected plugin schema"));
+    let properties = keywords.entry("properties").or_insert_with(|| Value::Object(Map::new()));
     if let Value::Object(properties) = properties {
         properties.insert(KEY.to_owned(), schema());
     }
@@ -79,30 +74,16 @@ impl PluginMeta {
     /// The `_meta` of a plugin configuration. What is not as it should be counts as absent: configurations are
     /// checked when written.
     pub fn of(conf: &Value) -> PluginMeta {
-        conf.get(KEY)
-            .map(PluginMeta::from_checked)
-            .unwrap_or_default()
+        conf.get(KEY).map(PluginMeta::from_checked).unwrap_or_default()
     }
 
     fn from_checked(meta: &Value) -> PluginMeta {
         PluginMeta {
-            disable: meta
-                .get("disable")
-                .and_then(Value::as_bool)
-                .unwrap_or(false),
+            disable: meta.get("disable").and_then(Value::as_bool).unwrap_or(false),
             error_response: meta.get("error_response").cloned(),
-            priority: meta
-                .get("priority")
-                .and_then(Value::as_f64)
-                .map(|priority| priority as i64),
-            filter: meta
-                .get("filter")
-                .filter(|filter| filter.is_array())
-                .cloned(),
-            pre_function: meta
-                .get("pre_function")
-                .and_then(Value::as_str)
-                .map(str::to_owned),
+            priority: meta.get("priority").and_then(Value::as_f64).map(|priority| priority as i64),
+            filter: meta.get("filter").filter(|filter| filter.is_array()).cloned(),
+            pre_function: meta.get("pre_function").and_then(Value::as_str).map(str::to_owned),
         }
     }
 }
@@ -110,11 +91,7 @@ impl PluginMeta {
 /// A plugin configuration without its `_meta`.
 pub fn strip(conf: &Value) -> Value {
     match conf {
-        Value::Object(map) => map
-            .iter()
-            .filter(|(key, _)| *key != KEY)
-            .map(|(k, v)| (k.clone(), v.clone()))
-            .collect(),
+        Value::Object(map) => map.iter().filter(|(key, _)| *key != KEY).map(|(k, v)| (k.clone(), v.clone())).collect(),
         other => other.clone(),
     }
 }

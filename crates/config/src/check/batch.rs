@@ -28,10 +28,7 @@ pub struct BatchError {
 pub fn validate_batch(doc: &Value, catalog: &Catalog) -> Vec<BatchError> {
     let checker = Checker::without_references(catalog);
     let mut errors = Vec::new();
-    for kind in Kind::ALL
-        .into_iter()
-        .filter(|kind| *kind != Kind::Credential)
-    {
+    for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Credential) {
         let collection = kind.collection();
         version(doc, collection, &mut errors);
         match doc.get(collection) {
@@ -55,22 +52,14 @@ fn plugin_list(doc: &Value, errors: &mut Vec<BatchError>) {
 }
 
 fn whole(collection: &str, error: String) -> BatchError {
-    BatchError {
-        resource_type: collection.to_owned(),
-        resource_id: None,
-        index: None,
-        error,
-    }
+    BatchError { resource_type: collection.to_owned(), resource_id: None, index: None, error }
 }
 
 fn version(doc: &Value, collection: &str, errors: &mut Vec<BatchError>) {
     let key = format!("{collection}_conf_version");
     if let Some(version) = doc.get(&key).filter(|version| !version.is_number()) {
         let got = crate::schema::lua_type(version);
-        errors.push(whole(
-            collection,
-            format!("{key} must be a number, got {got}"),
-        ));
+        errors.push(whole(collection, format!("{key} must be a number, got {got}")));
     }
 }
 
@@ -84,12 +73,7 @@ fn collection(checker: &Checker<'_>, kind: Kind, items: &[Value], errors: &mut V
         };
         if let Some(error) = error {
             let resource_type = kind.collection().to_owned();
-            errors.push(BatchError {
-                resource_type,
-                resource_id: id,
-                index: Some(index),
-                error,
-            });
+            errors.push(BatchError { resource_type, resource_id: id, index: Some(index), error });
         }
     }
 }
@@ -105,9 +89,7 @@ fn item_id(kind: Kind, item: &Value) -> Option<String> {
 
 /// Credentials stand among the consumers, with an id of the form `{username}/credentials/{id}`.
 fn is_credential(item: &Value) -> bool {
-    item.get("id")
-        .and_then(Value::as_str)
-        .is_some_and(|id| id.contains("/credentials/"))
+    item.get("id").and_then(Value::as_str).is_some_and(|id| id.contains("/credentials/"))
 }
 
 fn duplicate(kind: Kind, id: &str) -> String {
@@ -131,7 +113,5 @@ fn check(checker: &Checker<'_>, kind: Kind, id: &str, item: &Value) -> Result<()
     if let Value::Object(map) = &mut item {
         map.shift_remove("modifiedIndex");
     }
-    checker
-        .check(kind, id, &item)
-        .map_err(|rejection| rejection.message)
+    checker.check(kind, id, &item).map_err(|rejection| rejection.message)
 }

@@ -14,29 +14,17 @@ impl Checker<'_> {
         self.reference(conf, "group_id", Kind::ConsumerGroup)?;
         let username = conf.get("username").and_then(Value::as_str).unwrap_or(id);
         self.unique_keys(conf, |kind, other| match kind {
-            Kind::Credential => other
-                .split_once(CREDENTIALS)
-                .is_some_and(|(owner, _)| owner == username),
+            Kind::Credential => other.split_once(CREDENTIALS).is_some_and(|(owner, _)| owner == username),
             _ => other == username,
         })
     }
 
     pub(super) fn credential(&self, id: &str, conf: &Value) -> Outcome {
         self.consumer_plugins(conf)?;
-        let names = conf
-            .get("plugins")
-            .and_then(Value::as_object)
-            .into_iter()
-            .flat_map(serde_json::Map::keys);
+        let names = conf.get("plugins").and_then(Value::as_object).into_iter().flat_map(serde_json::Map::keys);
         for name in names {
-            if self
-                .catalog
-                .get(name)
-                .is_some_and(|info| !info.authenticates)
-            {
-                return Err(Rejection::invalid(
-                    "only supports auth type plugins in consumer credential",
-                ));
+            if self.catalog.get(name).is_some_and(|info| !info.authenticates) {
+                return Err(Rejection::invalid("only supports auth type plugins in consumer credential"));
             }
         }
         if let (Some(references), Some((owner, _))) = (self.references, id.split_once(CREDENTIALS))
@@ -55,18 +43,12 @@ impl Checker<'_> {
         let plugins = conf.get("plugins").and_then(Value::as_object);
         for (plugin, conf) in plugins.into_iter().flatten() {
             let field = self.catalog.get(plugin).and_then(|info| info.unique_field);
-            let key = field.and_then(|field| {
-                conf.get(field)
-                    .and_then(Value::as_str)
-                    .map(|key| (field, key))
-            });
+            let key = field.and_then(|field| conf.get(field).and_then(Value::as_str).map(|key| (field, key)));
             let Some((field, key)) = key.filter(|(_, key)| !is_secret_reference(key)) else {
                 continue;
             };
             if let Some(holder) = holder(references, plugin, field, key, &own) {
-                return Err(Rejection::invalid(format!(
-                    "duplicate key of plugin {plugin} found with {holder}"
-                )));
+                return Err(Rejection::invalid(format!("duplicate key of plugin {plugin} found with {holder}")));
             }
         }
         Ok(())
@@ -84,9 +66,7 @@ fn holder(
     let mut found = None;
     for kind in [Kind::Consumer, Kind::Credential] {
         references.each(kind, &mut |id, value| {
-            let theirs = value
-                .get("plugins")
-                .and_then(|plugins| plugins.get(plugin)?.get(field)?.as_str());
+            let theirs = value.get("plugins").and_then(|plugins| plugins.get(plugin)?.get(field)?.as_str());
             if found.is_none() && theirs == Some(key) && !own(kind, id) {
                 found = Some(describe(kind, id));
             }

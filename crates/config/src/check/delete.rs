@@ -21,12 +21,7 @@ const WITH_PLUGINS: [(Kind, &str); 6] = [
 /// Names the first resource that still needs it.
 pub fn check_delete(kind: Kind, id: &str, references: &dyn References) -> Result<(), Rejection> {
     let needed_by = |other: Kind, field: &str| {
-        first(references, other, &|value| {
-            value
-                .get(field)
-                .and_then(id_text)
-                .is_some_and(|named| named == id)
-        })
+        first(references, other, &|value| value.get(field).and_then(id_text).is_some_and(|named| named == id))
     };
     match kind {
         Kind::Upstream => {
@@ -36,27 +31,11 @@ pub fn check_delete(kind: Kind, id: &str, references: &dyn References) -> Result
             upstream_in_plugins(id, references)
         }
         Kind::Service => {
-            refuse(
-                "service directly",
-                "route",
-                needed_by(Kind::Route, "service_id"),
-            )?;
-            refuse(
-                "service directly",
-                "stream_route",
-                needed_by(Kind::StreamRoute, "service_id"),
-            )
+            refuse("service directly", "route", needed_by(Kind::Route, "service_id"))?;
+            refuse("service directly", "stream_route", needed_by(Kind::StreamRoute, "service_id"))
         }
-        Kind::ConsumerGroup => refuse(
-            "consumer group",
-            "consumer",
-            needed_by(Kind::Consumer, "group_id"),
-        ),
-        Kind::PluginConfig => refuse(
-            "plugin config",
-            "route",
-            needed_by(Kind::Route, "plugin_config_id"),
-        ),
+        Kind::ConsumerGroup => refuse("consumer group", "consumer", needed_by(Kind::Consumer, "group_id")),
+        Kind::PluginConfig => refuse("plugin config", "route", needed_by(Kind::Route, "plugin_config_id")),
         Kind::Route
         | Kind::Consumer
         | Kind::Credential
@@ -79,27 +58,12 @@ fn upstream_in_plugins(id: &str, references: &dyn References) -> Outcome {
 
 /// Whether a `traffic-split` in the resource sends requests to the upstream `id`.
 fn splits_traffic_to(value: &Value, id: &str) -> bool {
-    let rules = value
-        .pointer("/plugins/traffic-split/rules")
-        .and_then(Value::as_array);
-    let targets = rules
-        .into_iter()
-        .flatten()
-        .filter_map(|rule| rule.get("weighted_upstreams")?.as_array())
-        .flatten();
-    targets.into_iter().any(|target| {
-        target
-            .get("upstream_id")
-            .and_then(id_text)
-            .is_some_and(|named| named == id)
-    })
+    let rules = value.pointer("/plugins/traffic-split/rules").and_then(Value::as_array);
+    let targets = rules.into_iter().flatten().filter_map(|rule| rule.get("weighted_upstreams")?.as_array()).flatten();
+    targets.into_iter().any(|target| target.get("upstream_id").and_then(id_text).is_some_and(|named| named == id))
 }
 
-fn first(
-    references: &dyn References,
-    kind: Kind,
-    needs: &dyn Fn(&Value) -> bool,
-) -> Option<String> {
+fn first(references: &dyn References, kind: Kind, needs: &dyn Fn(&Value) -> bool) -> Option<String> {
     let mut found = None;
     references.each(kind, &mut |id, value| {
         if found.is_none() && needs(value) {
@@ -111,9 +75,7 @@ fn first(
 
 fn refuse(what: &str, user: &str, id: Option<String>) -> Outcome {
     match id {
-        Some(id) => Err(Rejection::invalid(format!(
-            "can not delete this {what}, {user} [{id}] is still using it now"
-        ))),
+        Some(id) => Err(Rejection::invalid(format!("can not delete this {what}, {user} [{id}] is still using it now"))),
         None => Ok(()),
     }
 }

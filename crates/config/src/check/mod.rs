@@ -49,24 +49,16 @@ pub struct Rejection {
 
 impl Rejection {
     pub(crate) fn invalid(message: impl Into<String>) -> Rejection {
-        Rejection {
-            status: 400,
-            message: message.into(),
-        }
+        Rejection { status: 400, message: message.into() }
     }
 
     fn not_found(message: impl Into<String>) -> Rejection {
-        Rejection {
-            status: 404,
-            message: message.into(),
-        }
+        Rejection { status: 404, message: message.into() }
     }
 
     /// For what APISIX can do and this build cannot.
     fn unsupported(what: impl std::fmt::Display) -> Rejection {
-        Rejection::invalid(format!(
-            "{what} is not supported by this version of Tidegate"
-        ))
+        Rejection::invalid(format!("{what} is not supported by this version of Tidegate"))
     }
 }
 
@@ -80,18 +72,12 @@ pub struct Checker<'a> {
 
 impl<'a> Checker<'a> {
     pub fn new(catalog: &'a Catalog, references: &'a dyn References) -> Self {
-        Checker {
-            catalog,
-            references: Some(references),
-        }
+        Checker { catalog, references: Some(references) }
     }
 
     /// A checker that looks at each resource alone.
     pub fn without_references(catalog: &'a Catalog) -> Self {
-        Checker {
-            catalog,
-            references: None,
-        }
+        Checker { catalog, references: None }
     }
 
     /// Checks `value`, which is not changed: defaults are filled in a copy. `id` is the resource's id, for plugin metadata the
@@ -124,39 +110,29 @@ impl<'a> Checker<'a> {
 
     /// `failed to fetch … by … [id], response code: 404` if the resource that `field` names is not there.
     fn reference(&self, conf: &Value, field: &str, kind: Kind) -> Outcome {
-        let (Some(references), Some(id)) = (self.references, conf.get(field).and_then(id_text))
-        else {
+        let (Some(references), Some(id)) = (self.references, conf.get(field).and_then(id_text)) else {
             return Ok(());
         };
         if references.exists(kind, &id) {
             return Ok(());
         }
         let label = kind.label();
-        let message =
-            format!("failed to fetch {label} info by {label} id [{id}], response code: 404");
+        let message = format!("failed to fetch {label} info by {label} id [{id}], response code: 404");
         Err(Rejection::invalid(message))
     }
 
     fn global_rule(&self, id: &str, conf: &Value) -> Outcome {
         self.plugins(conf)?;
-        let (Some(references), Some(plugins)) = (
-            self.references,
-            conf.get("plugins").and_then(Value::as_object),
-        ) else {
+        let (Some(references), Some(plugins)) = (self.references, conf.get("plugins").and_then(Value::as_object))
+        else {
             return Ok(());
         };
         let mut duplicate = None;
         references.each(Kind::GlobalRule, &mut |other, value| {
-            let names = value
-                .get("plugins")
-                .and_then(Value::as_object)
-                .into_iter()
-                .flat_map(Map::keys);
+            let names = value.get("plugins").and_then(Value::as_object).into_iter().flat_map(Map::keys);
             let shared = names.into_iter().find(|name| plugins.contains_key(*name));
             if let Some(name) = shared.filter(|_| other != id && duplicate.is_none()) {
-                duplicate = Some(format!(
-                    "plugin '{name}' already exists in global rule with id '{other}'"
-                ));
+                duplicate = Some(format!("plugin '{name}' already exists in global rule with id '{other}'"));
             }
         });
         duplicate.map_or(Ok(()), |message| Err(Rejection::invalid(message)))
@@ -166,11 +142,7 @@ impl<'a> Checker<'a> {
         let Some(info) = self.catalog.shipped(name) else {
             let known = self.catalog.is_unsupported(name);
             let unsupported = Rejection::unsupported(format_args!("plugin {name}"));
-            return Err(if known {
-                unsupported
-            } else {
-                Rejection::invalid("invalid plugin name")
-            });
+            return Err(if known { unsupported } else { Rejection::invalid("invalid plugin name") });
         };
         let mut conf = value.clone();
         if let Value::Object(map) = &mut conf {
@@ -184,9 +156,7 @@ impl<'a> Checker<'a> {
                 (info.check)(&conf, Side::Metadata).map_err(invalid)
             }
             Some(Err(error)) => Err(invalid(error.to_string())),
-            None => resource::validator(Kind::PluginMetadata)
-                .check(&conf)
-                .map_err(invalid),
+            None => resource::validator(Kind::PluginMetadata).check(&conf).map_err(invalid),
         }
     }
 }
@@ -204,9 +174,7 @@ fn filled(validator: &Validator, value: &Value) -> Result<Value, Rejection> {
 fn secret(id: &str, value: &Value) -> Outcome {
     let (name, _) = id.split_once('/').unwrap_or((id, ""));
     let Some(manager) = SecretManager::from_name(name) else {
-        return Err(Rejection::invalid(format!(
-            "invalid secret manager: {name}"
-        )));
+        return Err(Rejection::invalid(format!("invalid secret manager: {name}")));
     };
     filled(resource::secret_validator(manager), value).map(|_| ())
 }

@@ -2,8 +2,8 @@
 //! as in APISIX: they may be replaced one after the other.
 
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING,
-    EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair,
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair,
+    Ed25519KeyPair, RsaKeyPair,
 };
 use x509_parser::pem::Pem;
 
@@ -42,15 +42,9 @@ fn blocks(text: &str) -> impl Iterator<Item = Pem> {
 }
 
 fn is_key(der: &[u8]) -> bool {
-    let curves = [
-        &ECDSA_P256_SHA256_ASN1_SIGNING,
-        &ECDSA_P384_SHA384_ASN1_SIGNING,
-        &ECDSA_P521_SHA512_ASN1_SIGNING,
-    ];
+    let curves = [&ECDSA_P256_SHA256_ASN1_SIGNING, &ECDSA_P384_SHA384_ASN1_SIGNING, &ECDSA_P521_SHA512_ASN1_SIGNING];
     RsaKeyPair::from_pkcs8(der).is_ok()
         || RsaKeyPair::from_der(der).is_ok()
-        || curves
-            .into_iter()
-            .any(|curve| EcdsaKeyPair::from_private_key_der(curve, der).is_ok())
+        || curves.into_iter().any(|curve| EcdsaKeyPair::from_private_key_der(curve, der).is_ok())
         || Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).is_ok()
 }

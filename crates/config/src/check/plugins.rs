@@ -20,37 +20,24 @@ impl Checker<'_> {
     pub(super) fn consumer_plugins(&self, conf: &Value) -> Outcome {
         let plugins = conf.get("plugins").and_then(Value::as_object);
         for (name, conf) in plugins.into_iter().flatten() {
-            self.plugin(name, conf, consumer_side)
-                .map_err(|rejection| {
-                    Rejection::invalid(format!(
-                        "invalid plugins configuration: {}",
-                        rejection.message
-                    ))
-                })?;
+            self.plugin(name, conf, consumer_side).map_err(|rejection| {
+                Rejection::invalid(format!("invalid plugins configuration: {}", rejection.message))
+            })?;
         }
         Ok(())
     }
 
     fn plugin(&self, name: &str, conf: &Value, side: fn(&PluginInfo) -> Side) -> Outcome {
         if !conf.is_object() && conf.as_array().is_none_or(|list| !list.is_empty()) {
-            return Err(Rejection::invalid(format!(
-                "invalid plugin conf {conf} for plugin [{name}]"
-            )));
+            return Err(Rejection::invalid(format!("invalid plugin conf {conf} for plugin [{name}]")));
         }
         let Some(info) = self.catalog.get(name) else {
             let known = self.catalog.is_unsupported(name);
             let unsupported = Rejection::unsupported(format_args!("plugin {name}"));
-            return Err(if known {
-                unsupported
-            } else {
-                Rejection::invalid(format!("unknown plugin [{name}]"))
-            });
+            return Err(if known { unsupported } else { Rejection::invalid(format!("unknown plugin [{name}]")) });
         };
-        let wrong = |error| {
-            Rejection::invalid(format!(
-                "failed to check the configuration of plugin {name} err: {error}"
-            ))
-        };
+        let wrong =
+            |error| Rejection::invalid(format!("failed to check the configuration of plugin {name} err: {error}"));
         let (meta, own) = meta::split(conf).map_err(wrong)?;
         match self.own_configuration(info, own, side(info)) {
             Err(error) if !meta.disable => return Err(wrong(error)),
@@ -59,16 +46,9 @@ impl Checker<'_> {
         self.meta(&meta)
     }
 
-    fn own_configuration(
-        &self,
-        info: &PluginInfo,
-        mut conf: Value,
-        side: Side,
-    ) -> Result<(), String> {
+    fn own_configuration(&self, info: &PluginInfo, mut conf: Value, side: Side) -> Result<(), String> {
         if let Some(validator) = self.catalog.validator(info.name, side) {
-            validator
-                .map_err(ToString::to_string)?
-                .check_and_fill(&mut conf)?;
+            validator.map_err(ToString::to_string)?.check_and_fill(&mut conf)?;
         }
         (info.check)(&conf, side)
     }

@@ -16,9 +16,7 @@ pub(super) fn before_schema(value: &Value) -> Outcome {
         return Err(Rejection::invalid("only one of host or hosts is allowed"));
     }
     if both("remote_addr", "remote_addrs") {
-        return Err(Rejection::invalid(
-            "only one of remote_addr or remote_addrs is allowed",
-        ));
+        return Err(Rejection::invalid("only one of remote_addr or remote_addrs is allowed"));
     }
     Ok(())
 }
@@ -42,21 +40,17 @@ impl Checker<'_> {
     }
 
     fn inline_upstream(&self, conf: &Value) -> Outcome {
-        conf.get("upstream")
-            .map_or(Ok(()), |upstream| self.upstream(upstream))
+        conf.get("upstream").map_or(Ok(()), |upstream| self.upstream(upstream))
     }
 }
 
 fn without_lua(conf: &Value) -> Outcome {
-    let lua = LUA_FIELDS
-        .into_iter()
-        .find(|field| conf.get(field).is_some());
+    let lua = LUA_FIELDS.into_iter().find(|field| conf.get(field).is_some());
     lua.map_or(Ok(()), |field| Err(Rejection::unsupported(field)))
 }
 
 /// An expression in `vars` or in a plugin's `_meta.filter`.
 pub(super) fn expression(rule: &Value) -> Outcome {
-    let wrong =
-        |error| Rejection::invalid(format!("failed to validate the 'vars' expression: {error}"));
+    let wrong = |error| Rejection::invalid(format!("failed to validate the 'vars' expression: {error}"));
     Expr::parse(rule).map(|_| ()).map_err(wrong)
 }

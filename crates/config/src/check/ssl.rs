@@ -15,20 +15,15 @@ pub(super) fn check(conf: &Value) -> Outcome {
     }
     more_pairs(conf)?;
     match text(conf.pointer("/client/ca")) {
-        Some(ca) => pem::certificate(ca).map_err(|error| {
-            Rejection::invalid(format!("failed to validate client_cert: {error}"))
-        }),
+        Some(ca) => {
+            pem::certificate(ca).map_err(|error| Rejection::invalid(format!("failed to validate client_cert: {error}")))
+        }
         None => Ok(()),
     }
 }
 
 fn more_pairs(conf: &Value) -> Outcome {
-    let list = |field: &str| {
-        conf.get(field)
-            .and_then(Value::as_array)
-            .map(Vec::as_slice)
-            .unwrap_or_default()
-    };
+    let list = |field: &str| conf.get(field).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let (certs, keys) = (list("certs"), list("keys"));
     if certs.len() != keys.len() {
         return Err(Rejection::invalid("mismatched number of certs and keys"));
@@ -36,10 +31,7 @@ fn more_pairs(conf: &Value) -> Outcome {
     for (index, (cert, key)) in certs.iter().zip(keys).enumerate() {
         if let (Some(cert), Some(key)) = (text(Some(cert)), text(Some(key))) {
             pem::pair(cert, key).map_err(|error| {
-                Rejection::invalid(format!(
-                    "failed to handle cert-key pair[{}]: {error}",
-                    index + 1
-                ))
+                Rejection::invalid(format!("failed to handle cert-key pair[{}]: {error}", index + 1))
             })?;
         }
     }
@@ -47,7 +39,5 @@ fn more_pairs(conf: &Value) -> Outcome {
 }
 
 fn text(field: Option<&Value>) -> Option<&str> {
-    field
-        .and_then(Value::as_str)
-        .filter(|text| !is_secret_reference(text))
+    field.and_then(Value::as_str).filter(|text| !is_secret_reference(text))
 }

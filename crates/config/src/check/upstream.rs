@@ -16,9 +16,7 @@ impl Checker<'_> {
         supported(conf)?;
         self.client_certificate(conf)?;
         if text(conf, "pass_host") == Some("rewrite") && text(conf, "upstream_host").is_none() {
-            return Err(Rejection::invalid(
-                "`upstream_host` can't be empty when `pass_host` is `rewrite`",
-            ));
+            return Err(Rejection::invalid("`upstream_host` can't be empty when `pass_host` is `rewrite`"));
         }
         if let Some(tls) = conf.get("tls")
             && let (Some(cert), Some(key)) = (text(tls, "client_cert"), text(tls, "client_key"))
@@ -34,12 +32,8 @@ impl Checker<'_> {
         let (Some(references), Some(id)) = (self.references, id) else {
             return Ok(());
         };
-        let failed = |why: &str| {
-            Rejection::invalid(format!("failed to fetch ssl info by ssl id [{id}], {why}"))
-        };
-        let ssl = references
-            .get(Kind::Ssl, &id)
-            .ok_or_else(|| failed("response code: 404"))?;
+        let failed = |why: &str| Rejection::invalid(format!("failed to fetch ssl info by ssl id [{id}], {why}"));
+        let ssl = references.get(Kind::Ssl, &id).ok_or_else(|| failed("response code: 404"))?;
         match text(&ssl, "type") {
             Some("client") => Ok(()),
             _ => Err(failed("wrong ssl type")),
@@ -50,13 +44,12 @@ impl Checker<'_> {
 fn nodes(nodes: Option<&Value>) -> Outcome {
     match nodes {
         Some(Value::Array(list)) => {
-            let bare_ipv6 =
-                |host: &str| host.contains(':') && !(host.starts_with('[') && host.ends_with(']'));
+            let bare_ipv6 = |host: &str| host.contains(':') && !(host.starts_with('[') && host.ends_with(']'));
             let mut hosts = list.iter().filter_map(|node| text(node, "host"));
             match hosts.any(bare_ipv6) {
-                true => Err(Rejection::invalid(
-                    "invalid configuration: IPv6 address must be enclosed with '[' and ']'",
-                )),
+                true => {
+                    Err(Rejection::invalid("invalid configuration: IPv6 address must be enclosed with '[' and ']'"))
+                }
                 false => Ok(()),
             }
         }
@@ -73,21 +66,14 @@ fn addresses(nodes: &Map<String, Value>) -> Outcome {
 }
 
 fn supported(conf: &Value) -> Outcome {
-    if let Some(discovery) = ["service_name", "discovery_type"]
-        .into_iter()
-        .find(|field| conf.get(field).is_some())
-    {
+    if let Some(discovery) = ["service_name", "discovery_type"].into_iter().find(|field| conf.get(field).is_some()) {
         return Err(Rejection::unsupported(discovery));
     }
     if let Some(scheme) = text(conf, "scheme").filter(|scheme| !SCHEMES.contains(scheme)) {
-        return Err(Rejection::unsupported(format_args!(
-            "upstream scheme {scheme}"
-        )));
+        return Err(Rejection::unsupported(format_args!("upstream scheme {scheme}")));
     }
     if let Some(balancer) = text(conf, "type").filter(|balancer| !BALANCERS.contains(balancer)) {
-        return Err(Rejection::unsupported(format_args!(
-            "upstream type {balancer}"
-        )));
+        return Err(Rejection::unsupported(format_args!("upstream type {balancer}")));
     }
     Ok(())
 }
@@ -98,9 +84,7 @@ fn hash_key(conf: &Value) -> Outcome {
     if text(conf, "type") != Some("chash") || hash_on == "consumer" {
         return Ok(());
     }
-    let key = conf
-        .get("key")
-        .ok_or_else(|| Rejection::invalid("missing key"))?;
+    let key = conf.get("key").ok_or_else(|| Rejection::invalid("missing key"))?;
     let schema = match hash_on {
         "vars" => "upstream_hash_vars_schema",
         "header" | "cookie" => "upstream_hash_header_schema",
@@ -112,8 +96,5 @@ fn hash_key(conf: &Value) -> Outcome {
 
 /// A text field; references to secrets count as absent, since nothing can be said of them.
 fn text<'a>(value: &'a Value, field: &str) -> Option<&'a str> {
-    value
-        .get(field)
-        .and_then(Value::as_str)
-        .filter(|text| !is_secret_reference(text))
+    value.get(field).and_then(Value::as_str).filter(|text| !is_secret_reference(text))
 }

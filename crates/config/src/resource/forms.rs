@@ -35,14 +35,11 @@ pub(super) fn optional_id<'de, D: Deserializer<'de>>(input: D) -> Result<Option<
 /// A duration in seconds, possibly fractional. Negative or absurdly long ones are refused.
 pub(super) fn seconds<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, D::Error> {
     let seconds = f64::deserialize(input)?;
-    Duration::try_from_secs_f64(seconds)
-        .map_err(|_| D::Error::custom(format!("{seconds} is not a number of seconds")))
+    Duration::try_from_secs_f64(seconds).map_err(|_| D::Error::custom(format!("{seconds} is not a number of seconds")))
 }
 
 /// Like [`seconds`]; zero means that there is no such limit.
-pub(super) fn seconds_or_never<'de, D: Deserializer<'de>>(
-    input: D,
-) -> Result<Option<Duration>, D::Error> {
+pub(super) fn seconds_or_never<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Duration>, D::Error> {
     seconds(input).map(|duration| Some(duration).filter(|d| !d.is_zero()))
 }
 

@@ -80,21 +80,14 @@ pub struct ActiveHealthy {
 
 impl Default for ActiveHealthy {
     fn default() -> Self {
-        ActiveHealthy {
-            interval: Some(Duration::from_secs(1)),
-            http_statuses: vec![200, 302],
-            successes: 2,
-        }
+        ActiveHealthy { interval: Some(Duration::from_secs(1)), http_statuses: vec![200, 302], successes: 2 }
     }
 }
 
 impl ActiveHealthy {
     /// When the user wrote no `healthy` object at all, healthy nodes are not probed.
     fn absent() -> Self {
-        ActiveHealthy {
-            interval: None,
-            ..Self::default()
-        }
+        ActiveHealthy { interval: None, ..Self::default() }
     }
 }
 
@@ -125,10 +118,7 @@ impl Default for ActiveUnhealthy {
 
 impl ActiveUnhealthy {
     fn absent() -> Self {
-        ActiveUnhealthy {
-            interval: None,
-            ..Self::default()
-        }
+        ActiveUnhealthy { interval: None, ..Self::default() }
     }
 }
 
@@ -151,10 +141,7 @@ pub struct PassiveHealthy {
 impl Default for PassiveHealthy {
     fn default() -> Self {
         let http_statuses = (200..=208).chain([226]).chain(300..=308).collect();
-        PassiveHealthy {
-            http_statuses,
-            successes: 5,
-        }
+        PassiveHealthy { http_statuses, successes: 5 }
     }
 }
 
@@ -169,12 +156,7 @@ pub struct PassiveUnhealthy {
 
 impl Default for PassiveUnhealthy {
     fn default() -> Self {
-        PassiveUnhealthy {
-            http_statuses: vec![429, 500, 503],
-            http_failures: 5,
-            tcp_failures: 2,
-            timeouts: 7,
-        }
+        PassiveUnhealthy { http_statuses: vec![429, 500, 503], http_failures: 5, tcp_failures: 2, timeouts: 7 }
     }
 }
 

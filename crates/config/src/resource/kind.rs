@@ -69,9 +69,7 @@ impl Kind {
 
     /// The kind of a collection; `consumers` is [`Kind::Consumer`].
     pub fn from_collection(collection: &str) -> Option<Kind> {
-        Kind::ALL
-            .into_iter()
-            .find(|kind| kind.collection() == collection)
+        Kind::ALL.into_iter().find(|kind| kind.collection() == collection)
     }
 
     /// The name in messages, as in `missing route id`.
@@ -99,9 +97,7 @@ impl Kind {
             Kind::Route | Kind::Service | Kind::Upstream | Kind::Ssl => true,
             Kind::Proto | Kind::StreamRoute => verb != Write::Patch,
             Kind::Consumer | Kind::Credential | Kind::PluginMetadata => verb == Write::Put,
-            Kind::ConsumerGroup | Kind::PluginConfig | Kind::GlobalRule | Kind::Secret => {
-                verb != Write::Post
-            }
+            Kind::ConsumerGroup | Kind::PluginConfig | Kind::GlobalRule | Kind::Secret => verb != Write::Post,
         }
     }
 }

@@ -16,8 +16,8 @@ mod upstream;
 
 pub use consumer::{Consumer, ConsumerGroup, Credential, GlobalRule, PluginConfig};
 pub use health::{
-    ActiveCheck, ActiveHealthy, ActiveUnhealthy, CheckType, HealthChecks, PassiveCheck,
-    PassiveHealthy, PassiveUnhealthy,
+    ActiveCheck, ActiveHealthy, ActiveUnhealthy, CheckType, HealthChecks, PassiveCheck, PassiveHealthy,
+    PassiveUnhealthy,
 };
 pub use kind::{Kind, Write};
 pub use node::{InvalidPort, Node, split_host_port};
@@ -27,9 +27,7 @@ pub use schemas::{named_schema, schema, secret_schema, validator};
 pub(crate) use schemas::{named_validator, secret_validator};
 pub use secret::SecretManager;
 pub use ssl::{ClientVerification, KeyPair, Ssl, SslType, TlsVersion};
-pub use upstream::{
-    HashOn, KeepalivePool, PassHost, Scheme, Timeout, Upstream, UpstreamTls, UpstreamType,
-};
+pub use upstream::{HashOn, KeepalivePool, PassHost, Scheme, Timeout, Upstream, UpstreamTls, UpstreamType};
 
 #[cfg(test)]
 mod tests;

@@ -49,19 +49,9 @@ fn from_map(map: &Map<String, Value>) -> Result<Vec<Node>, String> {
     map.iter()
         .map(|(address, weight)| {
             let (host, port) = split_host_port(address).map_err(|error| error.to_string())?;
-            let weight = weight
-                .as_f64()
-                .filter(|w| *w >= 0.0 && *w <= f64::from(u32::MAX));
-            let weight = weight
-                .ok_or_else(|| format!("the weight of node {address} must be 0..={}", u32::MAX))?
-                as u32;
-            Ok(Node {
-                host: host.to_owned(),
-                port,
-                weight,
-                priority: 0,
-                metadata: None,
-            })
+            let weight = weight.as_f64().filter(|w| *w >= 0.0 && *w <= f64::from(u32::MAX));
+            let weight = weight.ok_or_else(|| format!("the weight of node {address} must be 0..={}", u32::MAX))? as u32;
+            Ok(Node { host: host.to_owned(), port, weight, priority: 0, metadata: None })
         })
         .collect()
 }

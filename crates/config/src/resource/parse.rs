@@ -4,8 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
-    Consumer, ConsumerGroup, Credential, GlobalRule, Kind, PluginConfig, Route, Service, Ssl,
-    Upstream, validator,
+    Consumer, ConsumerGroup, Credential, GlobalRule, Kind, PluginConfig, Route, Service, Ssl, Upstream, validator,
 };
 
 /// Why a JSON value is not the resource it should be.
@@ -16,10 +15,7 @@ pub enum ConfigError {
     Schema { kind: Kind, message: String },
     /// The schema says yes and the value still makes no sense, for example a port outside 1..=65535.
     #[error("invalid {kind}: {source}")]
-    Value {
-        kind: Kind,
-        source: serde_json::Error,
-    },
+    Value { kind: Kind, source: serde_json::Error },
 }
 
 fn parse<T: DeserializeOwned>(kind: Kind, value: &Value) -> Result<T, ConfigError> {
@@ -28,9 +24,7 @@ fn parse<T: DeserializeOwned>(kind: Kind, value: &Value) -> Result<T, ConfigErro
         // Declarative files carry it beside the resource; it is no part of it.
         map.shift_remove("modifiedIndex");
     }
-    validator(kind)
-        .check_and_fill(&mut filled)
-        .map_err(|message| ConfigError::Schema { kind, message })?;
+    validator(kind).check_and_fill(&mut filled).map_err(|message| ConfigError::Schema { kind, message })?;
     serde_json::from_value(filled).map_err(|source| ConfigError::Value { kind, source })
 }
 
@@ -48,14 +42,4 @@ macro_rules! from_value {
     )*};
 }
 
-from_value!(
-    Route,
-    Service,
-    Upstream,
-    Consumer,
-    Credential,
-    ConsumerGroup,
-    PluginConfig,
-    GlobalRule,
-    Ssl
-);
+from_value!(Route, Service, Upstream, Consumer, Credential, ConsumerGroup, PluginConfig, GlobalRule, Ssl);

@@ -140,10 +140,7 @@ pub(super) fn one_or_many<T>(one: Option<T>, many: Vec<T>) -> Vec<T> {
 
 /// Host names are compared without regard to case; this is done once, here.
 pub(super) fn lower_case(hosts: Vec<String>) -> Vec<String> {
-    hosts
-        .into_iter()
-        .map(|host| host.to_ascii_lowercase())
-        .collect()
+    hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect()
 }
 
 fn lower_case_list<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Error> {

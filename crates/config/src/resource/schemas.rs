@@ -18,46 +18,23 @@ struct Schema {
 /// By the name under which the Admin API serves them.
 static SCHEMAS: LazyLock<BTreeMap<String, Schema>> = LazyLock::new(|| {
     let mut shared = object(include_str!("schemas/shared.json"));
-    shared.insert(
-        "checks".to_owned(),
-        object(include_str!("schemas/checks.json")).into(),
-    );
-    shared.insert(
-        "upstream".to_owned(),
-        object(include_str!("schemas/upstream.json")).into(),
-    );
+    shared.insert("checks".to_owned(), object(include_str!("schemas/checks.json")).into());
+    shared.insert("upstream".to_owned(), object(include_str!("schemas/upstream.json")).into());
 
     let mut all = Map::new();
-    all.insert(
-        "route".to_owned(),
-        object(include_str!("schemas/route.json")).into(),
-    );
-    all.insert(
-        "service".to_owned(),
-        object(include_str!("schemas/service.json")).into(),
-    );
-    all.insert(
-        "ssl".to_owned(),
-        object(include_str!("schemas/ssl.json")).into(),
-    );
+    all.insert("route".to_owned(), object(include_str!("schemas/route.json")).into());
+    all.insert("service".to_owned(), object(include_str!("schemas/service.json")).into());
+    all.insert("ssl".to_owned(), object(include_str!("schemas/ssl.json")).into());
     all.extend(object(include_str!("schemas/consumers.json")));
     all.extend(object(include_str!("schemas/plugins.json")));
     all.extend(object(include_str!("schemas/secrets.json")));
     all.extend(object(include_str!("schemas/stream.json")));
     all.insert("upstream".to_owned(), shared["upstream"].clone());
     all.insert("plugins".to_owned(), shared["plugin_list"].clone());
-    all.insert(
-        "upstream_hash_vars_schema".to_owned(),
-        shared["hash_vars"].clone(),
-    );
-    all.insert(
-        "upstream_hash_header_schema".to_owned(),
-        shared["hash_header"].clone(),
-    );
+    all.insert("upstream_hash_vars_schema".to_owned(), shared["hash_vars"].clone());
+    all.insert("upstream_hash_header_schema".to_owned(), shared["hash_header"].clone());
 
-    all.into_iter()
-        .map(|(name, schema)| (name, compiled(schema, &shared)))
-        .collect()
+    all.into_iter().map(|(name, schema)| (name, compiled(schema, &shared))).collect()
 });
 
 fn object(text: &str) -> Map<String, Value> {
@@ -75,15 +52,9 @@ fn expanded(schema: Value, shared: &Map<String, Value>) -> Value {
     match schema {
         Value::Object(map) => match map.get("$def").and_then(Value::as_str) {
             Some(name) => expanded(shared[name].clone(), shared),
-            None => map
-                .into_iter()
-                .map(|(key, value)| (key, expanded(value, shared)))
-                .collect(),
+            None => map.into_iter().map(|(key, value)| (key, expanded(value, shared))).collect(),
         },
-        Value::Array(list) => list
-            .into_iter()
-            .map(|value| expanded(value, shared))
-            .collect(),
+        Value::Array(list) => list.into_iter().map(|value| expanded(value, shared)).collect(),
         scalar => scalar,
     }
 }

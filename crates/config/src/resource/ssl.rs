@@ -98,25 +98,15 @@ struct SslForms {
 
 impl From<SslForms> for Ssl {
     fn from(forms: SslForms) -> Ssl {
-        let first = KeyPair {
-            cert: forms.cert,
-            key: forms.key,
-        };
-        let more = forms
-            .certs
-            .into_iter()
-            .zip(forms.keys)
-            .map(|(cert, key)| KeyPair { cert, key });
+        let first = KeyPair { cert: forms.cert, key: forms.key };
+        let more = forms.certs.into_iter().zip(forms.keys).map(|(cert, key)| KeyPair { cert, key });
         let snis = lower_case(one_or_many(forms.sni, forms.snis));
         Ssl {
             id: forms.id,
             desc: forms.desc,
             labels: forms.labels,
             kind: forms.kind,
-            snis: snis
-                .into_iter()
-                .map(|sni| sni.trim_end_matches('.').to_owned())
-                .collect(),
+            snis: snis.into_iter().map(|sni| sni.trim_end_matches('.').to_owned()).collect(),
             pairs: one_or_many(Some(first), more.collect()),
             client: forms.client,
             enabled: forms.status,

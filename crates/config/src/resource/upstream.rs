@@ -149,11 +149,7 @@ impl Default for Timeout {
     /// 60 seconds each, as nginx has it.
     fn default() -> Self {
         let minute = Duration::from_secs(60);
-        Timeout {
-            connect: minute,
-            send: minute,
-            read: minute,
-        }
+        Timeout { connect: minute, send: minute, read: minute }
     }
 }
 
@@ -172,11 +168,7 @@ pub struct KeepalivePool {
 
 impl Default for KeepalivePool {
     fn default() -> Self {
-        KeepalivePool {
-            size: 320,
-            idle_timeout: Duration::from_secs(60),
-            requests: 1000,
-        }
+        KeepalivePool { size: 320, idle_timeout: Duration::from_secs(60), requests: 1000 }
     }
 }
 

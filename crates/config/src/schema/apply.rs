@@ -1,5 +1,7 @@
 //! Holds a value against a compiled schema, in APISIX's order, filling defaults on the way.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Number, Value};
 
 use super::compile::{ArrayRules, Condition, Items, Node, NumberRules, Rules, StringRules, Type};
@@ -17,9 +19,7 @@ pub(super) fn node(node: &Node, value: &mut Value) -> Outcome {
 }
 
 fn apply(rules: &Rules, value: &mut Value) -> Outcome {
-    if matches!(rules.types.as_slice(), [] | [Type::String])
-        && value.as_str().is_some_and(is_secret_reference)
-    {
+    if matches!(rules.types.as_slice(), [] | [Type::String]) && value.as_str().is_some_and(is_secret_reference) {
         return Ok(());
     }
     types(&rules.types, value)?;
@@ -46,22 +46,12 @@ fn apply(rules: &Rules, value: &mut Value) -> Outcome {
     if let (Some(format), Value::String(text)) = (rules.format, &*value)
         && !format.accepts(text)
     {
-        return Err(format!(
-            "expect valid {} format but got: {text}",
-            format.name()
-        ));
+        return Err(format!("expect valid {} format but got: {text}", format.name()));
     }
-    if rules
-        .constant
-        .as_ref()
-        .is_some_and(|constant| !same(constant, value))
-    {
+    if rules.constant.as_ref().is_some_and(|constant| !same(constant, value)) {
         return Err("failed to check const value".to_owned());
     }
-    rules
-        .contains
-        .as_ref()
-        .map_or(Ok(()), |item| contains(item, value))
+    rules.contains.as_ref().map_or(Ok(()), |item| contains(item, value))
 }
 
 /// The type check, which also gives the lenient forms their proper one.
@@ -74,10 +64,7 @@ fn types(types: &[Type], value: &mut Value) -> Outcome {
         [one] => Err(format!("wrong type: expected {}, got {got}", one.name())),
         several => {
             let names: Vec<_> = several.iter().map(|one| one.name()).collect();
-            Err(format!(
-                "wrong type: expected one of {}, got {got}",
-                names.join(", ")
-            ))
+            Err(format!("wrong type: expected one of {}, got {got}", names.join(", ")))
         }
     }
 }
@@ -151,20 +138,49 @@ fn array(rules: &ArrayRules, value: &mut Value) -> Outcome {
             Items::Each(nodes) => nodes.get(index),
         };
         if let Some(rule) = rule {
-            node(rule, item)
-                .map_err(|inner| format!("failed to validate item {}: {inner}", index + 1))?;
+            node(rule, item).map_err(|inner| format!("failed to validate item {}: {inner}", index + 1))?;
         }
     }
     if rules.unique { unique(items) } else { Ok(()) }
 }
 
+/// A value that can be looked up, so that long lists of texts are not compared pair by pair.
+#[derive(PartialEq, Eq, Hash)]
+enum Scalar<'a> {
+    Null,
+    Bool(bool),
+    /// The bits of the double; `-0` is `0`.
+    Number(u64),
+    Text(&'a str),
+}
+
+impl Scalar<'_> {
+    fn of(value: &Value) -> Option<Scalar<'_>> {
+        match value {
+            Value::Null => Some(Scalar::Null),
+            Value::Bool(flag) => Some(Scalar::Bool(*flag)),
+            Value::Number(number) => number.as_f64().map(|float| Scalar::Number((float + 0.0).to_bits())),
+            Value::String(text) => Some(Scalar::Text(text)),
+            Value::Array(_) | Value::Object(_) => None,
+        }
+    }
+}
+
 fn unique(items: &[Value]) -> Outcome {
-    for (later, item) in items.iter().enumerate() {
-        if let Some(earlier) = items[..later].iter().position(|other| same(other, item)) {
-            let (first, second) = (earlier + 1, later + 1);
-            return Err(format!(
-                "expected unique items but items {first} and {second} are equal"
-            ));
+    let mut scalars = HashMap::new();
+    let mut tables: Vec<usize> = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        let earlier = match Scalar::of(item) {
+            Some(scalar) => scalars.insert(scalar, index),
+            None => {
+                let earlier = tables.iter().copied().find(|other| same(&items[*other], item));
+                tables.push(index);
+                earlier
+            }
+        };
+        if let Some(earlier) = earlier {
+            let (first, second) = (earlier + 1, index + 1);
+            return Err(format!("expected unique items but items {first} and {second} are equal"));
         }
     }
     Ok(())
@@ -174,22 +190,16 @@ fn string(rules: &StringRules, text: &str) -> Outcome {
     if rules.min.is_some() || rules.max.is_some() {
         let length = text.chars().count();
         if let Some(min) = rules.min.filter(|min| length < *min) {
-            return Err(format!(
-                "string too short, expected at least {min}, got {length}"
-            ));
+            return Err(format!("string too short, expected at least {min}, got {length}"));
         }
         if let Some(max) = rules.max.filter(|max| length > *max) {
-            return Err(format!(
-                "string too long, expected at most {max}, got {length}"
-            ));
+            return Err(format!("string too long, expected at most {max}, got {length}"));
         }
     }
     match &rules.pattern {
-        Some(pattern) if !pattern.is_match(text).unwrap_or(false) => Err(format!(
-            "failed to match pattern {} with {}",
-            quoted(pattern.as_str()),
-            quoted(text)
-        )),
+        Some(pattern) if !pattern.is_match(text).unwrap_or(false) => {
+            Err(format!("failed to match pattern {} with {}", quoted(pattern.as_str()), quoted(text)))
+        }
         _ => Ok(()),
     }
 }
@@ -198,9 +208,7 @@ fn number(rules: &NumberRules, number: &Number) -> Outcome {
     let Some(value) = number.as_f64() else {
         return Ok(());
     };
-    let broken = |bound: Option<f64>, breaks: fn(f64, f64) -> bool| {
-        bound.filter(|bound| breaks(value, *bound))
-    };
+    let broken = |bound: Option<f64>, breaks: fn(f64, f64) -> bool| bound.filter(|bound| breaks(value, *bound));
     let failure = if let Some(bound) = broken(rules.min, |v, b| v < b) {
         ("at least", bound)
     } else if let Some(bound) = broken(rules.above, |v, b| v <= b) {
@@ -214,12 +222,7 @@ fn number(rules: &NumberRules, number: &Number) -> Outcome {
     } else {
         return Ok(());
     };
-    Err(format!(
-        "expected {} to be {} {}",
-        number_text(value),
-        failure.0,
-        number_text(failure.1)
-    ))
+    Err(format!("expected {} to be {} {}", number_text(value), failure.0, number_text(failure.1)))
 }
 
 fn combined(rules: &Rules, value: &mut Value) -> Outcome {
@@ -227,16 +230,10 @@ fn combined(rules: &Rules, value: &mut Value) -> Outcome {
         node(branch, value).map_err(|inner| format!("allOf {} failed: {inner}", index + 1))?;
     }
     if let Some(any_of) = &rules.any_of
-        && !any_of
-            .branches
-            .iter()
-            .any(|branch| node(branch, value).is_ok())
+        && !any_of.branches.iter().any(|branch| node(branch, value).is_ok())
     {
         let colon = if any_of.hint.is_empty() { "" } else { ": " };
-        return Err(format!(
-            "object matches none of the required{colon}{}",
-            any_of.hint
-        ));
+        return Err(format!("object matches none of the required{colon}{}", any_of.hint));
     }
     if !rules.one_of.is_empty() {
         exactly_one(&rules.one_of, value)?;
@@ -245,9 +242,7 @@ fn combined(rules: &Rules, value: &mut Value) -> Outcome {
         condition(rule, value)?;
     }
     match &rules.not {
-        Some(not) if node(not, value).is_ok() => {
-            Err("value wasn't supposed to match schema".to_owned())
-        }
+        Some(not) if node(not, value).is_ok() => Err("value wasn't supposed to match schema".to_owned()),
         _ => Ok(()),
     }
 }
@@ -260,9 +255,7 @@ fn exactly_one(branches: &[Node], value: &mut Value) -> Outcome {
         }
         if let Some(first) = matched {
             let second = index + 1;
-            return Err(format!(
-                "value should match only one schema, but matches both schemas {first} and {second}"
-            ));
+            return Err(format!("value should match only one schema, but matches both schemas {first} and {second}"));
         }
         matched = Some(index + 1);
     }

@@ -131,9 +131,7 @@ pub(super) fn node(schema: &Value, depth: usize) -> Compiled<Node> {
         Value::Bool(true) => Ok(Node::Anything),
         Value::Bool(false) => Ok(Node::Nothing),
         Value::Object(keywords) if keywords.is_empty() => Ok(Node::Anything),
-        Value::Object(keywords) => {
-            rules(keywords, depth + 1).map(|rules| Node::Rules(Arc::new(rules)))
-        }
+        Value::Object(keywords) => rules(keywords, depth + 1).map(|rules| Node::Rules(Arc::new(rules))),
         other => Err(SchemaError::NotASchema(lua_type(other))),
     }
 }
@@ -151,10 +149,7 @@ fn rules(schema: &Map<String, Value>, depth: usize) -> Compiled<Rules> {
         one_of: branches(schema, "oneOf", depth)?,
         condition: condition(schema, depth)?,
         not: child(schema, "not", depth)?,
-        format: schema
-            .get("format")
-            .and_then(Value::as_str)
-            .and_then(Format::from_name),
+        format: schema.get("format").and_then(Value::as_str).and_then(Format::from_name),
         constant: schema.get("const").cloned(),
         contains: child(schema, "contains", depth)?,
     })
@@ -185,17 +180,11 @@ impl Type {
     ];
 
     fn from_name(name: &str) -> Option<Type> {
-        Type::NAMES
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, found)| *found)
+        Type::NAMES.iter().find(|(known, _)| *known == name).map(|(_, found)| *found)
     }
 
     pub(super) fn name(self) -> &'static str {
-        Type::NAMES
-            .iter()
-            .find(|(_, known)| *known == self)
-            .map_or("", |(name, _)| *name)
+        Type::NAMES.iter().find(|(_, known)| *known == self).map_or("", |(name, _)| *name)
     }
 }
 
@@ -216,23 +205,13 @@ fn object(schema: &Map<String, Value>, depth: usize) -> Compiled<Option<ObjectRu
     let mut dependencies = dependencies(schema, depth)?;
     let mut properties = Vec::new();
     for (name, subschema) in entries(schema, "properties")? {
-        let dependency = dependencies
-            .iter()
-            .position(|(on, _)| on == name)
-            .map(|at| dependencies.remove(at).1);
-        let is_required = required
-            .iter()
-            .position(|other| other == name)
-            .map(|at| required.remove(at))
-            .is_some();
+        let dependency = dependencies.iter().position(|(on, _)| on == name).map(|at| dependencies.remove(at).1);
+        let is_required = required.iter().position(|other| other == name).map(|at| required.remove(at)).is_some();
         properties.push(Property {
             name: name.clone(),
             node: node(subschema, depth)?,
             required: is_required,
-            default: subschema
-                .get("default")
-                .filter(|default| !default.is_null())
-                .cloned(),
+            default: subschema.get("default").filter(|default| !default.is_null()).cloned(),
             dependency,
         });
     }
@@ -241,19 +220,8 @@ fn object(schema: &Map<String, Value>, depth: usize) -> Compiled<Option<ObjectRu
         patterns.push((regex(pattern)?, node(subschema, depth)?));
     }
     let additional = child(schema, "additionalProperties", depth)?;
-    let (min, max) = (
-        count(schema, "minProperties"),
-        count(schema, "maxProperties"),
-    );
-    Ok(Some(ObjectRules {
-        properties,
-        required,
-        dependencies,
-        patterns,
-        additional,
-        min,
-        max,
-    }))
+    let (min, max) = (count(schema, "minProperties"), count(schema, "maxProperties"));
+    Ok(Some(ObjectRules { properties, required, dependencies, patterns, additional, min, max }))
 }
 
 fn dependencies(schema: &Map<String, Value>, depth: usize) -> Compiled<Vec<(String, Dependency)>> {
@@ -282,19 +250,12 @@ fn array(schema: &Map<String, Value>, depth: usize) -> Compiled<Option<ArrayRule
         min: count(schema, "minItems"),
         max: count(schema, "maxItems"),
         items,
-        unique: schema
-            .get("uniqueItems")
-            .and_then(Value::as_bool)
-            .unwrap_or(false),
+        unique: schema.get("uniqueItems").and_then(Value::as_bool).unwrap_or(false),
     }))
 }
 
 fn string(schema: &Map<String, Value>) -> Compiled<Option<StringRules>> {
-    let pattern = schema
-        .get("pattern")
-        .and_then(Value::as_str)
-        .map(regex)
-        .transpose()?;
+    let pattern = schema.get("pattern").and_then(Value::as_str).map(regex).transpose()?;
     let (min, max) = (count(schema, "minLength"), count(schema, "maxLength"));
     let any = pattern.is_some() || min.is_some() || max.is_some();
     Ok(any.then_some(StringRules { min, max, pattern }))
@@ -309,13 +270,7 @@ fn number(schema: &Map<String, Value>) -> Option<NumberRules> {
         below: bound("exclusiveMaximum"),
         multiple_of: bound("multipleOf").filter(|factor| *factor > 0.0),
     };
-    let all = [
-        rules.min,
-        rules.above,
-        rules.max,
-        rules.below,
-        rules.multiple_of,
-    ];
+    let all = [rules.min, rules.above, rules.max, rules.below, rules.multiple_of];
     all.iter().any(Option::is_some).then_some(rules)
 }
 
@@ -324,52 +279,28 @@ fn any_of(schema: &Map<String, Value>, depth: usize) -> Compiled<Option<AnyOf>> 
     if branches.is_empty() {
         return Ok(None);
     }
-    let subschemas = schema
-        .get("anyOf")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
-    let required: Vec<String> = subschemas
-        .filter_map(|sub| sub.get("required"))
-        .map(Value::to_string)
-        .collect();
-    Ok(Some(AnyOf {
-        branches,
-        hint: required.join(" or "),
-    }))
+    let subschemas = schema.get("anyOf").and_then(Value::as_array).into_iter().flatten();
+    let required: Vec<String> = subschemas.filter_map(|sub| sub.get("required")).map(Value::to_string).collect();
+    Ok(Some(AnyOf { branches, hint: required.join(" or ") }))
 }
 
 fn condition(schema: &Map<String, Value>, depth: usize) -> Compiled<Option<Condition>> {
     let Some(test) = child(schema, "if", depth)? else {
         return Ok(None);
     };
-    Ok(Some(Condition {
-        test,
-        then: child(schema, "then", depth)?,
-        otherwise: child(schema, "else", depth)?,
-    }))
+    Ok(Some(Condition { test, then: child(schema, "then", depth)?, otherwise: child(schema, "else", depth)? }))
 }
 
-fn branches(
-    schema: &Map<String, Value>,
-    keyword: &'static str,
-    depth: usize,
-) -> Compiled<Vec<Node>> {
+fn branches(schema: &Map<String, Value>, keyword: &'static str, depth: usize) -> Compiled<Vec<Node>> {
     match schema.get(keyword) {
         None => Ok(Vec::new()),
-        Some(Value::Array(list)) => list
-            .iter()
-            .map(|subschema| node(subschema, depth))
-            .collect(),
+        Some(Value::Array(list)) => list.iter().map(|subschema| node(subschema, depth)).collect(),
         Some(_) => Err(SchemaError::Keyword(keyword)),
     }
 }
 
 fn child(schema: &Map<String, Value>, keyword: &str, depth: usize) -> Compiled<Option<Node>> {
-    schema
-        .get(keyword)
-        .map(|subschema| node(subschema, depth))
-        .transpose()
+    schema.get(keyword).map(|subschema| node(subschema, depth)).transpose()
 }
 
 /// The entries of a keyword that maps names to schemas. An empty array stands for an empty object.
@@ -391,15 +322,9 @@ fn names(list: Option<&Value>) -> Vec<String> {
 }
 
 fn count(schema: &Map<String, Value>, keyword: &str) -> Option<usize> {
-    schema
-        .get(keyword)
-        .and_then(Value::as_f64)
-        .map(|bound| bound as usize)
+    schema.get(keyword).and_then(Value::as_f64).map(|bound| bound as usize)
 }
 
 fn regex(pattern: &str) -> Compiled<Regex> {
-    Regex::new(pattern).map_err(|error| SchemaError::Pattern {
-        pattern: pattern.to_owned(),
-        reason: error.to_string(),
-    })
+    Regex::new(pattern).map_err(|error| SchemaError::Pattern { pattern: pattern.to_owned(), reason: error.to_string() })
 }

@@ -14,10 +14,7 @@ pub fn of<T: JsonSchema>() -> Value {
         settings.inline_subschemas = true;
         settings.meta_schema = None;
     });
-    let mut schema = settings
-        .into_generator()
-        .into_root_schema_for::<T>()
-        .to_value();
+    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
     plain(&mut schema, 0);
     schema
 }
@@ -53,16 +50,10 @@ fn subschemas(keywords: &mut Map<String, Value>, depth: usize) {
             ("allOf" | "anyOf" | "oneOf" | "items", Value::Array(list)) => {
                 list.iter_mut().for_each(|schema| plain(schema, depth + 1));
             }
-            (
-                "items" | "additionalProperties" | "not" | "if" | "then" | "else" | "contains",
-                one,
-            ) => {
+            ("items" | "additionalProperties" | "not" | "if" | "then" | "else" | "contains", one) => {
                 plain(one, depth + 1);
             }
-            (
-                "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf",
-                bound,
-            ) => {
+            ("minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf", bound) => {
                 without_point(bound);
             }
             _ => {}
@@ -120,23 +111,15 @@ fn merge_under(keywords: &mut Map<String, Value>, schema: Value) {
 fn without_rust_formats(keywords: &mut Map<String, Value>) {
     let is_number = |name: &str| {
         let digits = name.trim_start_matches('u').strip_prefix("int");
-        matches!(name, "float" | "double")
-            || digits.is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()))
+        matches!(name, "float" | "double") || digits.is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()))
     };
-    if keywords
-        .get("format")
-        .and_then(Value::as_str)
-        .is_some_and(is_number)
-    {
+    if keywords.get("format").and_then(Value::as_str).is_some_and(is_number) {
         keywords.shift_remove("format");
     }
 }
 
 fn without_point(bound: &mut Value) {
-    if let Some(float) = bound
-        .as_f64()
-        .filter(|float| float.fract() == 0.0 && float.abs() < 1e15)
-    {
+    if let Some(float) = bound.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < 1e15) {
         *bound = json!(float as i64);
     }
 }
@@ -148,16 +131,10 @@ fn constants_to_enum(keywords: &mut Map<String, Value>) {
         return;
     };
     let texts = |branch: &Value| -> Option<Vec<Value>> {
-        let plain = branch
-            .as_object()?
-            .keys()
-            .all(|k| matches!(k.as_str(), "const" | "enum" | "type" | "description"));
+        let plain = branch.as_object()?.keys().all(|k| matches!(k.as_str(), "const" | "enum" | "type" | "description"));
         let constant = branch.get("const").filter(|constant| constant.is_string());
         let listed = branch.get("enum").and_then(Value::as_array);
-        constant
-            .map(|one| vec![one.clone()])
-            .or_else(|| listed.cloned())
-            .filter(|_| plain)
+        constant.map(|one| vec![one.clone()]).or_else(|| listed.cloned()).filter(|_| plain)
     };
     let Some(values) = branches.iter().map(texts).collect::<Option<Vec<_>>>() else {
         return;

@@ -27,17 +27,11 @@ impl Format {
     ];
 
     pub(super) fn from_name(name: &str) -> Option<Format> {
-        Format::NAMES
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, format)| *format)
+        Format::NAMES.iter().find(|(known, _)| *known == name).map(|(_, format)| *format)
     }
 
     pub(super) fn name(self) -> &'static str {
-        Format::NAMES
-            .iter()
-            .find(|(_, known)| *known == self)
-            .map_or("", |(name, _)| *name)
+        Format::NAMES.iter().find(|(_, known)| *known == self).map_or("", |(name, _)| *name)
     }
 
     pub(super) fn accepts(self, text: &str) -> bool {
@@ -55,10 +49,7 @@ impl Format {
 }
 
 fn email(text: &str) -> bool {
-    let allowed = |part: &str| {
-        part.bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
-    };
+    let allowed = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
     let Some((local, domain)) = text.rsplit_once('@') else {
         return false;
     };
@@ -70,18 +61,13 @@ fn email(text: &str) -> bool {
 }
 
 fn hostname(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
 }
 
 fn uuid(text: &str) -> bool {
     let groups: Vec<&str> = text.split('-').collect();
     groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
-        && groups
-            .iter()
-            .all(|group| group.bytes().all(|b| b.is_ascii_hexdigit()))
+        && groups.iter().all(|group| group.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// `YYYY-MM-DD` with a month and day that exist in some year.
@@ -90,9 +76,7 @@ fn date(text: &str) -> bool {
     let [year, month, day] = parts.as_slice() else {
         return false;
     };
-    number_within(year, 4, 0, 9999)
-        && number_within(month, 2, 1, 12)
-        && number_within(day, 2, 1, 31)
+    number_within(year, 4, 0, 9999) && number_within(month, 2, 1, 12) && number_within(day, 2, 1, 31)
 }
 
 /// RFC 3339: a date, `T`, a time with optional fraction, and a zone.
@@ -114,10 +98,7 @@ fn clock(text: &str) -> bool {
         return false;
     };
     let digits = !fraction.is_empty() && fraction.bytes().all(|b| b.is_ascii_digit());
-    digits
-        && number_within(hour, 2, 0, 23)
-        && number_within(minute, 2, 0, 59)
-        && number_within(second, 2, 0, 60)
+    digits && number_within(hour, 2, 0, 23) && number_within(minute, 2, 0, 59) && number_within(second, 2, 0, 60)
 }
 
 fn zone(text: &str) -> bool {
@@ -133,9 +114,7 @@ fn zone(text: &str) -> bool {
 fn number_within(text: &str, digits: usize, min: u32, max: u32) -> bool {
     text.len() == digits
         && text.bytes().all(|b| b.is_ascii_digit())
-        && text
-            .parse()
-            .is_ok_and(|number: u32| (min..=max).contains(&number))
+        && text.parse().is_ok_and(|number: u32| (min..=max).contains(&number))
 }
 
 /// A scheme, a colon, and no white space.
@@ -144,8 +123,6 @@ fn uri(text: &str) -> bool {
         return false;
     };
     let scheme_ok = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
     scheme_ok && !rest.is_empty() && !rest.contains(char::is_whitespace)
 }

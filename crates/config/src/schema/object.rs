@@ -42,26 +42,15 @@ fn property(property: &Property, map: &mut Object) -> Outcome {
         }
         return Ok(());
     };
-    node(&property.node, value).map_err(|inner| {
-        format!(
-            "property {} validation failed: {inner}",
-            quoted(&property.name)
-        )
-    })?;
-    property
-        .dependency
-        .as_ref()
-        .map_or(Ok(()), |rule| dependency(&property.name, rule, map))
+    node(&property.node, value)
+        .map_err(|inner| format!("property {} validation failed: {inner}", quoted(&property.name)))?;
+    property.dependency.as_ref().map_or(Ok(()), |rule| dependency(&property.name, rule, map))
 }
 
 fn dependency(on: &str, dependency: &Dependency, map: &mut Object) -> Outcome {
     match dependency {
         Dependency::Names(names) => match names.iter().find(|name| !map.contains_key(*name)) {
-            Some(missing) => Err(format!(
-                "property {} is required when {} is set",
-                quoted(missing),
-                quoted(on)
-            )),
+            Some(missing) => Err(format!("property {} is required when {} is set", quoted(missing), quoted(on))),
             None => Ok(()),
         },
         Dependency::Schema(schema) => {
@@ -70,12 +59,7 @@ fn dependency(on: &str, dependency: &Dependency, map: &mut Object) -> Outcome {
             if let Value::Object(filled) = whole {
                 *map = filled;
             }
-            outcome.map_err(|inner| {
-                format!(
-                    "failed to validate dependent schema for {}: {inner}",
-                    quoted(on)
-                )
-            })
+            outcome.map_err(|inner| format!("failed to validate dependent schema for {}: {inner}", quoted(on)))
         }
     }
 }
@@ -86,18 +70,12 @@ fn others(rules: &ObjectRules, map: &mut Object) -> Outcome {
         return Ok(());
     }
     for (key, value) in map.iter_mut() {
-        let mut known = rules
-            .properties
-            .iter()
-            .any(|property| property.name == *key);
+        let mut known = rules.properties.iter().any(|property| property.name == *key);
         for (pattern, schema) in &rules.patterns {
             if pattern.is_match(key).unwrap_or(false) {
                 known = true;
                 node(schema, value).map_err(|inner| {
-                    format!(
-                        "failed to validate {key} (matching {}): {inner}",
-                        quoted(pattern.as_str())
-                    )
+                    format!("failed to validate {key} (matching {}): {inner}", quoted(pattern.as_str()))
                 })?;
             }
         }
@@ -107,9 +85,9 @@ fn others(rules: &ObjectRules, map: &mut Object) -> Outcome {
             Some(Node::Nothing) => {
                 return Err(format!("additional properties forbidden, found {key}"));
             }
-            Some(schema) => node(schema, value).map_err(|inner| {
-                format!("failed to validate additional property {key}: {inner}")
-            })?,
+            Some(schema) => {
+                node(schema, value).map_err(|inner| format!("failed to validate additional property {key}: {inner}"))?
+            }
         }
     }
     Ok(())

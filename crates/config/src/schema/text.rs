@@ -36,11 +36,7 @@ pub(super) fn quoted(text: &str) -> String {
 pub(super) fn number_text(number: f64) -> String {
     const DIGITS: i32 = 14;
     if number == 0.0 || !number.is_finite() {
-        return if number == 0.0 {
-            "0".to_owned()
-        } else {
-            number.to_string()
-        };
+        return if number == 0.0 { "0".to_owned() } else { number.to_string() };
     }
     let scientific = format!("{number:.*e}", DIGITS as usize - 1);
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
@@ -50,11 +46,7 @@ pub(super) fn number_text(number: f64) -> String {
         return without_trailing_zeros(&format!("{number:.decimals$}")).to_owned();
     }
     let sign = if exponent < 0 { '-' } else { '+' };
-    format!(
-        "{}e{sign}{:02}",
-        without_trailing_zeros(mantissa),
-        exponent.abs()
-    )
+    format!("{}e{sign}{:02}", without_trailing_zeros(mantissa), exponent.abs())
 }
 
 fn without_trailing_zeros(decimal: &str) -> &str {
@@ -68,13 +60,9 @@ fn without_trailing_zeros(decimal: &str) -> &str {
 pub(super) fn same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
-        (Value::Array(a), Value::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
-        }
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
         (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len()
-                && a.iter()
-                    .all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
         }
         (Value::Array(list), Value::Object(map)) | (Value::Object(map), Value::Array(list)) => {
             list.is_empty() && map.is_empty()
@@ -86,8 +74,5 @@ pub(super) fn same(one: &Value, other: &Value) -> bool {
 /// `$secret://…` or `$env://…`, the latter in any case: replaced by the secret before use, so nothing can be
 /// said of it when it is written.
 pub(crate) fn is_secret_reference(text: &str) -> bool {
-    text.starts_with("$secret://")
-        || text
-            .get(..7)
-            .is_some_and(|prefix| prefix.eq_ignore_ascii_case("$env://"))
+    text.starts_with("$secret://") || text.get(..7).is_some_and(|prefix| prefix.eq_ignore_ascii_case("$env://"))
 }
