@@ -24,9 +24,7 @@ pub struct Concurrency {
 impl Concurrency {
     /// Nothing in flight.
     pub fn local() -> Self {
-        Self {
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-        }
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
     }
 
     /// A slot for one more request of `key`, or `None` if `max` are in flight already.
@@ -42,16 +40,17 @@ impl Concurrency {
             }
             Entry::Vacant(entry) => *entry.insert(1),
         };
-        Some(Slot {
-            owner: self.clone(),
-            key: *key,
-            position: count,
-        })
+        Some(Slot { owner: self.clone(), key: *key, position: count })
     }
 
     /// How many slots of `key` are alive.
     pub fn in_flight(&self, key: &CounterKey) -> u64 {
         self.shard(key).lock().get(key).copied().unwrap_or(0)
+    }
+
+    /// How many keys have something in flight.
+    pub fn keys(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
     }
 
     fn release(&self, key: &CounterKey) {

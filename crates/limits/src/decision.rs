@@ -23,20 +23,12 @@ pub struct Limit {
 impl Limit {
     /// `count` per fixed window of `window`.
     pub fn fixed(count: u64, window: Duration) -> Self {
-        Self {
-            count,
-            window,
-            kind: Window::Fixed,
-        }
+        Self { count, window, kind: Window::Fixed }
     }
 
     /// `count` per sliding window of `window`.
     pub fn sliding(count: u64, window: Duration) -> Self {
-        Self {
-            count,
-            window,
-            kind: Window::Sliding,
-        }
+        Self { count, window, kind: Window::Sliding }
     }
 
     pub(crate) fn window_nanos(&self) -> u64 {

@@ -14,10 +14,7 @@ pub(crate) struct FixedWindow {
 
 impl FixedWindow {
     pub fn starting(limit: &Limit, now: u64) -> Self {
-        Self {
-            ends: now.saturating_add(limit.window_nanos()),
-            consumed: 0,
-        }
+        Self { ends: now.saturating_add(limit.window_nanos()), consumed: 0 }
     }
 
     pub fn is_over(&self, now: u64) -> bool {
@@ -43,10 +40,7 @@ impl FixedWindow {
     /// `mark` is what [`FixedWindow::reserve`] returned.
     pub fn settle(&mut self, mark: u64, reserved: u64, actual: u64) {
         if mark == self.ends {
-            self.consumed = self
-                .consumed
-                .saturating_sub(reserved)
-                .saturating_add(actual);
+            self.consumed = self.consumed.saturating_sub(reserved).saturating_add(actual);
         }
     }
 
@@ -55,11 +49,7 @@ impl FixedWindow {
         Decision {
             allowed,
             limit: limit.count,
-            remaining: if allowed {
-                limit.count.saturating_sub(self.consumed)
-            } else {
-                0
-            },
+            remaining: if allowed { limit.count.saturating_sub(self.consumed) } else { 0 },
             // A clock that was set back must not announce more than a window.
             reset: seconds(self.ends.saturating_sub(now).min(limit.window_nanos())),
         }

@@ -9,8 +9,7 @@ use std::sync::LazyLock;
 
 use foldhash::quality::RandomState;
 
-static SEEDS: LazyLock<[RandomState; 2]> =
-    LazyLock::new(|| [RandomState::default(), RandomState::default()]);
+static SEEDS: LazyLock<[RandomState; 2]> = LazyLock::new(|| [RandomState::default(), RandomState::default()]);
 
 /// The object that owns a family of counters. Made once, when a plan is compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

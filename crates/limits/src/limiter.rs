@@ -33,11 +33,7 @@ impl Limiter {
     pub fn with_max_counters(max_counters: usize) -> Self {
         let shards = max_counters.clamp(1, SHARDS);
         let per_shard = (max_counters / shards).max(1);
-        Self {
-            shards: (0..shards)
-                .map(|_| Mutex::new(Shard::new(per_shard)))
-                .collect(),
-        }
+        Self { shards: (0..shards).map(|_| Mutex::new(Shard::new(per_shard))).collect() }
     }
 
     /// Counts `cost` against `limit` under `key` and says whether the request may pass. `now` is the
@@ -59,10 +55,7 @@ impl Limiter {
         amount: u64,
         now: Duration,
     ) -> Result<Reservation, Decision> {
-        let mark = self
-            .shard(key)
-            .lock()
-            .reserve(*key, limit, amount, nanos(now))?;
+        let mark = self.shard(key).lock().reserve(*key, limit, amount, nanos(now))?;
         Ok(Reservation::new(self.clone(), *key, mark, amount))
     }
 

@@ -18,13 +18,7 @@ pub struct Reservation {
 
 impl Reservation {
     pub(crate) fn new(limiter: Limiter, key: CounterKey, mark: u64, reserved: u64) -> Self {
-        Self {
-            limiter,
-            key,
-            mark,
-            reserved,
-            actual: 0,
-        }
+        Self { limiter, key, mark, reserved, actual: 0 }
     }
 
     /// The amount set aside.
@@ -44,7 +38,6 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.limiter
-            .settle(&self.key, self.mark, self.reserved, self.actual);
+        self.limiter.settle(&self.key, self.mark, self.reserved, self.actual);
     }
 }

@@ -57,11 +57,7 @@ pub(crate) struct Shard {
 
 impl Shard {
     pub fn new(max_counters: usize) -> Self {
-        Self {
-            counters: HashMap::default(),
-            ends: BinaryHeap::new(),
-            max_counters: max_counters.max(1),
-        }
+        Self { counters: HashMap::default(), ends: BinaryHeap::new(), max_counters: max_counters.max(1) }
     }
 
     pub fn len(&self) -> usize {
@@ -76,13 +72,7 @@ impl Shard {
     }
 
     /// Counts `amount` if all of it fits. `Ok` carries the mark of the window that it was counted in.
-    pub fn reserve(
-        &mut self,
-        key: CounterKey,
-        limit: &Limit,
-        amount: u64,
-        now: u64,
-    ) -> Result<u64, Decision> {
+    pub fn reserve(&mut self, key: CounterKey, limit: &Limit, amount: u64, now: u64) -> Result<u64, Decision> {
         match self.counter(key, limit, now) {
             Counter::Fixed(window) => window.reserve(limit, amount, now),
             Counter::Sliding(window) => window.reserve(limit, amount, now),

@@ -20,12 +20,7 @@ pub(crate) struct SlidingWindow {
 impl SlidingWindow {
     pub fn starting(limit: &Limit, now: u64) -> Self {
         let window = limit.window_nanos();
-        Self {
-            window,
-            number: now / window,
-            current: 0,
-            previous: 0,
-        }
+        Self { window, number: now / window, current: 0, previous: 0 }
     }
 
     /// When both buckets have nothing left to say.
@@ -95,16 +90,12 @@ impl SlidingWindow {
         excess as f64 / self.previous as f64 / 1e9
     }
 
-    /// Moves on to the bucket of `now`. A clock that was set back stays at the bucket's beginning.
+    /// Moves on to the bucket of `now`, which is the next one at most: a window that [is
+    /// over](Self::is_over) is never asked. A clock that was set back stays at the bucket's beginning.
     fn roll(&mut self, now: u64) -> u64 {
         let number = now / self.window;
         if number > self.number {
-            self.previous = if number == self.number + 1 {
-                self.current
-            } else {
-                0
-            };
-            self.current = 0;
+            self.previous = std::mem::take(&mut self.current);
             self.number = number;
         }
         now.max(self.number.saturating_mul(self.window))
@@ -112,10 +103,5 @@ impl SlidingWindow {
 }
 
 fn rejected(limit: &Limit, reset: f64) -> Decision {
-    Decision {
-        allowed: false,
-        limit: limit.count,
-        remaining: 0,
-        reset,
-    }
+    Decision { allowed: false, limit: limit.count, remaining: 0, reset }
 }

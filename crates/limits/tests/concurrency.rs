@@ -31,6 +31,16 @@ fn a_refused_request_takes_no_slot() {
 }
 
 #[test]
+fn a_key_without_slots_takes_no_memory() {
+    let concurrency = Concurrency::local();
+    let slots: Vec<_> =
+        (0..100).map(|n| concurrency.acquire(&CounterKey::new("routes/1", &n.to_string()), 1).unwrap()).collect();
+    assert_eq!(concurrency.keys(), 100);
+    drop(slots);
+    assert_eq!(concurrency.keys(), 0);
+}
+
+#[test]
 fn slots_are_given_back_when_their_holder_panics() {
     let concurrency = Concurrency::local();
     let holder = concurrency.clone();

@@ -30,16 +30,7 @@ fn requests_pass_until_the_count_is_used_up() {
     ];
     for (millis, cost, allowed, remaining, reset) in table {
         let decision = limiter.check(&key(), &limit, cost, at(millis));
-        assert_eq!(
-            decision,
-            Decision {
-                allowed,
-                limit: 2,
-                remaining,
-                reset
-            },
-            "at {millis} ms"
-        );
+        assert_eq!(decision, Decision { allowed, limit: 2, remaining, reset }, "at {millis} ms");
     }
 }
 
@@ -75,17 +66,8 @@ fn another_count_applies_at_once_to_what_was_consumed() {
     let limiter = Limiter::local();
     let window = Duration::from_secs(10);
     limiter.check(&key(), &Limit::fixed(5, window), 4, at(0));
-    assert!(
-        !limiter
-            .check(&key(), &Limit::fixed(2, window), 0, at(1))
-            .allowed
-    );
-    assert_eq!(
-        limiter
-            .check(&key(), &Limit::fixed(9, window), 1, at(2))
-            .remaining,
-        4
-    );
+    assert!(!limiter.check(&key(), &Limit::fixed(2, window), 0, at(1)).allowed);
+    assert_eq!(limiter.check(&key(), &Limit::fixed(9, window), 1, at(2)).remaining, 4);
 }
 
 #[test]
@@ -93,12 +75,7 @@ fn values_and_owners_have_counters_of_their_own() {
     let limiter = Limiter::local();
     let limit = Limit::fixed(1, Duration::from_secs(10));
     for (owner, value) in [("a", "x"), ("a", "y"), ("b", "x"), ("ax", ""), ("", "ax")] {
-        assert!(
-            limiter
-                .check(&CounterKey::new(owner, value), &limit, 1, at(0))
-                .allowed,
-            "{owner} {value}"
-        );
+        assert!(limiter.check(&CounterKey::new(owner, value), &limit, 1, at(0)).allowed, "{owner} {value}");
     }
 }
 
@@ -123,16 +100,9 @@ fn many_threads_together_admit_exactly_the_count() {
     let limiter = Limiter::local();
     let limit = Limit::fixed(1_000, Duration::from_secs(10));
     let admitted: usize = std::thread::scope(|scope| {
-        let ask = || {
-            (0..500)
-                .filter(|_| limiter.check(&key(), &limit, 1, at(0)).allowed)
-                .count()
-        };
+        let ask = || (0..500).filter(|_| limiter.check(&key(), &limit, 1, at(0)).allowed).count();
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .sum()
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
     assert_eq!(admitted, 1_000);
 }
@@ -150,11 +120,7 @@ impl Model {
         costs.push(cost);
         let consumed: u64 = costs.iter().sum();
         let allowed = consumed <= count;
-        (
-            allowed,
-            count.saturating_sub(consumed),
-            window - (now - *start),
-        )
+        (allowed, count.saturating_sub(consumed), window - (now - *start))
     }
 }
 

@@ -11,12 +11,7 @@ fn there_are_never_more_counters_than_allowed() {
         let scope = Scope::new("routes/1");
         for n in 0..5_000 {
             let now = Duration::from_millis(n);
-            limiter.check(
-                &scope.key(&n.to_string()),
-                &Limit::fixed(1, Duration::from_secs(60)),
-                1,
-                now,
-            );
+            limiter.check(&scope.key(&n.to_string()), &Limit::fixed(1, Duration::from_secs(60)), 1, now);
         }
         assert!(limiter.len() <= max, "{} counters of {max}", limiter.len());
     }
@@ -41,24 +36,9 @@ fn ended_counters_make_place_for_new_ones_without_a_sweeper() {
 fn a_scope_names_the_same_counters_when_it_is_made_again() {
     let limiter = Limiter::local();
     let limit = Limit::fixed(5, Duration::from_secs(60));
-    limiter.check(
-        &Scope::new("routes/1#abc").key("bob"),
-        &limit,
-        1,
-        Duration::ZERO,
-    );
-    let after_reload = limiter.check(
-        &Scope::new("routes/1#abc").key("bob"),
-        &limit,
-        1,
-        Duration::ZERO,
-    );
+    limiter.check(&Scope::new("routes/1#abc").key("bob"), &limit, 1, Duration::ZERO);
+    let after_reload = limiter.check(&Scope::new("routes/1#abc").key("bob"), &limit, 1, Duration::ZERO);
     assert_eq!(after_reload.remaining, 3);
-    let changed = limiter.check(
-        &Scope::new("routes/1#abd").key("bob"),
-        &limit,
-        1,
-        Duration::ZERO,
-    );
+    let changed = limiter.check(&Scope::new("routes/1#abd").key("bob"), &limit, 1, Duration::ZERO);
     assert_eq!(changed.remaining, 4);
 }

@@ -16,10 +16,7 @@ fn at(secs: u64) -> Duration {
 }
 
 fn kinds(count: u64) -> [Limit; 2] {
-    [
-        Limit::fixed(count, Duration::from_secs(10)),
-        Limit::sliding(count, Duration::from_secs(10)),
-    ]
+    [Limit::fixed(count, Duration::from_secs(10)), Limit::sliding(count, Duration::from_secs(10))]
 }
 
 fn left(limiter: &Limiter, limit: &Limit, secs: u64) -> u64 {
@@ -31,10 +28,7 @@ fn a_commit_replaces_the_estimate_by_what_it_was() {
     for limit in kinds(100) {
         let limiter = Limiter::local();
         let reservation = limiter.reserve(&key(), &limit, 60, at(0)).unwrap();
-        assert_eq!(
-            (reservation.reserved(), left(&limiter, &limit, 1)),
-            (60, 40)
-        );
+        assert_eq!((reservation.reserved(), left(&limiter, &limit, 1)), (60, 40));
         reservation.commit(25);
         assert_eq!(left(&limiter, &limit, 2), 75);
     }
@@ -45,10 +39,7 @@ fn a_dropped_reservation_gives_everything_back() {
     for limit in kinds(100) {
         let limiter = Limiter::local();
         drop(limiter.reserve(&key(), &limit, 60, at(0)).unwrap());
-        limiter
-            .reserve(&key(), &limit, 60, at(0))
-            .unwrap()
-            .release();
+        limiter.reserve(&key(), &limit, 60, at(0)).unwrap().release();
         assert_eq!(left(&limiter, &limit, 1), 100);
     }
 }
@@ -59,10 +50,7 @@ fn a_reservation_that_does_not_fit_counts_nothing() {
         let limiter = Limiter::local();
         let _held = limiter.reserve(&key(), &limit, 60, at(0)).unwrap();
         let refused = limiter.reserve(&key(), &limit, 41, at(4)).unwrap_err();
-        assert_eq!(
-            (refused.allowed, refused.remaining, refused.reset),
-            (false, 0, 6.0)
-        );
+        assert_eq!((refused.allowed, refused.remaining, refused.reset), (false, 0, 6.0));
         assert!(limiter.reserve(&key(), &limit, 40, at(4)).is_ok());
     }
 }
@@ -71,10 +59,7 @@ fn a_reservation_that_does_not_fit_counts_nothing() {
 fn a_commit_above_the_estimate_overdraws_the_window() {
     for limit in kinds(100) {
         let limiter = Limiter::local();
-        limiter
-            .reserve(&key(), &limit, 60, at(0))
-            .unwrap()
-            .commit(150);
+        limiter.reserve(&key(), &limit, 60, at(0)).unwrap().commit(150);
         assert_eq!(left(&limiter, &limit, 1), 0);
         assert!(limiter.reserve(&key(), &limit, 1, at(1)).is_err());
     }
@@ -104,10 +89,7 @@ fn the_previous_bucket_of_a_sliding_window_is_corrected_too() {
 fn a_sliding_reservation_says_when_it_would_fit() {
     let limit = Limit::sliding(100, Duration::from_secs(10));
     let limiter = Limiter::local();
-    limiter
-        .reserve(&key(), &limit, 100, at(0))
-        .unwrap()
-        .commit(100);
+    limiter.reserve(&key(), &limit, 100, at(0)).unwrap().commit(100);
     let refused = limiter.reserve(&key(), &limit, 60, at(15)).unwrap_err();
     assert_eq!(refused.reset, 1.0);
     assert!(limiter.reserve(&key(), &limit, 60, at(16)).is_ok());

@@ -35,16 +35,7 @@ fn the_previous_bucket_counts_for_the_share_that_is_still_covered() {
     ];
     for (millis, cost, allowed, remaining, reset) in table {
         let decision = limiter.check(&key(), &limit, cost, at(millis));
-        assert_eq!(
-            decision,
-            Decision {
-                allowed,
-                limit: 10,
-                remaining,
-                reset
-            },
-            "at {millis} ms"
-        );
+        assert_eq!(decision, Decision { allowed, limit: 10, remaining, reset }, "at {millis} ms");
     }
 }
 
@@ -54,15 +45,7 @@ fn a_full_bucket_rejects_until_it_ends() {
     let limit = ten_per_ten_seconds();
     limiter.check(&key(), &limit, 10, at(1_000));
     let decision = limiter.check(&key(), &limit, 1, at(4_000));
-    assert_eq!(
-        decision,
-        Decision {
-            allowed: false,
-            limit: 10,
-            remaining: 0,
-            reset: 6.0
-        }
-    );
+    assert_eq!(decision, Decision { allowed: false, limit: 10, remaining: 0, reset: 6.0 });
 }
 
 #[test]
@@ -75,19 +58,8 @@ fn a_full_estimate_rejects_until_it_has_fallen_below_the_count() {
     limiter.check(&key(), &limit, 2, at(15_000));
     // Now 10 * 0.5 + 6 = 11: it falls by one per second, so in one second it is down to the count.
     let decision = limiter.check(&key(), &limit, 1, at(15_000));
-    assert_eq!(
-        decision,
-        Decision {
-            allowed: false,
-            limit: 10,
-            remaining: 0,
-            reset: 1.0
-        }
-    );
-    assert!(
-        !limiter.check(&key(), &limit, 1, at(16_000)).allowed,
-        "at the count is not below it"
-    );
+    assert_eq!(decision, Decision { allowed: false, limit: 10, remaining: 0, reset: 1.0 });
+    assert!(!limiter.check(&key(), &limit, 1, at(16_000)).allowed, "at the count is not below it");
     assert!(limiter.check(&key(), &limit, 1, at(16_001)).allowed);
 }
 
@@ -116,12 +88,7 @@ fn the_last_admitted_cost_may_overshoot_and_leaves_nothing() {
 fn another_window_length_starts_the_counter_anew() {
     let limiter = Limiter::local();
     limiter.check(&key(), &ten_per_ten_seconds(), 10, at(0));
-    let decision = limiter.check(
-        &key(),
-        &Limit::sliding(10, Duration::from_secs(20)),
-        1,
-        at(1),
-    );
+    let decision = limiter.check(&key(), &Limit::sliding(10, Duration::from_secs(20)), 1, at(1));
     assert_eq!(decision.remaining, 9);
 }
 
@@ -141,11 +108,7 @@ struct Model(Vec<(u64, u64)>);
 impl Model {
     fn spent_in(&self, bucket: Option<u64>, window: u64) -> u64 {
         let inside = |at: u64| Some(at / window) == bucket;
-        self.0
-            .iter()
-            .filter(|(at, _)| inside(*at))
-            .map(|(_, cost)| cost)
-            .sum()
+        self.0.iter().filter(|(at, _)| inside(*at)).map(|(_, cost)| cost).sum()
     }
 
     /// (previous bucket's share times the window, current bucket)
@@ -163,10 +126,7 @@ impl Model {
         }
         self.0.push((now, cost));
         let (weighted, current) = self.load(window, now);
-        (
-            true,
-            (count * window).saturating_sub(current * window + weighted) / window,
-        )
+        (true, (count * window).saturating_sub(current * window + weighted) / window)
     }
 }
 

@@ -16,9 +16,7 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Duration {
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
     }
 }
 
@@ -32,9 +30,7 @@ pub struct ManualClock {
 impl ManualClock {
     /// A clock that stands at `unix_secs` seconds after the Unix epoch.
     pub fn at(unix_secs: u64) -> Self {
-        Self {
-            millis: AtomicU64::new(unix_secs.saturating_mul(1000)),
-        }
+        Self { millis: AtomicU64::new(unix_secs.saturating_mul(1000)) }
     }
 
     /// Moves the clock forward, by whole milliseconds.

@@ -51,9 +51,7 @@ impl Database {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let mut database = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let fresh = database.recognise()?;
-        database
-            .prepare(fresh)
-            .map_err(|error| open_error(path, &error))?;
+        database.prepare(fresh).map_err(|error| open_error(path, &error))?;
         Ok(database)
     }
 
@@ -67,9 +65,7 @@ impl Database {
     pub fn in_memory() -> Result<Self, StoreError> {
         let path = Path::new(":memory:");
         let mut database = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        database
-            .prepare(true)
-            .map_err(|error| open_error(path, &error))?;
+        database.prepare(true).map_err(|error| open_error(path, &error))?;
         Ok(database)
     }
 
@@ -82,10 +78,7 @@ impl Database {
             Ok(connection)
         };
         let connection = connect().map_err(|error| open_error(path, &error))?;
-        Ok(Self {
-            connection,
-            path: path.to_owned(),
-        })
+        Ok(Self { connection, path: path.to_owned() })
     }
 
     /// Reads only. `true` if the file is empty; an error if it is damaged or not one of ours.
@@ -95,29 +88,19 @@ impl Database {
         let layout = self.pragma("user_version").map_err(failed)?;
         let tables = self
             .connection
-            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| {
-                row.get::<_, i64>(0)
-            })
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))
             .map_err(failed)?;
         if application == 0 && tables == 0 {
             return Ok(true);
         }
         if application != APPLICATION_ID {
-            return Err(StoreError::Foreign {
-                path: self.path.clone(),
-            });
+            return Err(StoreError::Foreign { path: self.path.clone() });
         }
         if layout > LAYOUT {
-            return Err(StoreError::TooNew {
-                path: self.path.clone(),
-                found: layout,
-                known: LAYOUT,
-            });
+            return Err(StoreError::TooNew { path: self.path.clone(), found: layout, known: LAYOUT });
         }
-        let verdict: String = self
-            .connection
-            .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
-            .map_err(failed)?;
+        let verdict: String =
+            self.connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(failed)?;
         if verdict != "ok" {
             return Err(self.corrupt(verdict));
         }
@@ -125,8 +108,7 @@ impl Database {
     }
 
     fn pragma(&self, name: &str) -> rusqlite::Result<i64> {
-        self.connection
-            .pragma_query_value(None, name, |row| row.get(0))
+        self.connection.pragma_query_value(None, name, |row| row.get(0))
     }
 
     fn prepare(&mut self, fresh: bool) -> rusqlite::Result<()> {
@@ -135,9 +117,7 @@ impl Database {
         // macOS keeps a flush in the drive's own cache unless told otherwise; no effect elsewhere.
         self.connection.pragma_update(None, "fullfsync", true)?;
         if fresh {
-            let transaction = self
-                .connection
-                .transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             transaction.execute_batch(SCHEMA)?;
             transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
             transaction.pragma_update(None, "user_version", LAYOUT)?;
@@ -152,34 +132,21 @@ impl Database {
         let transaction = self.connection.unchecked_transaction().map_err(failed)?;
         let has_tables = transaction.table_exists(None, "item").map_err(failed)?;
         if !has_tables {
-            return Ok(Loaded {
-                snapshot: Snapshot::default(),
-                meta: BTreeMap::new(),
-            });
+            return Ok(Loaded { snapshot: Snapshot::default(), meta: BTreeMap::new() });
         }
-        let revision = transaction
-            .query_row("SELECT number FROM revision", [], |row| {
-                row.get::<_, i64>(0)
-            })
-            .map_err(failed)?;
+        let revision =
+            transaction.query_row("SELECT number FROM revision", [], |row| row.get::<_, i64>(0)).map_err(failed)?;
         let revision = self.unsigned("revision", revision)?;
         let items = self.load_items(&transaction, revision)?;
         let meta = load_meta(&transaction).map_err(failed)?;
-        Ok(Loaded {
-            snapshot: Snapshot {
-                revision,
-                items: Arc::new(items),
-            },
-            meta,
-        })
+        Ok(Loaded { snapshot: Snapshot { revision, items: Arc::new(items) }, meta })
     }
 
     fn load_items(&self, connection: &Connection, revision: u64) -> Result<Items, StoreError> {
         let failed = |error| open_error(&self.path, &error);
         let mut items = Items::new();
-        let mut select = connection
-            .prepare("SELECT key, value, created, modified, expires_at FROM item")
-            .map_err(failed)?;
+        let mut select =
+            connection.prepare("SELECT key, value, created, modified, expires_at FROM item").map_err(failed)?;
         let mut rows = select.query([]).map_err(failed)?;
         while let Some(row) = rows.next().map_err(failed)? {
             let item = self.item(row, revision)?;
@@ -191,67 +158,40 @@ impl Database {
     fn item(&self, row: &rusqlite::Row<'_>, revision: u64) -> Result<Item, StoreError> {
         let failed = |error| open_error(&self.path, &error);
         let key: String = row.get(0).map_err(failed)?;
-        let text = row
-            .get_ref(1)
-            .map_err(failed)?
-            .as_str()
-            .map_err(|error| failed(error.into()))?;
+        let text = row.get_ref(1).map_err(failed)?.as_str().map_err(|error| failed(error.into()))?;
         let value = serde_json::from_str(text)
             .map_err(|error| self.corrupt(format!("the value of {key} is not JSON: {error}")))?;
         let created_index = self.unsigned(&key, row.get(2).map_err(failed)?)?;
         let modified_index = self.unsigned(&key, row.get(3).map_err(failed)?)?;
         let expires_at: Option<i64> = row.get(4).map_err(failed)?;
-        let expires_at = expires_at
-            .map(|secs| self.unsigned(&key, secs))
-            .transpose()?;
+        let expires_at = expires_at.map(|secs| self.unsigned(&key, secs)).transpose()?;
         if created_index > modified_index || modified_index > revision {
-            return Err(self.corrupt(format!(
-                "{key} is newer than the store's revision {revision}"
-            )));
+            return Err(self.corrupt(format!("{key} is newer than the store's revision {revision}")));
         }
-        Ok(Item {
-            key: key.into(),
-            value: Arc::new(value),
-            created_index,
-            modified_index,
-            expires_at,
-        })
+        Ok(Item { key: key.into(), value: Arc::new(value), created_index, modified_index, expires_at })
     }
 
     fn unsigned(&self, what: &str, number: i64) -> Result<u64, StoreError> {
-        u64::try_from(number)
-            .map_err(|_| self.corrupt(format!("{what} has the negative number {number}")))
+        u64::try_from(number).map_err(|_| self.corrupt(format!("{what} has the negative number {number}")))
     }
 
     fn corrupt(&self, detail: String) -> StoreError {
-        StoreError::Corrupt {
-            path: self.path.clone(),
-            detail,
-        }
+        StoreError::Corrupt { path: self.path.clone(), detail }
     }
 
     /// Writes everything that was staged, in one transaction. `Ok` means durable; `Err` means that
     /// nothing was written.
     pub fn apply(&mut self, stage: &Stage<'_>) -> Result<(), StoreError> {
-        self.transact(stage)
-            .map_err(|error| match error.sqlite_error_code() {
-                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                    self.corrupt(error.to_string())
-                }
-                _ => StoreError::NotWritten {
-                    path: self.path.clone(),
-                    detail: error.to_string(),
-                },
-            })
+        self.transact(stage).map_err(|error| match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => self.corrupt(error.to_string()),
+            _ => StoreError::NotWritten { path: self.path.clone(), detail: error.to_string() },
+        })
     }
 
     fn transact(&mut self, stage: &Stage<'_>) -> rusqlite::Result<()> {
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
-            let mut put = transaction
-                .prepare_cached("INSERT OR REPLACE INTO item VALUES (?1, ?2, ?3, ?4, ?5)")?;
+            let mut put = transaction.prepare_cached("INSERT OR REPLACE INTO item VALUES (?1, ?2, ?3, ?4, ?5)")?;
             let mut delete = transaction.prepare_cached("DELETE FROM item WHERE key = ?1")?;
             for (key, staged) in stage.changes() {
                 match staged {
@@ -265,14 +205,11 @@ impl Database {
                     None => delete.execute([&**key])?,
                 };
             }
-            let mut put_meta =
-                transaction.prepare_cached("INSERT OR REPLACE INTO meta VALUES (?1, ?2)")?;
+            let mut put_meta = transaction.prepare_cached("INSERT OR REPLACE INTO meta VALUES (?1, ?2)")?;
             for (key, value) in stage.meta() {
                 put_meta.execute([key, value])?;
             }
-            transaction
-                .prepare_cached("UPDATE revision SET number = ?1")?
-                .execute([signed(stage.revision())])?;
+            transaction.prepare_cached("UPDATE revision SET number = ?1")?.execute([signed(stage.revision())])?;
         }
         transaction.commit()
     }
@@ -293,9 +230,7 @@ fn open_error(path: &Path, error: &rusqlite::Error) -> StoreError {
     let (path, detail) = (path.to_owned(), error.to_string());
     match error {
         rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
-            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
-                StoreError::Corrupt { path, detail }
-            }
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => StoreError::Corrupt { path, detail },
             _ => StoreError::Unusable { path, detail },
         },
         // A row or a table that is not as the layout says.

@@ -48,11 +48,7 @@ pub enum StoreError {
         "{} has layout {found}, this version knows layouts up to {known}; run the version that wrote \
          it, or a later one", .path.display()
     )]
-    TooNew {
-        path: PathBuf,
-        found: i64,
-        known: i64,
-    },
+    TooNew { path: PathBuf, found: i64, known: i64 },
 
     /// SQLite refused the write (disk full, I/O error). Nothing of the batch was written.
     #[error("the write was not stored in {}: {detail}", .path.display())]

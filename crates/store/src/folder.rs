@@ -26,9 +26,7 @@ impl DataFolder {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(StoreError::Locked {
-                    path: dir.to_owned(),
-                });
+                return Err(StoreError::Locked { path: dir.to_owned() });
             }
             Err(TryLockError::Error(error)) => return Err(unusable(&lock_path, &error)),
         }
@@ -38,26 +36,17 @@ impl DataFolder {
             .and_then(|file| file.sync_all())
             .and_then(|()| sync_folder(dir))
             .map_err(|error| unusable(&database, &error))?;
-        Ok(Self {
-            database,
-            _lock: lock,
-        })
+        Ok(Self { database, _lock: lock })
     }
 }
 
 pub(crate) fn unusable(path: &Path, error: &io::Error) -> StoreError {
-    StoreError::Unusable {
-        path: path.to_owned(),
-        detail: error.to_string(),
-    }
+    StoreError::Unusable { path: path.to_owned(), detail: error.to_string() }
 }
 
 /// Creates `dir` and its missing parents, and makes each new name survive a power cut.
 fn make_durable_folder(dir: &Path) -> io::Result<()> {
-    let missing: Vec<&Path> = dir
-        .ancestors()
-        .take_while(|folder| !is_here(folder))
-        .collect();
+    let missing: Vec<&Path> = dir.ancestors().take_while(|folder| !is_here(folder)).collect();
     fs::create_dir_all(dir)?;
     for folder in missing {
         if let Some(parent) = folder.parent() {
@@ -73,11 +62,7 @@ fn is_here(folder: &Path) -> bool {
 }
 
 fn sync_folder(dir: &Path) -> io::Result<()> {
-    let dir = if dir.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        dir
-    };
+    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
     File::open(dir)?.sync_all()
 }
 

@@ -36,10 +36,7 @@ pub struct Snapshot {
 impl fmt::Debug for Snapshot {
     /// Without values: resources carry credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Snapshot")
-            .field("revision", &self.revision)
-            .field("items", &self.len())
-            .finish()
+        f.debug_struct("Snapshot").field("revision", &self.revision).field("items", &self.len()).finish()
     }
 }
 

@@ -33,13 +33,7 @@ pub(crate) struct Stage<'a> {
 impl<'a> Stage<'a> {
     pub fn on(base: &'a Snapshot, now: Duration) -> Self {
         let revision = base.revision;
-        Self {
-            base,
-            now,
-            revision,
-            changes: Changes::new(),
-            meta: BTreeMap::new(),
-        }
+        Self { base, now, revision, changes: Changes::new(), meta: BTreeMap::new() }
     }
 
     pub fn revision(&self) -> u64 {
@@ -78,20 +72,9 @@ impl<'a> Stage<'a> {
         Ok(outcomes)
     }
 
-    fn change(
-        &self,
-        change: &Change,
-        revision: u64,
-        earlier: &mut Changes,
-    ) -> Result<WriteOutcome, StoreError> {
+    fn change(&self, change: &Change, revision: u64, earlier: &mut Changes) -> Result<WriteOutcome, StoreError> {
         match change {
-            Change::Put {
-                key,
-                value,
-                text,
-                expect,
-                ttl,
-            } => {
+            Change::Put { key, value, text, expect, ttl } => {
                 let found = self.found(key, earlier);
                 check(*expect, key, found.as_ref())?;
                 let item = Arc::new(Item {
@@ -101,27 +84,16 @@ impl<'a> Stage<'a> {
                     modified_index: revision,
                     expires_at: ttl.map(|ttl| whole_secs(self.now.saturating_add(ttl))),
                 });
-                let staged = Staged {
-                    item: Arc::clone(&item),
-                    text: Arc::clone(text),
-                };
+                let staged = Staged { item: Arc::clone(&item), text: Arc::clone(text) };
                 earlier.insert(Arc::clone(key), Some(staged));
-                Ok(WriteOutcome {
-                    created: found.is_none(),
-                    revision,
-                    item: Some(item),
-                })
+                Ok(WriteOutcome { created: found.is_none(), revision, item: Some(item) })
             }
             Change::Delete { key } => {
                 let found = self.found(key, earlier);
                 if found.is_some() {
                     earlier.insert(Arc::clone(key), None);
                 }
-                Ok(WriteOutcome {
-                    created: false,
-                    revision,
-                    item: found,
-                })
+                Ok(WriteOutcome { created: false, revision, item: found })
             }
         }
     }
@@ -157,14 +129,10 @@ fn check(expect: Expect, key: &str, found: Option<&Arc<Item>>) -> Result<(), Sto
     if expect.holds(found) {
         return Ok(());
     }
-    Err(StoreError::Conflict {
-        key: key.to_owned(),
-        found,
-    })
+    Err(StoreError::Conflict { key: key.to_owned(), found })
 }
 
 /// Rounded up: an item lives at least as long as was asked.
 fn whole_secs(time: Duration) -> u64 {
-    time.as_secs()
-        .saturating_add(u64::from(time.subsec_nanos() > 0))
+    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
 }

@@ -83,11 +83,7 @@ impl Store {
         Ok(loaded.snapshot)
     }
 
-    fn start(
-        database: Database,
-        clock: Arc<dyn Clock>,
-        folder: Option<DataFolder>,
-    ) -> Result<Self, StoreError> {
+    fn start(database: Database, clock: Arc<dyn Clock>, folder: Option<DataFolder>) -> Result<Self, StoreError> {
         let loaded = database.load()?;
         let published = Arc::new(Published::new(loaded));
         let (commands, queue) = mpsc::channel();
@@ -102,14 +98,8 @@ impl Store {
                 drop(folder);
             })
             .map_err(|_| StoreError::Closed)?;
-        let shared = Shared {
-            published,
-            commands: Some(commands),
-            thread: Some(thread),
-        };
-        Ok(Self {
-            shared: Arc::new(shared),
-        })
+        let shared = Shared { published, commands: Some(commands), thread: Some(thread) };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Everything stored, as of the last acknowledged write. Does not wait.
@@ -157,9 +147,7 @@ impl Store {
     async fn ask(&self, task: Task) -> Result<Answer, StoreError> {
         let (reply, answer) = oneshot::channel();
         let commands = self.shared.commands.as_ref().ok_or(StoreError::Closed)?;
-        commands
-            .send(Command { task, reply })
-            .map_err(|_| StoreError::Closed)?;
+        commands.send(Command { task, reply }).map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 }

@@ -58,35 +58,16 @@ pub struct WriteOutcome {
 
 /// A [`Write`] made ready by the caller's task, so that the one writer thread need not serialise.
 pub(crate) enum Change {
-    Put {
-        key: Arc<str>,
-        value: Arc<Value>,
-        text: Arc<str>,
-        expect: Expect,
-        ttl: Option<Duration>,
-    },
-    Delete {
-        key: Arc<str>,
-    },
+    Put { key: Arc<str>, value: Arc<Value>, text: Arc<str>, expect: Expect, ttl: Option<Duration> },
+    Delete { key: Arc<str> },
 }
 
 impl From<Write> for Change {
     fn from(write: Write) -> Self {
         match write {
-            Write::Put {
-                key,
-                value,
-                expect,
-                ttl,
-            } => {
+            Write::Put { key, value, expect, ttl } => {
                 let text = value.to_string().into();
-                Self::Put {
-                    key: key.into(),
-                    value: Arc::new(value),
-                    text,
-                    expect,
-                    ttl,
-                }
+                Self::Put { key: key.into(), value: Arc::new(value), text, expect, ttl }
             }
             Write::Delete { key } => Self::Delete { key: key.into() },
         }

@@ -55,10 +55,7 @@ pub(crate) struct Published {
 
 impl Published {
     pub fn new(loaded: Loaded) -> Self {
-        Self {
-            snapshot: watch::Sender::new(Arc::new(loaded.snapshot)),
-            meta: RwLock::new(loaded.meta),
-        }
+        Self { snapshot: watch::Sender::new(Arc::new(loaded.snapshot)), meta: RwLock::new(loaded.meta) }
     }
 
     pub fn snapshot(&self) -> Arc<Snapshot> {
@@ -75,12 +72,7 @@ impl Published {
 
     fn publish(&self, base: &Snapshot, stage: &Stage<'_>) {
         if !stage.meta().is_empty() {
-            self.meta.write().extend(
-                stage
-                    .meta()
-                    .iter()
-                    .map(|(key, value)| (key.clone(), value.clone())),
-            );
+            self.meta.write().extend(stage.meta().iter().map(|(key, value)| (key.clone(), value.clone())));
         }
         let items_changed = !stage.changes().is_empty();
         let mut items = Arc::clone(&base.items);
@@ -93,10 +85,7 @@ impl Published {
                 };
             }
         }
-        let snapshot = Arc::new(Snapshot {
-            revision: stage.revision(),
-            items,
-        });
+        let snapshot = Arc::new(Snapshot { revision: stage.revision(), items });
         self.snapshot.send_if_modified(|current| {
             *current = snapshot;
             items_changed
@@ -120,12 +109,7 @@ impl Writer {
             .values()
             .filter_map(|item| Some((item.expires_at?, Arc::clone(&item.key))))
             .collect();
-        Self {
-            database,
-            clock,
-            published,
-            deadlines,
-        }
+        Self { database, clock, published, deadlines }
     }
 
     /// Works until the last [`Store`](crate::Store) handle is gone and the queue is empty.
@@ -178,9 +162,7 @@ impl Writer {
                 }
             }
             // One command must not fail because of its neighbour.
-            Err(_) => group
-                .into_iter()
-                .for_each(|command| self.serve(vec![command])),
+            Err(_) => group.into_iter().for_each(|command| self.serve(vec![command])),
         }
     }
 
@@ -190,15 +172,9 @@ impl Writer {
         let base = self.published.snapshot();
         let now = self.clock.now();
         let mut stage = Stage::on(&base, now);
-        let due = self
-            .deadlines
-            .iter()
-            .take_while(|(at, _)| *at <= now.as_secs());
+        let due = self.deadlines.iter().take_while(|(at, _)| *at <= now.as_secs());
         stage.expire(due.map(|(_, key)| Arc::clone(key)));
-        let answers = group
-            .iter()
-            .map(|command| plan(&mut stage, &command.task))
-            .collect();
+        let answers = group.iter().map(|command| plan(&mut stage, &command.task)).collect();
         if !stage.is_empty() {
             self.database.apply(&stage)?;
             self.note_deadlines(&base, &stage);
@@ -227,10 +203,7 @@ fn plan(stage: &mut Stage<'_>, task: &Task) -> Result<Answer, StoreError> {
         Task::PutMeta { key, value } => stage.put_meta(key, value),
         Task::ExpireDue => {}
     }
-    Ok(Answer {
-        revision: stage.revision(),
-        outcomes,
-    })
+    Ok(Answer { revision: stage.revision(), outcomes })
 }
 
 impl Command {

@@ -28,14 +28,9 @@ fn writes_until_it_is_killed() {
         return;
     };
     let store = Store::open(Path::new(&dir)).unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
     runtime.block_on(async {
-        let writers: Vec<_> = (0..WRITERS)
-            .map(|n| tokio::spawn(count_up(store.clone(), n)))
-            .collect();
+        let writers: Vec<_> = (0..WRITERS).map(|n| tokio::spawn(count_up(store.clone(), n))).collect();
         for writer in writers {
             writer.await.unwrap();
         }
@@ -45,20 +40,11 @@ fn writes_until_it_is_killed() {
 /// Writes 1, 2, 3, … under two keys at once, from where an earlier life stopped.
 async fn count_up(store: Store, writer: u64) {
     let [left, right] = pair(writer);
-    let mut number = store
-        .snapshot()
-        .get(&left)
-        .map_or(0, |item| item.value["n"].as_u64().unwrap());
+    let mut number = store.snapshot().get(&left).map_or(0, |item| item.value["n"].as_u64().unwrap());
     loop {
         number += 1;
-        let value =
-            json!({"n": number, "padding": "x".repeat(usize::try_from(number % 3000).unwrap())});
-        let put = |key: &String| Write::Put {
-            key: key.clone(),
-            value: value.clone(),
-            expect: Expect::Any,
-            ttl: None,
-        };
+        let value = json!({"n": number, "padding": "x".repeat(usize::try_from(number % 3000).unwrap())});
+        let put = |key: &String| Write::Put { key: key.clone(), value: value.clone(), expect: Expect::Any, ttl: None };
         let outcomes = store.write(vec![put(&left), put(&right)]).await.unwrap();
         acknowledge(&format!("ack {writer} {number} {}", outcomes[0].revision));
         if number % 7 == writer {
@@ -70,17 +56,11 @@ async fn count_up(store: Store, writer: u64) {
 
 /// One system call per line: a line is printed whole or not at all.
 fn acknowledge(line: &str) {
-    std::io::stdout()
-        .lock()
-        .write_all(format!("\n{line}\n").as_bytes())
-        .unwrap();
+    std::io::stdout().lock().write_all(format!("\n{line}\n").as_bytes()).unwrap();
 }
 
 fn pair(writer: u64) -> [String; 2] {
-    [
-        format!("/apisix/routes/{writer}"),
-        format!("/apisix/services/{writer}"),
-    ]
+    [format!("/apisix/routes/{writer}"), format!("/apisix/services/{writer}")]
 }
 
 /// What the children were told, over all their lives.
@@ -105,10 +85,7 @@ impl Acknowledged {
             "id" => number(1),
             _ => return false,
         };
-        assert!(
-            self.revisions.insert(revision),
-            "revision {revision} was given twice"
-        );
+        assert!(self.revisions.insert(revision), "revision {revision} was given twice");
         true
     }
 
@@ -118,38 +95,19 @@ impl Acknowledged {
 
     fn holds_in(&self, store: &Store) {
         let snapshot = store.snapshot();
-        assert!(
-            snapshot.revision >= self.latest(),
-            "{} went back to {}",
-            self.latest(),
-            snapshot.revision
-        );
+        assert!(snapshot.revision >= self.latest(), "{} went back to {}", self.latest(), snapshot.revision);
         for (writer, acknowledged) in &self.numbers {
-            let [left, right] =
-                pair(*writer).map(|key| snapshot.get(&key).expect("an acknowledged item").clone());
+            let [left, right] = pair(*writer).map(|key| snapshot.get(&key).expect("an acknowledged item").clone());
             let stored = left.value["n"].as_u64().unwrap();
-            assert!(
-                stored >= *acknowledged,
-                "writer {writer}: {acknowledged} was acknowledged, {stored} stored"
-            );
-            assert_eq!(
-                (&left.value, left.modified_index),
-                (&right.value, right.modified_index),
-                "half a batch"
-            );
+            assert!(stored >= *acknowledged, "writer {writer}: {acknowledged} was acknowledged, {stored} stored");
+            assert_eq!((&left.value, left.modified_index), (&right.value, right.modified_index), "half a batch");
         }
     }
 }
 
 fn start_child(dir: &Path) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--ignored",
-            "--exact",
-            "writes_until_it_is_killed",
-            "--nocapture",
-            "--test-threads=1",
-        ])
+        .args(["--ignored", "--exact", "writes_until_it_is_killed", "--nocapture", "--test-threads=1"])
         .env(DATA_FOLDER, dir)
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
@@ -160,29 +118,20 @@ fn start_child(dir: &Path) -> Child {
 /// One life: runs a child, kills it, and notes what it acknowledged.
 fn live_and_die(dir: &Path, round: u32, acknowledged: &mut Acknowledged) {
     let mut child = start_child(dir);
-    let mut lines = BufReader::new(child.stdout.take().unwrap())
-        .split(b'\n')
-        .map(Result::unwrap);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).split(b'\n').map(Result::unwrap);
     let early = round.is_multiple_of(EARLY_KILL_EVERY);
     if !early {
-        let first = lines
-            .by_ref()
-            .find(|line| acknowledged.note(&String::from_utf8_lossy(line)));
+        let first = lines.by_ref().find(|line| acknowledged.note(&String::from_utf8_lossy(line)));
         assert!(first.is_some(), "the child ended by itself");
     }
     // Not a wait for something: the random moment of death.
-    std::thread::sleep(Duration::from_micros(fastrand::u64(
-        0..if early { 20_000 } else { 40_000 },
-    )));
+    std::thread::sleep(Duration::from_micros(fastrand::u64(0..if early { 20_000 } else { 40_000 })));
     child.kill().unwrap();
     for line in lines {
         acknowledged.note(&String::from_utf8_lossy(&line));
     }
     let status = child.wait().unwrap();
-    assert!(
-        !status.success() && status.code().is_none(),
-        "killed, not ended: {status}"
-    );
+    assert!(!status.success() && status.code().is_none(), "killed, not ended: {status}");
 }
 
 #[test]

@@ -8,12 +8,7 @@ use serde_json::json;
 use tidegate_store::{Expect, Store, StoreError, Write};
 
 fn put(key: &str) -> Write {
-    Write::Put {
-        key: key.to_owned(),
-        value: json!({"key": key}),
-        expect: Expect::Any,
-        ttl: None,
-    }
+    Write::Put { key: key.to_owned(), value: json!({"key": key}), expect: Expect::Any, ttl: None }
 }
 
 #[tokio::test]
@@ -21,12 +16,7 @@ async fn everything_is_there_after_reopening() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
     store.write(vec![put("/a"), put("/b")]).await.unwrap();
-    store
-        .write(vec![Write::Delete {
-            key: "/a".to_owned(),
-        }])
-        .await
-        .unwrap();
+    store.write(vec![Write::Delete { key: "/a".to_owned() }]).await.unwrap();
     let before = store.snapshot();
     drop(store);
 
@@ -54,24 +44,14 @@ async fn meta_values_are_kept_beside_the_resources() {
     assert_eq!(store.get_meta("admin_key").as_deref(), Some("two"));
     assert_eq!((store.snapshot().revision, store.snapshot().len()), (0, 0));
     drop(store);
-    assert_eq!(
-        Store::open(dir.path())
-            .unwrap()
-            .get_meta("admin_key")
-            .as_deref(),
-        Some("two")
-    );
+    assert_eq!(Store::open(dir.path()).unwrap().get_meta("admin_key").as_deref(), Some("two"));
 }
 
 #[tokio::test]
 async fn missing_parents_are_made() {
     let dir = tempfile::tempdir().unwrap();
     let deep = dir.path().join("var").join("lib").join("tidegate");
-    Store::open(&deep)
-        .unwrap()
-        .write(vec![put("/a")])
-        .await
-        .unwrap();
+    Store::open(&deep).unwrap().write(vec![put("/a")]).await.unwrap();
     assert_eq!(Store::open(&deep).unwrap().snapshot().len(), 1);
 }
 
@@ -83,12 +63,7 @@ fn a_second_opener_is_refused_until_the_last_handle_is_gone() {
     drop(store);
     let refused = Store::open(dir.path()).unwrap_err();
     assert!(matches!(refused, StoreError::Locked { .. }), "{refused}");
-    assert!(
-        refused
-            .to_string()
-            .contains(&dir.path().display().to_string()),
-        "{refused}"
-    );
+    assert!(refused.to_string().contains(&dir.path().display().to_string()), "{refused}");
     drop(handle);
     Store::open(dir.path()).unwrap();
 }
@@ -100,10 +75,7 @@ async fn a_reader_sees_what_a_running_process_has_acknowledged() {
     let store = Store::open(dir.path()).unwrap();
     assert!(Store::read(dir.path()).unwrap().is_empty());
     store.write(vec![put("/a")]).await.unwrap();
-    assert_eq!(
-        Store::read(dir.path()).unwrap().get("/a"),
-        store.snapshot().get("/a")
-    );
+    assert_eq!(Store::read(dir.path()).unwrap().get("/a"), store.snapshot().get("/a"));
     store.write(vec![put("/b")]).await.unwrap();
     assert_eq!(Store::read(dir.path()).unwrap().revision, 2);
 }
@@ -120,11 +92,7 @@ async fn what_was_queued_before_closing_is_stored() {
         .collect();
     drop(store);
     for write in writes {
-        tokio::time::timeout(Duration::from_secs(30), write)
-            .await
-            .unwrap()
-            .unwrap()
-            .unwrap();
+        tokio::time::timeout(Duration::from_secs(30), write).await.unwrap().unwrap().unwrap();
     }
     assert_eq!(Store::open(dir.path()).unwrap().snapshot().len(), 50);
 }
@@ -145,13 +113,5 @@ async fn only_the_owner_may_read_the_files() {
         names.push(entry.file_name().into_string().unwrap());
     }
     names.sort();
-    assert_eq!(
-        names,
-        [
-            "tidegate.db",
-            "tidegate.db-shm",
-            "tidegate.db-wal",
-            "tidegate.lock"
-        ]
-    );
+    assert_eq!(names, ["tidegate.db", "tidegate.db-shm", "tidegate.db-wal", "tidegate.lock"]);
 }

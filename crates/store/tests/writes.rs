@@ -12,44 +12,24 @@ fn put(key: &str, value: Value) -> Write {
 }
 
 fn put_if(key: &str, value: Value, expect: Expect) -> Write {
-    Write::Put {
-        key: key.to_owned(),
-        value,
-        expect,
-        ttl: None,
-    }
+    Write::Put { key: key.to_owned(), value, expect, ttl: None }
 }
 
 fn delete(key: &str) -> Write {
-    Write::Delete {
-        key: key.to_owned(),
-    }
+    Write::Delete { key: key.to_owned() }
 }
 
 fn keys_under(store: &Store, prefix: &str) -> Vec<String> {
-    store
-        .snapshot()
-        .under(prefix)
-        .map(|item| item.key.to_string())
-        .collect()
+    store.snapshot().under(prefix).map(|item| item.key.to_string()).collect()
 }
 
 #[tokio::test]
 async fn an_item_remembers_its_creation_and_its_last_change() {
     let store = Store::in_memory();
-    let first = store
-        .write(vec![put("/apisix/routes/1", json!({"uri": "/a"}))])
-        .await
-        .unwrap();
+    let first = store.write(vec![put("/apisix/routes/1", json!({"uri": "/a"}))]).await.unwrap();
     assert!(first[0].created);
-    store
-        .write(vec![put("/apisix/routes/2", json!({}))])
-        .await
-        .unwrap();
-    let second = store
-        .write(vec![put("/apisix/routes/1", json!({"uri": "/b"}))])
-        .await
-        .unwrap();
+    store.write(vec![put("/apisix/routes/2", json!({}))]).await.unwrap();
+    let second = store.write(vec![put("/apisix/routes/1", json!({"uri": "/b"}))]).await.unwrap();
     assert!(!second[0].created);
 
     let item = Arc::clone(store.snapshot().get("/apisix/routes/1").unwrap());
@@ -62,17 +42,8 @@ async fn an_item_remembers_its_creation_and_its_last_change() {
 #[tokio::test]
 async fn a_batch_is_one_revision() {
     let store = Store::in_memory();
-    let outcomes = store
-        .write(vec![put("/a", json!(1)), put("/b", json!(2))])
-        .await
-        .unwrap();
-    assert_eq!(
-        outcomes
-            .iter()
-            .map(|outcome| outcome.revision)
-            .collect::<Vec<_>>(),
-        [1, 1]
-    );
+    let outcomes = store.write(vec![put("/a", json!(1)), put("/b", json!(2))]).await.unwrap();
+    assert_eq!(outcomes.iter().map(|outcome| outcome.revision).collect::<Vec<_>>(), [1, 1]);
     assert_eq!(store.snapshot().revision, 1);
 }
 
@@ -87,13 +58,7 @@ async fn the_writes_of_a_batch_see_each_other() {
         put("/b", json!(4)),
         delete("/b"),
     ];
-    let created: Vec<bool> = store
-        .write(batch)
-        .await
-        .unwrap()
-        .iter()
-        .map(|outcome| outcome.created)
-        .collect();
+    let created: Vec<bool> = store.write(batch).await.unwrap().iter().map(|outcome| outcome.created).collect();
     assert_eq!(created, [true, false, false, true, true, false]);
     assert_eq!(*store.snapshot().get("/a").unwrap().value, json!(3));
     assert_eq!(store.snapshot().len(), 1);
@@ -152,17 +117,8 @@ async fn expectations_decide() {
 async fn a_conflict_takes_its_whole_batch_with_it_and_nothing_else() {
     let store = Store::in_memory();
     store.write(vec![put("/taken", json!(1))]).await.unwrap();
-    let error = store
-        .write(vec![
-            put("/new", json!(1)),
-            put_if("/taken", json!(2), Expect::Absent),
-        ])
-        .await
-        .unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "/taken was changed meanwhile: it now stands at revision 1"
-    );
+    let error = store.write(vec![put("/new", json!(1)), put_if("/taken", json!(2), Expect::Absent)]).await.unwrap_err();
+    assert_eq!(error.to_string(), "/taken was changed meanwhile: it now stands at revision 1");
     assert_eq!(keys_under(&store, "/"), ["/taken"]);
     let next = store.write(vec![put("/new", json!(1))]).await.unwrap();
     assert_eq!(next[0].revision, 2, "a refused batch uses up no revision");
@@ -171,18 +127,10 @@ async fn a_conflict_takes_its_whole_batch_with_it_and_nothing_else() {
 #[tokio::test]
 async fn a_prefix_selects_a_collection_in_key_order() {
     let store = Store::in_memory();
-    for key in [
-        "/apisix/routes/2",
-        "/apisix/routes/10",
-        "/apisix/routes_x/1",
-        "/apisix/services/1",
-    ] {
+    for key in ["/apisix/routes/2", "/apisix/routes/10", "/apisix/routes_x/1", "/apisix/services/1"] {
         store.write(vec![put(key, json!({}))]).await.unwrap();
     }
-    assert_eq!(
-        keys_under(&store, "/apisix/routes/"),
-        ["/apisix/routes/10", "/apisix/routes/2"]
-    );
+    assert_eq!(keys_under(&store, "/apisix/routes/"), ["/apisix/routes/10", "/apisix/routes/2"]);
     assert_eq!(keys_under(&store, "/apisix/").len(), 4);
     assert!(keys_under(&store, "/apisix/upstreams/").is_empty());
 }
@@ -192,10 +140,7 @@ async fn a_held_snapshot_does_not_change() {
     let store = Store::in_memory();
     store.write(vec![put("/a", json!(1))]).await.unwrap();
     let held = store.snapshot();
-    store
-        .write(vec![put("/a", json!(2)), put("/b", json!(3))])
-        .await
-        .unwrap();
+    store.write(vec![put("/a", json!(2)), put("/b", json!(3))]).await.unwrap();
     assert_eq!((held.revision, held.len()), (1, 1));
     assert_eq!(*held.get("/a").unwrap().value, json!(1));
 }
@@ -219,13 +164,9 @@ async fn ids_are_revisions_and_wake_nobody() {
 #[tokio::test]
 async fn values_keep_the_order_of_their_fields_and_the_kind_of_their_numbers() {
     let dir = tempfile::tempdir().unwrap();
-    let text =
-        r#"{"z":1,"a":{"y":1.0,"b":-5,"big":18446744073709551615},"m":[null,true,"ü\u0000\""]}"#;
+    let text = r#"{"z":1,"a":{"y":1.0,"b":-5,"big":18446744073709551615},"m":[null,true,"ü\u0000\""]}"#;
     let store = Store::open(dir.path()).unwrap();
-    store
-        .write(vec![put("/a", serde_json::from_str(text).unwrap())])
-        .await
-        .unwrap();
+    store.write(vec![put("/a", serde_json::from_str(text).unwrap())]).await.unwrap();
     drop(store);
     let store = Store::open(dir.path()).unwrap();
     assert_eq!(store.snapshot().get("/a").unwrap().value.to_string(), text);
@@ -236,18 +177,13 @@ async fn concurrent_writers_lose_no_increment() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
     store.write(vec![put("/counter", json!(0))]).await.unwrap();
-    let writers: Vec<_> = (0..8)
-        .map(|_| tokio::spawn(increment(store.clone(), 25)))
-        .collect();
+    let writers: Vec<_> = (0..8).map(|_| tokio::spawn(increment(store.clone(), 25))).collect();
     for writer in writers {
         writer.await.unwrap();
     }
     let item = Arc::clone(store.snapshot().get("/counter").unwrap());
     assert_eq!(*item.value, json!(200));
-    assert_eq!(
-        item.modified_index, 201,
-        "one revision per change, none for conflicts"
-    );
+    assert_eq!(item.modified_index, 201, "one revision per change, none for conflicts");
 }
 
 /// Adds one, `times` times, by compare and swap.
@@ -256,14 +192,7 @@ async fn increment(store: Store, times: u64) {
         loop {
             let item = Arc::clone(store.snapshot().get("/counter").unwrap());
             let next = json!(item.value.as_u64().unwrap() + 1);
-            match store
-                .write(vec![put_if(
-                    "/counter",
-                    next,
-                    Expect::Revision(item.modified_index),
-                )])
-                .await
-            {
+            match store.write(vec![put_if("/counter", next, Expect::Revision(item.modified_index))]).await {
                 Ok(_) => break,
                 Err(StoreError::Conflict { .. }) => {}
                 Err(other) => panic!("{other}"),
@@ -281,11 +210,7 @@ async fn who_reads_after_an_acknowledgement_sees_the_write() {
             tokio::spawn(async move {
                 for n in 0..100 {
                     let key = format!("/{writer}/{n}");
-                    let outcome = store
-                        .write(vec![put(&key, json!(n))])
-                        .await
-                        .unwrap()
-                        .remove(0);
+                    let outcome = store.write(vec![put(&key, json!(n))]).await.unwrap().remove(0);
                     let snapshot = store.snapshot();
                     assert!(snapshot.revision >= outcome.revision);
                     assert_eq!(snapshot.get(&key), outcome.item.as_ref());
@@ -296,10 +221,7 @@ async fn who_reads_after_an_acknowledgement_sees_the_write() {
     for writer in writers {
         writer.await.unwrap();
     }
-    assert_eq!(
-        (store.snapshot().revision, store.snapshot().len()),
-        (800, 800)
-    );
+    assert_eq!((store.snapshot().revision, store.snapshot().len()), (800, 800));
 }
 
 #[tokio::test]
@@ -308,10 +230,7 @@ async fn a_subscriber_is_told_of_a_change_at_once() {
     let mut changes = store.subscribe();
     let waiting = tokio::spawn(async move {
         changes.changed().await.unwrap();
-        changes
-            .borrow()
-            .get("/a")
-            .map(|item| item.value.to_string())
+        changes.borrow().get("/a").map(|item| item.value.to_string())
     });
     store.write(vec![put("/a", json!("x"))]).await.unwrap();
     assert_eq!(waiting.await.unwrap().as_deref(), Some("\"x\""));

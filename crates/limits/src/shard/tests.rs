@@ -60,17 +60,24 @@ fn every_visit_removes_counters_that_have_ended() {
 }
 
 #[test]
+fn an_ended_counter_that_is_still_held_starts_anew() {
+    let mut shard = Shard::new(100);
+    for name in ["a", "b", "c"] {
+        shard.check(key(name), &per(1), 1, 0);
+    }
+    shard.check(key("late"), &per(2), 5, 0);
+    // The visit removes two of the three that ended before it.
+    assert_eq!(shard.check(key("late"), &per(2), 1, 2 * SECOND).remaining, 9);
+}
+
+#[test]
 fn a_sliding_counter_in_use_is_never_removed() {
     let mut shard = Shard::new(100);
     let sliding = Limit::sliding(1_000, Duration::from_secs(1));
     for second in 0..50 {
         let decision = shard.check(key("busy"), &sliding, 10, second * SECOND + SECOND / 2);
         let of_previous_bucket = if second == 0 { 0 } else { 5 };
-        assert_eq!(
-            decision.remaining,
-            1_000 - 10 - of_previous_bucket,
-            "second {second}"
-        );
+        assert_eq!(decision.remaining, 1_000 - 10 - of_previous_bucket, "second {second}");
     }
 }
 
@@ -78,11 +85,7 @@ fn a_sliding_counter_in_use_is_never_removed() {
 fn the_heap_holds_one_entry_per_counter() {
     let mut shard = Shard::new(8);
     for n in 0..1_000_u64 {
-        let limit = if n % 3 == 0 {
-            Limit::sliding(5, Duration::from_secs(1))
-        } else {
-            per(1 + n % 4)
-        };
+        let limit = if n % 3 == 0 { Limit::sliding(5, Duration::from_secs(1)) } else { per(1 + n % 4) };
         shard.check(key(&(n % 13).to_string()), &limit, 1, n * SECOND / 10);
         assert_eq!(shard.ends.len(), shard.counters.len(), "after {n}");
         assert!(shard.len() <= 8);
