@@ -1,0 +1,168 @@
+//! One client connection: TLS and protocol are found out, then hyper reads requests and the pipeline serves them.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::rustls::server::Acceptor;
+
+use crate::exchange::{Connection, TlsFacts};
+use crate::local::LocalExecutor;
+use crate::worker::Worker;
+use crate::{pipeline, proxy};
+
+/// What an HTTP/2 client says first.
+const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// A head longer than this is refused with 431.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+
+/// More header fields than this are refused with 431.
+const MAX_HEADERS: usize = 100;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// Serves a connection until it ends.
+pub async fn serve(worker: Rc<Worker>, socket: TcpStream, peer: SocketAddr, tls: bool) {
+    let _ = socket.set_nodelay(true);
+    let Ok(local) = socket.local_addr() else { return };
+    let head_timeout = worker.services.settings.nginx_config.http.client_header_timeout;
+    if tls {
+        match tokio::time::timeout(head_timeout, accept_tls(&worker, socket)).await {
+            Ok(Ok((stream, facts, protocol))) => {
+                let connection = connection_of(&worker, peer, local, Some(facts));
+                serve_http(worker, stream, protocol, connection).await;
+            }
+            Ok(Err(error)) => tracing::debug!(%error, %peer, "a TLS handshake failed"),
+            Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
+        }
+        return;
+    }
+    let Ok(Ok(protocol)) = tokio::time::timeout(head_timeout, first_bytes(&socket)).await else { return };
+    let connection = connection_of(&worker, peer, local, None);
+    serve_http(worker, socket, protocol, connection).await;
+}
+
+fn connection_of(worker: &Worker, peer: SocketAddr, local: SocketAddr, tls: Option<TlsFacts>) -> Rc<Connection> {
+    let trusted = &worker.services.trusted_addresses;
+    Rc::new(Connection {
+        peer,
+        local,
+        peer_text: proxy::address_text(peer.ip()),
+        port_text: local.port().into(),
+        tls,
+        forwards_are_trusted: trusted.as_ref().is_none_or(|nets| nets.iter().any(|net| net.contains(&peer.ip()))),
+    })
+}
+
+/// Looks at the first bytes without taking them: HTTP/2 with prior knowledge, or HTTP/1.
+async fn first_bytes(socket: &TcpStream) -> std::io::Result<Protocol> {
+    let mut seen = [0; HTTP2_PREFACE.len()];
+    loop {
+        let length = socket.peek(&mut seen).await?;
+        if length == seen.len() || length == 0 || seen[..length] != HTTP2_PREFACE[..length] {
+            let preface = length == seen.len() && seen == *HTTP2_PREFACE;
+            return Ok(if preface { Protocol::Http2 } else { Protocol::Http1 });
+        }
+        // A beginning of the preface; the rest is on its way.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+type TlsStream = tokio_rustls::server::TlsStream<TcpStream>;
+
+async fn accept_tls(worker: &Worker, socket: TcpStream) -> std::io::Result<(TlsStream, TlsFacts, Protocol)> {
+    let start = LazyConfigAcceptor::new(Acceptor::default(), socket).await?;
+    let name = start.client_hello().server_name().map(str::to_owned);
+    let plan = worker.plan.load_full();
+    let fallback = worker.services.settings.apisix.ssl.fallback_sni.as_deref();
+    let Some(config) = plan.certificates().find(name.as_deref(), fallback).cloned() else {
+        return Err(std::io::Error::other(format!("no certificate for SNI {name:?}")));
+    };
+    let stream = start.into_stream(config).await?;
+    let session = stream.get_ref().1;
+    let protocol = if session.alpn_protocol() == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 };
+    let facts = TlsFacts {
+        server_name: name.map(Into::into),
+        protocol: match session.protocol_version() {
+            Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
+            _ => "TLSv1.2",
+        },
+        cipher: session
+            .negotiated_cipher_suite()
+            .map_or_else(String::new, |suite| format!("{:?}", suite.suite()))
+            .into(),
+    };
+    Ok((stream, facts, protocol))
+}
+
+async fn serve_http<S>(worker: Rc<Worker>, stream: S, protocol: Protocol, connection: Rc<Connection>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let draining = worker.draining.clone();
+    let http = &worker.services.settings.nginx_config.http;
+    let (head_timeout, http2_enabled) = (http.client_header_timeout, worker.services.settings.apisix.enable_http2);
+    let service = service_fn(move |request: http::Request<Incoming>| {
+        // Boxed, so that an idle connection does not carry the room of a request.
+        let response = Box::pin(pipeline::serve(worker.clone(), connection.clone(), request));
+        async move { Ok::<_, Infallible>(response.await) }
+    });
+    let io = TokioIo::new(stream);
+    match protocol {
+        Protocol::Http1 => {
+            let mut builder = http1::Builder::new();
+            builder
+                .timer(TokioTimer::new())
+                .header_read_timeout(head_timeout)
+                .max_buf_size(MAX_HEAD_BYTES)
+                .max_headers(MAX_HEADERS);
+            let serving = pin!(builder.serve_connection(io, service).with_upgrades());
+            until_drained(serving, draining, |serving| serving.graceful_shutdown()).await;
+        }
+        Protocol::Http2 if http2_enabled => {
+            let mut builder = http2::Builder::new(LocalExecutor);
+            builder.timer(TokioTimer::new()).max_header_list_size(MAX_HEAD_BYTES as u32).max_concurrent_streams(128);
+            let serving = pin!(builder.serve_connection(io, service));
+            until_drained(serving, draining, |serving| serving.graceful_shutdown()).await;
+        }
+        Protocol::Http2 => {}
+    }
+}
+
+/// Runs a connection to its end; when the process drains, to the end of the requests it is serving.
+async fn until_drained<C>(
+    mut serving: Pin<&mut C>,
+    mut draining: tokio::sync::watch::Receiver<bool>,
+    shut_down: impl FnOnce(Pin<&mut C>),
+) where
+    C: Future<Output = hyper::Result<()>>,
+{
+    let ended = tokio::select! {
+        ended = serving.as_mut() => Some(ended),
+        _ = draining.wait_for(|draining| *draining) => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            shut_down(serving.as_mut());
+            serving.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a client connection ended early");
+    }
+}

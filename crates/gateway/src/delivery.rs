@@ -1,0 +1,241 @@
+//! The response body on its way to the client. It owns the exchange: when hyper is through with it (or the client
+//! leaves and hyper drops it), the exchange is dropped and the request settles.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, SERVER as SERVER_NAME};
+use http::{Method, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+
+use crate::answer::{Answer, ResponseHead, SERVER};
+use crate::exchange::Exchange;
+use crate::inference::LlmStream;
+use crate::plan::chain::Scope;
+use crate::plugin::BodyFilter;
+use crate::settlement::Outcome;
+use crate::transport::UpstreamBody;
+
+/// Where the body's bytes come from.
+pub enum Source {
+    Empty,
+    Full(Bytes),
+    Upstream(UpstreamBody),
+    Llm(Box<LlmStream>),
+}
+
+/// The upstream broke off in the middle of a response; the client's connection is cut so that it can tell.
+#[derive(Debug, thiserror::Error)]
+#[error("the response ended early")]
+pub struct Cut;
+
+/// A response body with everything that happens to it on the way.
+pub struct Delivery {
+    source: Source,
+    filters: Vec<Box<dyn BodyFilter>>,
+    exchange: Box<Exchange>,
+    capture: usize,
+}
+
+/// Turns an answer of the gateway's own into the response.
+pub fn answer(exchange: Box<Exchange>, answer: Answer) -> http::Response<Delivery> {
+    let (head, body) = answer.into_parts();
+    deliver(exchange, head, if body.is_empty() { Source::Empty } else { Source::Full(body) })
+}
+
+/// Runs the response phases and hands the response over to hyper.
+pub fn deliver(mut exchange: Box<Exchange>, mut head: ResponseHead, source: Source) -> http::Response<Delivery> {
+    for (name, value) in exchange.take_response_headers() {
+        head.headers.insert(name, value);
+    }
+    head.headers.insert(SERVER_NAME, SERVER);
+    exchange.response.status = head.status.as_u16();
+    let global = exchange.plan.global_chain().clone();
+    let chain = exchange.chain.clone();
+    global.response_head(&mut exchange, &mut head, Scope::Global);
+    chain.response_head(&mut exchange, &mut head, Scope::Route);
+    exchange.response.status = head.status.as_u16();
+    let source = match head.replaced_body.take() {
+        Some(body) => Source::Full(body),
+        None => source,
+    };
+    let mut filters = Vec::new();
+    if global.filters_bodies() || chain.filters_bodies() {
+        global.body_filters(&mut exchange, &head, Scope::Global, &mut filters);
+        chain.body_filters(&mut exchange, &head, Scope::Route, &mut filters);
+    }
+    if !filters.is_empty() || matches!(source, Source::Full(_)) {
+        // hyper writes the right length where it is known.
+        head.headers.remove(CONTENT_LENGTH);
+    }
+    let needs = global.needs().merge(chain.needs());
+    if needs.headers {
+        exchange.response.headers = Some(Box::new(head.headers.clone()));
+    }
+    let delivery = Delivery::new(source, filters, exchange, needs.response_body_bytes);
+    let mut response = http::Response::new(delivery);
+    *response.status_mut() = head.status;
+    *response.headers_mut() = head.headers;
+    response
+}
+
+/// `text/plain; charset=utf-8`, the type of texts that have none.
+pub const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// A head with only a content type.
+pub fn head(status: StatusCode, content_type: Option<HeaderValue>) -> ResponseHead {
+    let mut headers = http::HeaderMap::with_capacity(4);
+    if let Some(content_type) = content_type {
+        headers.insert(CONTENT_TYPE, content_type);
+    }
+    ResponseHead { status, headers, replaced_body: None }
+}
+
+impl Delivery {
+    fn new(source: Source, filters: Vec<Box<dyn BodyFilter>>, mut exchange: Box<Exchange>, capture: usize) -> Self {
+        let status = StatusCode::from_u16(exchange.response.status).unwrap_or_default();
+        let bodiless = exchange.request.method == Method::HEAD
+            || status == StatusCode::NO_CONTENT
+            || status == StatusCode::NOT_MODIFIED
+            || status.is_informational();
+        let delivery_is_over = bodiless || (filters.is_empty() && source.is_empty());
+        if delivery_is_over {
+            exchange.settlement.outcome = Outcome::Complete;
+        }
+        Self { source, filters, exchange, capture }
+    }
+
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
+        match &mut self.source {
+            Source::Empty => Poll::Ready(None),
+            Source::Full(bytes) => {
+                let bytes = std::mem::take(bytes);
+                self.source = Source::Empty;
+                Poll::Ready(Some(Ok(bytes)))
+            }
+            Source::Upstream(body) => loop {
+                let frame = match std::task::ready!(Pin::new(&mut *body).poll_frame(cx)) {
+                    None => return Poll::Ready(None),
+                    Some(Ok(frame)) => frame,
+                    Some(Err(error)) => {
+                        tracing::warn!(%error, "an upstream response ended early");
+                        self.exchange.settlement.outcome = Outcome::UpstreamCut;
+                        return Poll::Ready(Some(Err(Cut)));
+                    }
+                };
+                if let Ok(data) = frame.into_data() {
+                    self.exchange.settlement.upstream_bytes += data.len() as u64;
+                    return Poll::Ready(Some(Ok(data)));
+                }
+            },
+            Source::Llm(stream) => stream.poll_chunk(cx, &mut self.exchange).map(|chunk| chunk.map(Ok)),
+        }
+    }
+
+    fn filter(&mut self, mut chunk: Bytes) -> Bytes {
+        for filter in &mut self.filters {
+            if !chunk.is_empty() {
+                chunk = filter.chunk(chunk);
+            }
+        }
+        chunk
+    }
+
+    /// The last bytes of all filters: what the first one held back still passes through the later ones.
+    fn filter_end(&mut self) -> Bytes {
+        let mut last = bytes::BytesMut::new();
+        for at in 0..self.filters.len() {
+            let passed = if last.is_empty() { Bytes::new() } else { self.filters[at].chunk(last.split().freeze()) };
+            last.extend_from_slice(&passed);
+            last.extend_from_slice(&self.filters[at].end());
+        }
+        self.filters.clear();
+        last.freeze()
+    }
+
+    fn sent(&mut self, chunk: &Bytes) {
+        self.exchange.settlement.body_bytes_sent += chunk.len() as u64;
+        let captured = &mut self.exchange.captured_response;
+        let room = self.capture.saturating_sub(captured.len());
+        if room > 0 {
+            captured.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        }
+    }
+}
+
+impl Source {
+    fn is_empty(&self) -> bool {
+        match self {
+            Source::Empty => true,
+            Source::Full(bytes) => bytes.is_empty(),
+            Source::Upstream(body) => body.is_end_stream(),
+            Source::Llm(_) => false,
+        }
+    }
+}
+
+impl Body for Delivery {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let delivery = self.get_mut();
+        loop {
+            match std::task::ready!(delivery.poll_source(cx)) {
+                Some(Ok(chunk)) => {
+                    let chunk = delivery.filter(chunk);
+                    if chunk.is_empty() {
+                        continue;
+                    }
+                    delivery.sent(&chunk);
+                    if delivery.filters.is_empty() && delivery.source.is_empty() {
+                        delivery.exchange.settlement.outcome = Outcome::Complete;
+                    }
+                    return Poll::Ready(Some(Ok(Frame::data(chunk))));
+                }
+                Some(Err(cut)) => return Poll::Ready(Some(Err(cut))),
+                None => {
+                    let last = delivery.filter_end();
+                    delivery.source = Source::Empty;
+                    if delivery.exchange.settlement.outcome == Outcome::Aborted {
+                        delivery.exchange.settlement.outcome = Outcome::Complete;
+                    }
+                    if last.is_empty() {
+                        return Poll::Ready(None);
+                    }
+                    delivery.sent(&last);
+                    return Poll::Ready(Some(Ok(Frame::data(last))));
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.filters.is_empty() && self.source.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if !self.filters.is_empty() {
+            return SizeHint::default();
+        }
+        match &self.source {
+            Source::Empty => SizeHint::with_exact(0),
+            Source::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Source::Upstream(body) => body.size_hint(),
+            Source::Llm(_) => SizeHint::default(),
+        }
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        if let Source::Llm(stream) = &mut self.source {
+            stream.finish(&mut self.exchange);
+        }
+        let outcome = &mut self.exchange.settlement.outcome;
+        if *outcome == Outcome::Aborted {
+            *outcome = Outcome::ClientGone;
+        }
+    }
+}

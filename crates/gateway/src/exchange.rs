@@ -1,0 +1,337 @@
+//! The one context that a request's plugins, its dispatch and its settlement share. Created when the head has
+//! been parsed, dropped when the last byte has gone to the client (or nobody wants it any more); its `Drop` is
+//! the settlement, so that a request settles exactly once on every path.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use config::expr::Expr;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Uri, Version};
+
+use crate::balance::InFlight;
+use crate::inference::{Backend, LlmCall};
+use crate::path::NormalPath;
+use crate::plan::Plan;
+use crate::plan::chain::Chain;
+use crate::plan::consumers::{Consumer, Credential};
+use crate::plan::route::RouteMatch;
+use crate::plan::upstream::Upstream;
+use crate::request_body::RequestBody;
+use crate::settlement::Settlement;
+
+/// What is known of the client's connection; one per connection, shared by its requests.
+#[derive(Debug)]
+pub struct Connection {
+    pub peer: SocketAddr,
+    pub local: SocketAddr,
+    /// The peer's address as text, ready to be a header value.
+    pub peer_text: HeaderValue,
+    /// The listener's port as text, ready to be a header value.
+    pub port_text: HeaderValue,
+    pub tls: Option<TlsFacts>,
+    /// The peer's own `X-Forwarded-For` may be continued (`apisix.trusted_addresses`).
+    pub forwards_are_trusted: bool,
+}
+
+/// What is known of the client's TLS session.
+#[derive(Debug)]
+pub struct TlsFacts {
+    pub server_name: Option<Box<str>>,
+    pub protocol: &'static str,
+    pub cipher: Box<str>,
+}
+
+impl Connection {
+    /// `http` or `https`.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+}
+
+/// The request as it came in.
+#[derive(Debug)]
+pub struct Request {
+    pub method: Method,
+    /// As sent by the client.
+    pub uri: Uri,
+    pub version: Version,
+    /// The client's headers; request phases may change them, the dispatch sends them on.
+    pub headers: HeaderMap,
+    /// `$uri`: percent-decoded, dot segments resolved, slashes merged.
+    pub path: NormalPath,
+    /// Length of the request head and body read so far, in bytes (`$request_length`).
+    pub length: u64,
+}
+
+impl Request {
+    /// `$uri`.
+    pub fn path(&self) -> &str {
+        self.path.of(&self.uri)
+    }
+
+    /// `$args`, without the question mark.
+    pub fn query(&self) -> Option<&str> {
+        self.uri.query()
+    }
+
+    /// A header's first value as text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The Host header (HTTP/1) or `:authority` (HTTP/2), with its port.
+    pub fn host_with_port(&self) -> &str {
+        match self.headers.get(http::header::HOST) {
+            Some(value) => value.to_str().unwrap_or(""),
+            None => self.uri.authority().map_or("", |authority| authority.as_str()),
+        }
+    }
+
+    /// `$host`: lower-cased, without the port.
+    pub fn host(&self) -> Cow<'_, str> {
+        let host = crate::path::without_port(self.host_with_port());
+        if host.bytes().any(|b| b.is_ascii_uppercase()) {
+            Cow::Owned(host.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(host)
+        }
+    }
+}
+
+/// What plugins changed about the request that goes to the upstream.
+#[derive(Debug, Default)]
+pub struct Forward {
+    /// Path and query to send instead of the client's.
+    pub uri: Option<String>,
+    /// Host header to send, over the upstream's `pass_host`.
+    pub host: Option<HeaderValue>,
+    pub method: Option<Method>,
+}
+
+/// A consumer that an authentication plugin attached.
+#[derive(Debug, Clone)]
+pub struct Attached {
+    pub consumer: Arc<Consumer>,
+    /// The credential it was found by, if it was a credential object.
+    pub credential_id: Option<Arc<str>>,
+}
+
+/// Where the request goes when the request phases are through.
+#[derive(Clone, Default)]
+pub enum Dispatch {
+    /// The route's upstream over HTTP.
+    #[default]
+    Upstream,
+    /// An LLM provider.
+    Llm(Arc<Backend>),
+}
+
+/// Who made the response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ResponseSource {
+    /// The gateway: a plugin's answer, no route, …
+    #[default]
+    Gateway,
+    /// The gateway, because no upstream answered.
+    ProxyFailure,
+    Upstream,
+}
+
+impl ResponseSource {
+    /// The `response_source` label: `apisix`, `nginx` or `upstream`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ResponseSource::Gateway => "apisix",
+            ResponseSource::ProxyFailure => "nginx",
+            ResponseSource::Upstream => "upstream",
+        }
+    }
+}
+
+/// What became of the response.
+#[derive(Debug, Default)]
+pub struct Response {
+    pub status: u16,
+    pub source: ResponseSource,
+    /// Kept only if a plugin of the chain needs headers in the log phase.
+    pub headers: Option<Box<HeaderMap>>,
+}
+
+/// One request on its way through the gateway.
+pub struct Exchange {
+    pub connection: Rc<Connection>,
+    pub request: Request,
+    pub body: RequestBody,
+    pub forward: Forward,
+    pub plan: Arc<Plan>,
+    /// The matched route; `None` until routing and where nothing matched.
+    pub route: Option<RouteMatch>,
+    /// The plugins that run, with the consumer's merged in.
+    pub chain: Arc<Chain>,
+    pub consumer: Option<Attached>,
+    pub dispatch: Dispatch,
+    /// An upstream that a plugin chose over the route's.
+    pub upstream: Option<Arc<Upstream>>,
+    /// Set on LLM requests once their protocol is known.
+    pub llm: Option<Box<LlmCall>>,
+    pub response: Response,
+    pub settlement: Settlement,
+    /// The first bytes of the request body, where a plugin needs them ([`crate::plugin::Needs`]).
+    pub captured_request: Option<Bytes>,
+    /// The first bytes of the response body, where a plugin needs them.
+    pub captured_response: BytesMut,
+    /// `$remote_addr`, which real-ip may change.
+    pub remote_addr: IpAddr,
+    response_headers: Vec<(HeaderName, HeaderValue)>,
+    variables: Vec<(&'static str, String)>,
+    slots: http::Extensions,
+    request_id: std::cell::OnceCell<Box<str>>,
+    /// What `_meta.filter` expressions gave, by the plugin entry they belong to.
+    filters: Vec<(usize, bool)>,
+    in_flight: Option<InFlight>,
+    credential_header: Option<HeaderName>,
+}
+
+impl Exchange {
+    /// A request whose head has arrived.
+    pub fn new(connection: Rc<Connection>, request: Request, body: RequestBody, plan: Arc<Plan>) -> Box<Self> {
+        let chain = plan.empty_chain().clone();
+        Box::new(Self {
+            remote_addr: connection.peer.ip(),
+            connection,
+            request,
+            body,
+            forward: Forward::default(),
+            plan,
+            route: None,
+            chain,
+            consumer: None,
+            dispatch: Dispatch::Upstream,
+            upstream: None,
+            llm: None,
+            response: Response::default(),
+            settlement: Settlement::begin(),
+            captured_request: None,
+            captured_response: BytesMut::new(),
+            response_headers: Vec::new(),
+            variables: Vec::new(),
+            slots: http::Extensions::new(),
+            request_id: std::cell::OnceCell::new(),
+            filters: Vec::new(),
+            in_flight: None,
+            credential_header: None,
+        })
+    }
+
+    /// Sets a header on whatever response the client will get, replacing one of the same name.
+    pub fn set_response_header(&mut self, name: HeaderName, value: HeaderValue) {
+        self.response_headers.retain(|(known, _)| *known != name);
+        self.response_headers.push((name, value));
+    }
+
+    /// The headers to put on the response; leaves none behind.
+    pub(crate) fn take_response_headers(&mut self) -> Vec<(HeaderName, HeaderValue)> {
+        std::mem::take(&mut self.response_headers)
+    }
+
+    /// Sets a variable that expressions, templates, logs and metrics can read.
+    pub fn set_variable(&mut self, name: &'static str, value: String) {
+        self.variables.retain(|(known, _)| *known != name);
+        self.variables.push((name, value));
+    }
+
+    /// A variable that a plugin has set.
+    pub fn plugin_variable(&self, name: &str) -> Option<&str> {
+        self.variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A plugin's own state for this request, found by its type.
+    pub fn slot<T: Clone + Send + Sync + 'static>(&self) -> Option<&T> {
+        self.slots.get::<T>()
+    }
+
+    /// Keeps `state` for the later phases of the plugin that owns type `T`.
+    pub fn set_slot<T: Clone + Send + Sync + 'static>(&mut self, state: T) {
+        self.slots.insert(state);
+    }
+
+    /// `$request_id`: 32 hexadecimal digits, the same for the whole request.
+    pub fn request_id(&self) -> &str {
+        self.request_id.get_or_init(|| format!("{:032x}", fastrand::u128(..)).into_boxed_str())
+    }
+
+    /// Notes the header that carried the consumer's credential, so that it never reaches an LLM provider.
+    pub fn set_credential_header(&mut self, name: HeaderName) {
+        self.credential_header = Some(name);
+    }
+
+    /// The header that carried the consumer's credential.
+    pub fn credential_header(&self) -> Option<&HeaderName> {
+        self.credential_header.as_ref()
+    }
+
+    /// Counts the request as in flight on its node until it settles.
+    pub(crate) fn hold(&mut self, in_flight: InFlight) {
+        self.in_flight = Some(in_flight);
+    }
+
+    /// What `filter` gives for this request; evaluated once and remembered under `entry`.
+    pub(crate) fn remembered_filter(&mut self, entry: usize, filter: &Expr) -> bool {
+        if let Some((_, holds)) = self.filters.iter().find(|(known, _)| *known == entry) {
+            return *holds;
+        }
+        let holds = filter.eval(self);
+        self.filters.push((entry, holds));
+        holds
+    }
+
+    /// Attaches the consumer that owns `credential` and tells the upstream about it.
+    pub fn attach_credential(&mut self, credential: &Credential) {
+        self.attach(Attached { consumer: credential.consumer.clone(), credential_id: credential.id.clone() });
+    }
+
+    /// Attaches `consumer` without a credential (anonymous access).
+    pub fn attach_consumer(&mut self, consumer: &Arc<Consumer>) {
+        self.attach(Attached { consumer: consumer.clone(), credential_id: None });
+    }
+
+    fn attach(&mut self, attached: Attached) {
+        let headers = &mut self.request.headers;
+        let consumer = &attached.consumer;
+        headers.insert(HeaderName::from_static("x-consumer-username"), consumer.username_header.clone());
+        set_or_remove(headers, "x-credential-identifier", attached.credential_id.as_deref().and_then(header_value));
+        set_or_remove(headers, "x-consumer-custom-id", consumer.custom_id.clone());
+        self.consumer = Some(attached);
+    }
+
+    /// The name of the attached consumer.
+    pub fn consumer_name(&self) -> Option<&str> {
+        self.consumer.as_ref().map(|attached| &*attached.consumer.username)
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        crate::settlement::settle(self);
+    }
+}
+
+fn header_value(text: &str) -> Option<HeaderValue> {
+    HeaderValue::from_str(text).ok()
+}
+
+fn set_or_remove(headers: &mut HeaderMap, name: &'static str, value: Option<HeaderValue>) {
+    let name = HeaderName::from_static(name);
+    match value {
+        Some(value) => {
+            headers.insert(name, value);
+        }
+        None => {
+            headers.remove(name);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Admission: is this an LLM request, and which one? Reads and scans the body once.
+
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use llm::BodyScan;
+
+use super::call::LlmCall;
+use crate::answer::Answer;
+use crate::exchange::Exchange;
+use crate::request_body::BodyError;
+
+/// Bounds of what is admitted.
+#[derive(Debug, Clone, Copy)]
+pub struct Admission {
+    pub max_body_bytes: u64,
+    /// Deeper JSON is refused.
+    pub max_json_depth: usize,
+    /// How long the client may pause in its body.
+    pub body_timeout: std::time::Duration,
+}
+
+/// Reads the request as an LLM request and makes it the exchange's [`LlmCall`].
+///
+/// # Errors
+/// The answer for a request that is none: wrong content type, no body, no JSON, no known protocol.
+pub async fn admit(exchange: &mut Exchange, admission: Admission) -> Result<(), Answer> {
+    check_content_type(exchange)?;
+    let body = exchange
+        .body
+        .read(admission.max_body_bytes, admission.body_timeout)
+        .await
+        .map_err(|error| refuse_body(&error))?;
+    if body.is_empty() {
+        return Err(bad_body("could not get body: request body is empty"));
+    }
+    let scan = BodyScan::parse(&body, admission.max_json_depth)
+        .map_err(|error| bad_body(&format!("could not parse JSON request body: {error}")))?;
+    let Some(protocol) = llm::detect(exchange.request.path(), &scan) else {
+        return Err(Answer::text(StatusCode::BAD_REQUEST, "no matching AI protocol for the request"));
+    };
+    exchange.llm = Some(Box::new(LlmCall::new(protocol, scan)));
+    Ok(())
+}
+
+/// A missing type counts as JSON.
+fn check_content_type(exchange: &Exchange) -> Result<(), Answer> {
+    let Some(value) = exchange.request.headers.get(CONTENT_TYPE) else { return Ok(()) };
+    let json = b"application/json";
+    if value.as_bytes().get(..json.len()).is_some_and(|start| start.eq_ignore_ascii_case(json)) {
+        return Ok(());
+    }
+    let shown = String::from_utf8_lossy(value.as_bytes());
+    let message = format!("unsupported content-type: {shown}, only application/json is supported");
+    Err(Answer::text(StatusCode::BAD_REQUEST, message))
+}
+
+fn refuse_body(error: &BodyError) -> Answer {
+    let message = format!("could not get body: {error}");
+    match error {
+        BodyError::TooLarge { .. } => Answer::message(StatusCode::PAYLOAD_TOO_LARGE, &message),
+        BodyError::Timeout(_) => Answer::message(StatusCode::REQUEST_TIMEOUT, &message),
+        BodyError::Broken | BodyError::Sent => bad_body(&message),
+    }
+}
+
+fn bad_body(message: &str) -> Answer {
+    Answer::message(StatusCode::BAD_REQUEST, message)
+}

@@ -1,0 +1,99 @@
+//! What is known of one LLM request: what the client asked for, what the provider did, what it cost in tokens.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use llm::{BodyScan, Protocol, Usage};
+
+/// An LLM request on its way.
+#[derive(Debug)]
+pub struct LlmCall {
+    /// The dialect the client speaks.
+    pub protocol: Protocol,
+    /// The client's body, scanned.
+    pub scan: BodyScan,
+    /// `$request_llm_model`: the model the client asked for; empty if it named none.
+    pub request_model: Box<str>,
+    /// `$llm_model`: the model the provider was asked for.
+    pub model: Box<str>,
+    /// The client asked for a streamed answer.
+    pub stream: bool,
+    /// The configured provider that was called; the `node` label of metrics.
+    pub instance: Arc<str>,
+    /// Begin of the last attempt.
+    pub attempt_started: Option<Instant>,
+    /// From the attempt's begin until the first piece of the answer.
+    pub time_to_first_token: Option<Duration>,
+    /// From the attempt's begin until the answer was through.
+    pub provider_time: Option<Duration>,
+    /// What the provider reported; after the settlement an estimate where it reported nothing.
+    pub usage: Option<Usage>,
+    pub has_tool_calls: bool,
+    /// Tools that the request offers.
+    pub tool_count: usize,
+    /// The client's own identifier of its user.
+    pub end_user: Option<Box<str>>,
+    pub finish_reason: Option<Box<str>>,
+    /// The answer's text, as far as it was kept: for estimates, and for logs that want it.
+    pub answer_text: Option<String>,
+    /// The provider accepted the request and began an answer: it costs tokens from here on.
+    pub answered: bool,
+    /// The provider reported an error inside its stream.
+    pub stream_error: Option<String>,
+    /// What logs may show of it (`logging.summaries`, `logging.payloads`).
+    pub log_summary: bool,
+    pub log_payload: bool,
+}
+
+impl LlmCall {
+    /// A request in `protocol`'s dialect.
+    pub fn new(protocol: Protocol, scan: BodyScan) -> Self {
+        let request_model: Box<str> = scan.model().map_or_else(Box::default, |model| model.into());
+        Self {
+            stream: llm::wants_stream(protocol, &scan),
+            tool_count: llm::tool_count(&scan),
+            end_user: llm::end_user_id(protocol, &scan).map(Into::into),
+            model: request_model.clone(),
+            request_model,
+            protocol,
+            scan,
+            instance: Arc::from(""),
+            attempt_started: None,
+            time_to_first_token: None,
+            provider_time: None,
+            usage: None,
+            has_tool_calls: false,
+            finish_reason: None,
+            answer_text: None,
+            answered: false,
+            stream_error: None,
+            log_summary: false,
+            log_payload: false,
+        }
+    }
+
+    /// `$request_type`: `ai_stream` or `ai_chat`.
+    pub fn request_type(&self) -> &'static str {
+        if self.stream { "ai_stream" } else { "ai_chat" }
+    }
+
+    /// Completion tokens per second after the first token; `None` until both are known.
+    pub fn tokens_per_second(&self) -> Option<f64> {
+        let spent = self.provider_time?.saturating_sub(self.time_to_first_token?).as_secs_f64();
+        let usage = self.usage.as_ref()?;
+        (spent > 0.0).then(|| usage.completion as f64 / spent)
+    }
+
+    /// The last word on usage: an answer whose provider reported nothing is counted here, and marked as estimated.
+    pub(crate) fn settle(&mut self) {
+        if self.answered && self.usage.is_none() && counts_tokens(self.protocol) {
+            let answer = self.answer_text.as_deref().unwrap_or_default();
+            self.usage = Some(llm::estimate_usage(self.protocol, &self.scan, answer));
+        }
+    }
+}
+
+/// Only requests whose text is known can be estimated.
+fn counts_tokens(protocol: Protocol) -> bool {
+    protocol != Protocol::Passthrough
+}

@@ -1,0 +1,15 @@
+//! Dispatch to LLM providers. A plugin admits the request (its protocol is found, its model and flags are read) and
+//! names a [`Backend`]; the dispatch shapes the body, calls the provider, and either answers whole or streams, with
+//! usage read on the side.
+
+mod admit;
+mod backend;
+mod call;
+mod dispatch;
+mod stream;
+
+pub use admit::{Admission, admit};
+pub use backend::{Backend, BackendConfig, BackendError, ProviderAuth};
+pub use call::LlmCall;
+pub use dispatch::dispatch;
+pub use stream::LlmStream;

@@ -1,0 +1,28 @@
+//! The data plane: listeners, workers, routing, plan, pipeline, upstreams, balancing, health, attempts.
+//! It knows no plugin by name; the `plugins` crate registers them.
+
+pub mod answer;
+pub mod balance;
+mod connection;
+pub mod delivery;
+pub mod exchange;
+pub mod health;
+pub mod inference;
+pub mod listener;
+mod local;
+pub mod metrics;
+pub mod path;
+mod pipeline;
+pub mod plan;
+pub mod plugin;
+mod proxy;
+pub mod request_body;
+pub mod router;
+pub mod services;
+pub mod settlement;
+pub mod side;
+pub mod tls;
+pub mod transport;
+pub mod variables;
+mod websocket;
+pub mod worker;

@@ -1,0 +1,218 @@
+//! A chain: the plugins that run for one kind of request, merged and sorted once, with one list per phase so
+//! that a request visits only plugins that have something to do.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use config::expr::Expr;
+
+use crate::answer::{Answer, AnswerBody, ResponseHead};
+use crate::exchange::Exchange;
+use crate::plugin::{BodyFilter, Needs, Phases, Plugin, Step, Verdict};
+
+/// A plugin configuration, compiled, with what its `_meta` says.
+pub struct Entry {
+    pub name: &'static str,
+    pub plugin: Arc<dyn Plugin>,
+    /// The plugin's own priority, or `_meta.priority`.
+    pub priority: i64,
+    /// `_meta.filter`: run only where it holds.
+    pub filter: Option<Expr>,
+    /// `_meta.error_response`: replaces the body of the plugin's answers from 400 on.
+    pub error_response: Option<Bytes>,
+    pub authenticates: bool,
+    pub prefer_route: bool,
+}
+
+/// Plugins by name, before they are put in order.
+pub type PluginSet = BTreeMap<&'static str, Arc<Entry>>;
+
+/// Plugins in order.
+pub struct Chain {
+    entries: Box<[Arc<Entry>]>,
+    rewrite: Box<[u16]>,
+    access: Box<[u16]>,
+    before_proxy: Box<[u16]>,
+    response_head: Box<[u16]>,
+    response_body: Box<[u16]>,
+    log: Box<[u16]>,
+    needs: Needs,
+}
+
+/// Which set of plugins a phase runs for; decides what is left out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The route's plugins, with the consumer's.
+    Route,
+    /// The global rules': plugins that prefer the route are left out where the route has them.
+    Global,
+}
+
+impl Chain {
+    /// Puts `set` in order: higher priority first, names decide ties.
+    pub fn new(set: &PluginSet) -> Self {
+        let mut entries: Vec<Arc<Entry>> = set.values().cloned().collect();
+        entries.sort_by_key(|entry| (std::cmp::Reverse(entry.priority), entry.name));
+        let in_phase = |phase: Phases| -> Box<[u16]> {
+            let takes_part = |(_, entry): &(usize, &Arc<Entry>)| entry.plugin.phases().has(phase);
+            entries.iter().enumerate().filter(takes_part).map(|(at, _)| at as u16).collect()
+        };
+        Self {
+            rewrite: in_phase(Phases::REWRITE),
+            access: in_phase(Phases::ACCESS),
+            before_proxy: in_phase(Phases::BEFORE_PROXY),
+            response_head: in_phase(Phases::RESPONSE_HEAD),
+            response_body: in_phase(Phases::RESPONSE_BODY),
+            log: in_phase(Phases::LOG),
+            needs: entries.iter().fold(Needs::default(), |needs, entry| needs.merge(entry.plugin.needs())),
+            entries: entries.into_boxed_slice(),
+        }
+    }
+
+    /// What the plugins want kept.
+    pub fn needs(&self) -> Needs {
+        self.needs
+    }
+
+    /// `true` if a plugin of this name is in the chain.
+    pub fn contains(&self, name: &str) -> bool {
+        self.entries.iter().any(|entry| entry.name == name)
+    }
+
+    /// `true` if some plugin filters response bodies.
+    pub fn filters_bodies(&self) -> bool {
+        !self.response_body.is_empty()
+    }
+
+    /// `true` if nothing looks at the response's head.
+    pub fn leaves_head_alone(&self) -> bool {
+        self.response_head.is_empty()
+    }
+
+    /// Runs `rewrite`; an answer ends the request.
+    pub async fn rewrite(&self, exchange: &mut Exchange, scope: Scope) -> Option<Answer> {
+        for entry in self.phase(&self.rewrite) {
+            if entry.is_skipped(exchange, scope) {
+                continue;
+            }
+            let step = entry.plugin.rewrite(exchange);
+            if let Some(answer) = entry.finish(step).await {
+                return Some(answer);
+            }
+        }
+        None
+    }
+
+    /// Runs `rewrite` of the plugins that `before` does not have: those that a consumer brought along.
+    pub async fn rewrite_added(&self, exchange: &mut Exchange, before: &Chain) -> Option<Answer> {
+        for entry in self.phase(&self.rewrite) {
+            if entry.authenticates || before.contains(entry.name) || entry.is_skipped(exchange, Scope::Route) {
+                continue;
+            }
+            let step = entry.plugin.rewrite(exchange);
+            if let Some(answer) = entry.finish(step).await {
+                return Some(answer);
+            }
+        }
+        None
+    }
+
+    /// Runs `access`; an answer ends the request.
+    pub async fn access(&self, exchange: &mut Exchange, scope: Scope) -> Option<Answer> {
+        for entry in self.phase(&self.access) {
+            if entry.is_skipped(exchange, scope) {
+                continue;
+            }
+            let step = entry.plugin.access(exchange);
+            if let Some(answer) = entry.finish(step).await {
+                return Some(answer);
+            }
+        }
+        None
+    }
+
+    /// Runs `before_proxy`; an answer ends the request.
+    pub fn before_proxy(&self, exchange: &mut Exchange, scope: Scope) -> Option<Answer> {
+        for entry in self.phase(&self.before_proxy) {
+            if entry.is_skipped(exchange, scope) {
+                continue;
+            }
+            if let Some(answer) = entry.plugin.before_proxy(exchange) {
+                return Some(entry.dress(answer));
+            }
+        }
+        None
+    }
+
+    /// Shows the response head to every plugin.
+    pub fn response_head(&self, exchange: &mut Exchange, head: &mut ResponseHead, scope: Scope) {
+        for entry in self.phase(&self.response_head) {
+            if !entry.is_skipped(exchange, scope) {
+                entry.plugin.response_head(exchange, head);
+            }
+        }
+    }
+
+    /// Adds the body filters of this response to `filters`, in order.
+    pub fn body_filters(
+        &self,
+        exchange: &mut Exchange,
+        head: &ResponseHead,
+        scope: Scope,
+        filters: &mut Vec<Box<dyn BodyFilter>>,
+    ) {
+        for entry in self.phase(&self.response_body) {
+            if !entry.is_skipped(exchange, scope) {
+                filters.extend(entry.plugin.body_filter(exchange, head));
+            }
+        }
+    }
+
+    /// Runs `log`.
+    pub fn log(&self, exchange: &mut Exchange, scope: Scope) {
+        for entry in self.phase(&self.log) {
+            if !entry.is_skipped(exchange, scope) {
+                entry.plugin.log(exchange);
+            }
+        }
+    }
+
+    fn phase<'a>(&'a self, list: &'a [u16]) -> impl Iterator<Item = &'a Entry> {
+        list.iter().map(|at| &*self.entries[usize::from(*at)])
+    }
+}
+
+impl Entry {
+    fn is_skipped(&self, exchange: &mut Exchange, scope: Scope) -> bool {
+        if scope == Scope::Global && self.prefer_route && exchange.chain.contains(self.name) {
+            return true;
+        }
+        match &self.filter {
+            None => false,
+            Some(filter) => !exchange.remembered_filter(std::ptr::from_ref(self) as usize, filter),
+        }
+    }
+
+    async fn finish(&self, step: Step<'_>) -> Option<Answer> {
+        let answer = match step {
+            Step::Next => return None,
+            Step::Answer(answer) => answer,
+            Step::Wait(future) => match future.await {
+                Verdict::Next => return None,
+                Verdict::Answer(answer) => answer,
+            },
+        };
+        Some(self.dress(answer))
+    }
+
+    /// `_meta.error_response` in the place of the plugin's own body.
+    pub fn dress(&self, mut answer: Answer) -> Answer {
+        if answer.status.as_u16() >= 400
+            && let Some(body) = &self.error_response
+        {
+            answer.body = AnswerBody::Text(body.clone());
+        }
+        answer
+    }
+}

@@ -1,0 +1,201 @@
+//! Compiling plugin configurations, and not doing it again for those that did not change.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use config::expr::Expr;
+use config::keyring::Keyring;
+use config::meta::PluginMeta;
+use config::resource::Plugins;
+use config::schema::Validator;
+use config::secret::{Resolver, resolve_all};
+use serde_json::Value;
+
+use super::chain::{Entry, PluginSet};
+use crate::plugin::{CompileContext, PluginDef, Registry};
+use crate::services::Services;
+
+/// A plugin configuration that cannot be used. Whoever carries it must not serve as if it were not there.
+#[derive(Debug, thiserror::Error)]
+#[error("{owner}: plugin {plugin}: {reason}")]
+pub struct PluginFault {
+    pub owner: Arc<str>,
+    pub plugin: String,
+    pub reason: String,
+}
+
+/// Compiled plugins by the object that carries them, kept from one plan to the next: what did not change keeps
+/// its state (counters, log batches, …).
+pub(super) struct PluginCompiler {
+    registry: Arc<Registry>,
+    services: Arc<Services>,
+    keyring: Arc<Keyring>,
+    validators: HashMap<&'static str, Validator>,
+    known: HashMap<(Arc<str>, &'static str), Compiled>,
+    generation: u64,
+    /// What all configurations depend on beside their own text: metadata and secrets.
+    surroundings: Surroundings,
+}
+
+/// Plugin metadata by plugin name, and the secrets that references may name.
+#[derive(Default)]
+pub(super) struct Surroundings {
+    pub metadata: HashMap<String, Arc<Value>>,
+    pub secrets: config::secret::Resolvers,
+    /// Changes when a secret changes.
+    pub secrets_revision: u64,
+}
+
+struct Compiled {
+    source: Value,
+    metadata: Option<Arc<Value>>,
+    secrets_revision: u64,
+    entry: Arc<Entry>,
+    generation: u64,
+}
+
+impl PluginCompiler {
+    pub fn new(registry: Arc<Registry>, services: Arc<Services>, keyring: Arc<Keyring>) -> Self {
+        Self {
+            registry,
+            services,
+            keyring,
+            validators: HashMap::new(),
+            known: HashMap::new(),
+            generation: 0,
+            surroundings: Surroundings::default(),
+        }
+    }
+
+    /// A new plan begins to be built.
+    pub fn begin(&mut self, surroundings: Surroundings) {
+        self.generation += 1;
+        self.surroundings = surroundings;
+    }
+
+    /// The plan is built: forgets what it did not use.
+    pub fn finish(&mut self) {
+        let generation = self.generation;
+        self.known.retain(|_, compiled| compiled.generation == generation);
+    }
+
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub fn secrets(&self) -> &dyn Resolver {
+        &self.surroundings.secrets
+    }
+
+    /// Decrypts and resolves an authentication plugin's consumer-side configuration. `None` if a secret is
+    /// missing: the consumer cannot be found by it then.
+    pub fn credential(&self, def: &PluginDef, source: &Value) -> Option<Value> {
+        let mut config = source.clone();
+        self.keyring.decrypt_fields(&mut config, def.info.encrypt_fields);
+        if let Some(schema) = &def.info.consumer_schema
+            && let Ok(validator) = Validator::compile(schema)
+        {
+            validator.check_and_fill(&mut config).ok()?;
+        }
+        resolve_all(&mut config, self.secrets()).is_empty().then_some(config)
+    }
+
+    /// Compiles the plugins that `owner` carries. Unknown, switched-off and disabled ones are left out.
+    ///
+    /// # Errors
+    /// If a configuration does not compile and no earlier version of it did.
+    pub fn set(&mut self, owner: &Arc<str>, plugins: &Plugins) -> Result<PluginSet, PluginFault> {
+        let registry = self.registry.clone();
+        let mut set = PluginSet::new();
+        for (name, source) in plugins {
+            let Some(def) = registry.get(name) else {
+                tracing::warn!(owner = &**owner, plugin = name, "a plugin that this build does not have is skipped");
+                continue;
+            };
+            if let Some(entry) = self.entry(owner, def, source)? {
+                set.insert(def.info.name, entry);
+            }
+        }
+        Ok(set)
+    }
+
+    fn entry(&mut self, owner: &Arc<str>, def: &PluginDef, source: &Value) -> Result<Option<Arc<Entry>>, PluginFault> {
+        let meta = PluginMeta::of(source);
+        if meta.disable {
+            return Ok(None);
+        }
+        let key = (owner.clone(), def.info.name);
+        let metadata = self.surroundings.metadata.get(def.info.name).cloned();
+        if let Some(known) = self.known.get_mut(&key) {
+            let unchanged = known.source == *source
+                && known.metadata == metadata
+                && known.secrets_revision == self.surroundings.secrets_revision;
+            if unchanged {
+                known.generation = self.generation;
+                return Ok(Some(known.entry.clone()));
+            }
+        }
+        match self.compile(owner, def, source, &meta, metadata.as_deref()) {
+            Ok(entry) => {
+                let entry = Arc::new(entry);
+                let compiled = Compiled {
+                    source: source.clone(),
+                    metadata,
+                    secrets_revision: self.surroundings.secrets_revision,
+                    entry: entry.clone(),
+                    generation: self.generation,
+                };
+                self.known.insert(key, compiled);
+                Ok(Some(entry))
+            }
+            Err(reason) => {
+                let fault = PluginFault { owner: owner.clone(), plugin: def.info.name.to_owned(), reason };
+                let Some(previous) = self.known.get_mut(&key) else { return Err(fault) };
+                tracing::error!(error = %fault, "the plugin's previous configuration stays in force");
+                previous.generation = self.generation;
+                Ok(Some(previous.entry.clone()))
+            }
+        }
+    }
+
+    fn compile(
+        &mut self,
+        owner: &Arc<str>,
+        def: &PluginDef,
+        source: &Value,
+        meta: &PluginMeta,
+        metadata: Option<&Value>,
+    ) -> Result<Entry, String> {
+        let (_, mut config) = config::meta::split(source)?;
+        self.keyring.decrypt_fields(&mut config, def.info.encrypt_fields);
+        if !self.validators.contains_key(def.info.name) {
+            let validator = Validator::compile(&def.info.schema).map_err(|error| error.to_string())?;
+            self.validators.insert(def.info.name, validator);
+        }
+        self.validators[def.info.name].check_and_fill(&mut config)?;
+        (def.info.check)(&config, config::catalog::Side::Route)?;
+        for unresolved in resolve_all(&mut config, self.secrets()) {
+            let (at, reference) = (unresolved.pointer, unresolved.reference);
+            tracing::error!(owner = &**owner, plugin = def.info.name, at, reference, "a secret cannot be resolved");
+        }
+        let context = CompileContext { owner, services: &self.services, metadata };
+        Ok(Entry {
+            name: def.info.name,
+            plugin: (def.compile)(&config, &context)?,
+            priority: meta.priority.unwrap_or(i64::from(def.info.priority)),
+            filter: meta.filter.as_ref().map(Expr::parse).transpose().map_err(|error| error.to_string())?,
+            error_response: meta.error_response.as_ref().map(error_body),
+            authenticates: def.info.authenticates,
+            prefer_route: def.prefer_route,
+        })
+    }
+}
+
+/// A table is printed as JSON with a line end, a text as it is.
+fn error_body(value: &Value) -> Bytes {
+    match value {
+        Value::String(text) => Bytes::from(text.clone()),
+        other => Bytes::from(format!("{other}\n")),
+    }
+}

@@ -1,0 +1,115 @@
+//! The plan: a snapshot of all resources, compiled. Immutable; a request loads one pointer and merges nothing.
+//! A new snapshot compiles into a new plan beside the old one, and requests in flight keep the one they began with.
+
+mod build;
+pub mod chain;
+mod compile;
+pub mod consumers;
+pub mod route;
+pub mod upstream;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+pub use build::Planner;
+use chain::Chain;
+use consumers::{Consumer, CredentialIndex};
+use route::{Route, RouteMatch};
+use upstream::Upstream;
+
+use crate::exchange::Exchange;
+use crate::router::{Lookup, Router};
+use crate::tls::server::Certificates;
+
+/// Everything a request can meet, ready for use.
+pub struct Plan {
+    /// The store revision it was compiled from.
+    pub revision: u64,
+    router: Router,
+    routes: Vec<Arc<Route>>,
+    global: Arc<Chain>,
+    empty: Arc<Chain>,
+    consumers: HashMap<Arc<str>, Arc<Consumer>>,
+    credentials: HashMap<&'static str, CredentialIndex>,
+    no_credentials: CredentialIndex,
+    upstreams: HashMap<Arc<str>, Arc<Upstream>>,
+    certificates: Certificates,
+    reads_bodies: bool,
+}
+
+/// Where the current plan is found.
+pub type PlanHandle = Arc<ArcSwap<Plan>>;
+
+impl Plan {
+    /// The route for `exchange`'s request, if one matches.
+    pub fn route(&self, exchange: &Exchange) -> Option<RouteMatch> {
+        let request = &exchange.request;
+        let host = request.host();
+        let lookup = Lookup {
+            host: &host,
+            host_with_port: request.host_with_port(),
+            path: request.path(),
+            method: &request.method,
+            remote_addr: exchange.remote_addr,
+        };
+        let found = self.router.find(&lookup, exchange)?;
+        Some(RouteMatch {
+            route: self.routes[found.target].clone(),
+            pattern: found.pattern.as_str().clone(),
+            pattern_id: found.pattern_id,
+            host: found.host_pattern.cloned(),
+        })
+    }
+
+    /// A path parameter of a matched request.
+    pub fn path_param<'p>(&self, matched: &RouteMatch, path: &'p str, name: &str) -> Option<&'p str> {
+        self.router.pattern(matched.pattern_id).param(path, name)
+    }
+
+    /// All routes that are on.
+    pub fn routes(&self) -> &[Arc<Route>] {
+        &self.routes
+    }
+
+    /// The global rules' plugins.
+    pub fn global_chain(&self) -> &Arc<Chain> {
+        &self.global
+    }
+
+    /// A chain of no plugins.
+    pub fn empty_chain(&self) -> &Arc<Chain> {
+        &self.empty
+    }
+
+    /// A consumer by its username.
+    pub fn consumer(&self, username: &str) -> Option<&Arc<Consumer>> {
+        self.consumers.get(username)
+    }
+
+    /// The credentials of an authentication plugin.
+    pub fn credentials(&self, plugin: &str) -> &CredentialIndex {
+        self.credentials.get(plugin).unwrap_or(&self.no_credentials)
+    }
+
+    /// Every upstream, by the key of the object that carries it.
+    pub fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> {
+        self.upstreams.values()
+    }
+
+    /// An upstream resource by its id.
+    pub fn upstream(&self, id: &str) -> Option<&Arc<Upstream>> {
+        self.upstreams.get(format!("/apisix/upstreams/{id}").as_str())
+    }
+
+    /// `true` if some route's `vars` look into request bodies (`post_arg.*`, GraphQL).
+    pub fn reads_bodies(&self) -> bool {
+        self.reads_bodies
+    }
+
+    /// The certificates to show to clients.
+    pub fn certificates(&self) -> &Certificates {
+        &self.certificates
+    }
+}

@@ -1,0 +1,190 @@
+//! The plugin contract: the life of a request as a trait with one method per phase, each with a default that
+//! does nothing. A plugin is compiled once, when the plan is built, and shared by all workers; whatever belongs
+//! to one request lives in the [`Exchange`].
+//!
+//! Order of a request: `rewrite` of every plugin, then (if a consumer was attached) `rewrite` of the plugins the
+//! consumer brings, then `access`, `before_proxy`, the dispatch, `response_head`, body filters, `log`.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use config::catalog::{Catalog, PluginInfo};
+use serde_json::Value;
+
+use crate::answer::{Answer, ResponseHead};
+use crate::exchange::Exchange;
+use crate::services::Services;
+
+/// What a request phase decided.
+pub enum Step<'a> {
+    /// Go on with the next plugin.
+    Next,
+    /// The request ends here with this answer; the response phases still run.
+    Answer(Answer),
+    /// The decision needs waiting. Only this costs an allocation.
+    Wait(Pin<Box<dyn Future<Output = Verdict> + 'a>>),
+}
+
+/// What a phase that had to wait decided.
+pub enum Verdict {
+    Next,
+    Answer(Answer),
+}
+
+/// Which phases a plugin takes part in. The plan builds one list per phase, so a request never visits a plugin
+/// that has nothing to do there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Phases(u8);
+
+impl Phases {
+    pub const REWRITE: Phases = Phases(1);
+    pub const ACCESS: Phases = Phases(1 << 1);
+    pub const BEFORE_PROXY: Phases = Phases(1 << 2);
+    pub const RESPONSE_HEAD: Phases = Phases(1 << 3);
+    pub const RESPONSE_BODY: Phases = Phases(1 << 4);
+    pub const LOG: Phases = Phases(1 << 5);
+
+    /// Both sets.
+    pub const fn and(self, other: Phases) -> Phases {
+        Phases(self.0 | other.0)
+    }
+
+    /// `true` if every phase of `other` is in `self`.
+    pub const fn has(self, other: Phases) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// What a plugin wants kept for it until the log phase. Zero means "not needed", so that nobody pays.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Needs {
+    /// Keep up to this many bytes of the request body ([`Exchange::captured_request`]).
+    pub request_body_bytes: usize,
+    /// Keep up to this many bytes of the response body ([`Exchange::captured_response`]).
+    pub response_body_bytes: usize,
+    /// Keep request and response headers until the log phase.
+    pub headers: bool,
+    /// Expressions of the plugin read the request body (`post_arg.*`), so it is read before `rewrite`.
+    pub body_before_rewrite: bool,
+}
+
+impl Needs {
+    /// The larger of both in every respect.
+    pub fn merge(self, other: Needs) -> Needs {
+        Needs {
+            request_body_bytes: self.request_body_bytes.max(other.request_body_bytes),
+            response_body_bytes: self.response_body_bytes.max(other.response_body_bytes),
+            headers: self.headers || other.headers,
+            body_before_rewrite: self.body_before_rewrite || other.body_before_rewrite,
+        }
+    }
+}
+
+/// A compiled plugin. Methods of phases that [`Plugin::phases`] does not name are never called.
+pub trait Plugin: Send + Sync + 'static {
+    /// Where this plugin takes part.
+    fn phases(&self) -> Phases;
+
+    /// What must be kept for it.
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+
+    /// First phase: authentication, request changes, early answers.
+    fn rewrite<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
+        let _ = exchange;
+        Step::Next
+    }
+
+    /// Second phase, with the consumer known: limits, restrictions, choice of the backend.
+    fn access<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
+        let _ = exchange;
+        Step::Next
+    }
+
+    /// Right before the upstream is called; runs again before each retry on another node.
+    fn before_proxy(&self, exchange: &mut Exchange) -> Option<Answer> {
+        let _ = exchange;
+        None
+    }
+
+    /// The response's status and headers, whoever made it, before they go to the client.
+    fn response_head(&self, exchange: &mut Exchange, head: &mut ResponseHead) {
+        let _ = (exchange, head);
+    }
+
+    /// A filter for this response's body, or `None` to let the bytes pass untouched. Called after
+    /// [`Plugin::response_head`] of all plugins.
+    fn body_filter(&self, exchange: &Exchange, head: &ResponseHead) -> Option<Box<dyn BodyFilter>> {
+        let _ = (exchange, head);
+        None
+    }
+
+    /// The end of the request, on every path, exactly once: success, error, disconnect, panic. Must not block:
+    /// hand work that waits to [`Services::side`].
+    fn log(&self, exchange: &Exchange) {
+        let _ = exchange;
+    }
+}
+
+/// Changes a response body as it passes.
+pub trait BodyFilter {
+    /// One chunk as it arrived; what is returned goes on (empty: nothing goes on yet).
+    fn chunk(&mut self, chunk: Bytes) -> Bytes;
+
+    /// The body has ended; what is returned is sent last.
+    fn end(&mut self) -> Bytes {
+        Bytes::new()
+    }
+}
+
+/// What a plugin may hold on to when it is compiled.
+pub struct CompileContext<'a> {
+    /// The object that carries the configuration, such as `/apisix/routes/1`: part of the identity of counters.
+    pub owner: &'a str,
+    /// Process-wide parts: limiters, clock, side runtime, metrics.
+    pub services: &'a Arc<Services>,
+    /// The plugin's own metadata (`/plugin_metadata/{name}`), if any.
+    pub metadata: Option<&'a Value>,
+}
+
+/// Compiles one plugin configuration (validated, defaults filled, secrets resolved, `_meta` removed).
+pub type Compile = fn(&Value, &CompileContext<'_>) -> Result<Arc<dyn Plugin>, String>;
+
+/// How a plugin is registered.
+pub struct PluginDef {
+    pub info: PluginInfo,
+    pub compile: Compile,
+    /// APISIX's run policy `prefer_route`: a global rule's copy is skipped where the route has its own.
+    pub prefer_route: bool,
+}
+
+/// The table of all plugins; the only place where a name becomes code.
+pub struct Registry {
+    defs: std::collections::HashMap<&'static str, PluginDef>,
+    catalog: Arc<Catalog>,
+}
+
+impl Registry {
+    /// A registry of `defs`, of which `enabled` (all if `None`) may be used; `unsupported` as in
+    /// [`Catalog::new`].
+    pub fn new(defs: Vec<PluginDef>, enabled: Option<&[String]>, unsupported: &[&'static str]) -> Self {
+        let mut catalog = Catalog::new(defs.iter().map(|def| def.info.clone()), unsupported);
+        if let Some(names) = enabled {
+            catalog.enable_only(names);
+        }
+        Self { defs: defs.into_iter().map(|def| (def.info.name, def)).collect(), catalog: Arc::new(catalog) }
+    }
+
+    /// What validation needs to know.
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    /// An enabled plugin.
+    pub fn get(&self, name: &str) -> Option<&PluginDef> {
+        self.catalog.get(name).and_then(|_| self.defs.get(name))
+    }
+}

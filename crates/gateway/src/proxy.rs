@@ -1,0 +1,329 @@
+//! Dispatch to the route's upstream over HTTP: node by node until one answers.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use config::resource::{PassHost, Timeout};
+use http::header::{HOST, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, StatusCode, Uri};
+
+use crate::answer::{Answer, ResponseHead};
+use crate::balance::TriedSet;
+use crate::exchange::{Exchange, ResponseSource};
+use crate::health::Outcome as Health;
+use crate::path::port_of;
+use crate::pipeline::before_proxy;
+use crate::plan::route::UpstreamChoice;
+use crate::plan::upstream::{Node, Upstream};
+use crate::request_body::RequestBody;
+use crate::settlement::AttemptRecord;
+use crate::transport::{OutgoingBody, SendFailure, UpstreamBody};
+use crate::worker::Worker;
+
+const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const X_UPSTREAM_STATUS: HeaderName = HeaderName::from_static("x-apisix-upstream-status");
+
+/// Headers that concern one connection only.
+const HOP_BY_HOP: [HeaderName; 7] = [
+    http::header::CONNECTION,
+    http::header::UPGRADE,
+    http::header::TE,
+    http::header::TRANSFER_ENCODING,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    http::header::TRAILER,
+];
+
+/// Calls the upstream, on another node again where the configuration allows it.
+pub async fn dispatch(worker: &Rc<Worker>, exchange: &mut Exchange) -> Result<(ResponseHead, UpstreamBody), Answer> {
+    let upstream = choose_upstream(exchange)?;
+    let timeout = timeouts(exchange, &upstream);
+    let mut forward = ForwardHead::take(exchange);
+    let started = Instant::now();
+    let mut tried = TriedSet::new();
+    let mut retries_left = upstream.retries;
+    loop {
+        let Some(at) = upstream.pick(exchange, &tried) else {
+            exchange.response.source = ResponseSource::ProxyFailure;
+            return Err(failure(exchange, StatusCode::BAD_GATEWAY));
+        };
+        tried.insert(at);
+        let node = &upstream.nodes[at];
+        begin_attempt(exchange, node);
+        if let Some(answer) = before_proxy(exchange) {
+            return Err(answer);
+        }
+        let may_retry = retries_left > 0 && upstream.retry_timeout.is_none_or(|limit| started.elapsed() < limit);
+        let request = forward.request(exchange, &upstream, node, may_retry)?;
+        let in_flight = upstream.balancer().begin(at);
+        match worker.pool.send(&node.origin, request, &timeout).await {
+            Ok(sent) => {
+                let (parts, body) = sent.response.into_parts();
+                let record = end_attempt(exchange, parts.status.as_u16());
+                record.connect_time = Some(sent.connect_time);
+                record.header_time = Some(record.started.elapsed());
+                if let Some(took) = record.header_time {
+                    upstream.balancer().observe(at, took, Instant::now());
+                }
+                report(&upstream, at, Health::Status(parts.status.as_u16()));
+                exchange.response.source = ResponseSource::Upstream;
+                // Held until the response is through.
+                exchange.hold(in_flight);
+                return Ok((response_head(exchange, worker, parts), body));
+            }
+            Err(SendFailure { error, unsent }) => {
+                tracing::warn!(%error, upstream = &*upstream.key, "an attempt failed");
+                let status = if error.is_timeout() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::BAD_GATEWAY };
+                end_attempt(exchange, status.as_u16());
+                report(&upstream, at, if error.is_timeout() { Health::Timeout } else { Health::TcpFailure });
+                let repeatable = match unsent {
+                    Some(request) => forward.take_back(exchange, *request),
+                    None => forward.can_repeat(exchange),
+                };
+                if !(may_retry && repeatable) {
+                    exchange.response.source = ResponseSource::ProxyFailure;
+                    return Err(failure(exchange, status));
+                }
+                retries_left -= 1;
+            }
+        }
+    }
+}
+
+/// The upstream for this request: a plugin's choice, the route's, the service's.
+pub(crate) fn choose_upstream(exchange: &Exchange) -> Result<Arc<Upstream>, Answer> {
+    if let Some(upstream) = &exchange.upstream {
+        return with_nodes(upstream);
+    }
+    match exchange.route.as_ref().map(|matched| &matched.route.upstream) {
+        Some(UpstreamChoice::Ready(upstream)) => with_nodes(upstream),
+        Some(UpstreamChoice::Missing) => Err(Answer::page(StatusCode::BAD_GATEWAY)),
+        Some(UpstreamChoice::None) | None => Err(Answer::page(StatusCode::SERVICE_UNAVAILABLE)),
+    }
+}
+
+fn with_nodes(upstream: &Arc<Upstream>) -> Result<Arc<Upstream>, Answer> {
+    if upstream.nodes.is_empty() {
+        return Err(Answer::page(StatusCode::SERVICE_UNAVAILABLE));
+    }
+    Ok(upstream.clone())
+}
+
+/// The route's timeouts, else the upstream's.
+pub(crate) fn timeouts(exchange: &Exchange, upstream: &Upstream) -> Timeout {
+    exchange.route.as_ref().and_then(|matched| matched.route.timeout).unwrap_or(upstream.timeout)
+}
+
+fn report(upstream: &Upstream, node: usize, outcome: Health) {
+    if let Some(health) = &upstream.health {
+        health.report(node, outcome);
+    }
+}
+
+/// A failure page; the statuses of all attempts go along.
+fn failure(exchange: &mut Exchange, status: StatusCode) -> Answer {
+    match upstream_statuses(exchange) {
+        Some(value) => Answer::page(status).with_header(X_UPSTREAM_STATUS, value),
+        None => Answer::page(status),
+    }
+}
+
+fn upstream_statuses(exchange: &Exchange) -> Option<HeaderValue> {
+    let statuses: Vec<String> = exchange.settlement.attempts.iter().map(|attempt| attempt.status.to_string()).collect();
+    HeaderValue::from_str(&statuses.join(", ")).ok().filter(|_| !statuses.is_empty())
+}
+
+/// Notes that an attempt on `node` begins.
+pub(crate) fn begin_attempt(exchange: &mut Exchange, node: &Node) {
+    exchange.settlement.attempts.push(AttemptRecord {
+        address: node.origin.address.clone(),
+        host: node.host.clone(),
+        port: node.port,
+        status: 0,
+        connect_time: None,
+        header_time: None,
+        response_time: None,
+        started: Instant::now(),
+    });
+}
+
+fn end_attempt(exchange: &mut Exchange, status: u16) -> &mut AttemptRecord {
+    let record = exchange.settlement.attempts.last_mut().expect("an attempt was begun");
+    record.status = status;
+    if status >= 500 {
+        record.response_time = Some(record.started.elapsed());
+    }
+    record
+}
+
+/// What of the upstream's head goes to the client.
+fn response_head(exchange: &Exchange, worker: &Worker, parts: http::response::Parts) -> ResponseHead {
+    let mut headers = parts.headers;
+    remove_hop_by_hop(&mut headers);
+    let always = worker.services.settings.apisix.show_upstream_status_in_response_header;
+    if (always || parts.status.is_server_error())
+        && let Some(statuses) = upstream_statuses(exchange)
+    {
+        headers.insert(X_UPSTREAM_STATUS, statuses);
+    }
+    ResponseHead { status: parts.status, headers, replaced_body: None }
+}
+
+/// Removes what `Connection` names, and the headers that always concern one connection only.
+pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    if let Some(connection) = headers.get(http::header::CONNECTION).cloned() {
+        for name in connection.to_str().unwrap_or("").split(',') {
+            let name = name.trim();
+            if !name.eq_ignore_ascii_case("close") && !name.eq_ignore_ascii_case("keep-alive") && !name.is_empty() {
+                headers.remove(name);
+            }
+        }
+    }
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+/// The head of the request that goes to the upstream; made once, then given a Host for each node.
+pub(crate) struct ForwardHead {
+    method: Method,
+    uri: Result<Uri, http::uri::InvalidUri>,
+    headers: HeaderMap,
+    client_host: Option<HeaderValue>,
+}
+
+impl ForwardHead {
+    /// Takes the client's headers (or a copy, where a log needs them) and makes them fit to be forwarded.
+    pub fn take(exchange: &mut Exchange) -> Self {
+        let keep = exchange.plan.global_chain().needs().merge(exchange.chain.needs()).headers;
+        let client_host = exchange.request.headers.get(HOST).cloned().or_else(|| {
+            exchange.request.uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok())
+        });
+        let mut headers =
+            if keep { exchange.request.headers.clone() } else { std::mem::take(&mut exchange.request.headers) };
+        remove_hop_by_hop(&mut headers);
+        headers.remove(http::header::EXPECT);
+        headers.remove(http::header::FORWARDED);
+        if !matches!(exchange.body, RequestBody::Stream(_)) {
+            // Read or replaced: hyper writes the length of what is sent.
+            headers.remove(http::header::CONTENT_LENGTH);
+        }
+        add_forwarded(&mut headers, exchange, client_host.as_ref());
+        let uri = match &exchange.forward.uri {
+            Some(uri) => Uri::try_from(uri.as_str()),
+            None => Ok(exchange.request.uri.path_and_query().cloned().map_or_else(Uri::default, Uri::from)),
+        };
+        let method = exchange.forward.method.clone().unwrap_or_else(|| exchange.request.method.clone());
+        Self { method, uri, headers, client_host }
+    }
+
+    /// The request for `node`; the head is used up unless it may be needed `again`.
+    fn request(
+        &mut self,
+        exchange: &mut Exchange,
+        upstream: &Upstream,
+        node: &Node,
+        again: bool,
+    ) -> Result<http::Request<OutgoingBody>, Answer> {
+        let uri = self.uri.as_ref().map_err(|_| Answer::page(StatusCode::BAD_REQUEST))?.clone();
+        let again = again && self.can_repeat(exchange);
+        let mut headers = if again { self.headers.clone() } else { std::mem::take(&mut self.headers) };
+        if let Some(host) = self.host(exchange, upstream, node) {
+            headers.insert(HOST, host);
+        }
+        let mut request = http::Request::new(take_body(&mut exchange.body));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    /// The Host for `node`: a plugin's, else as `pass_host` says.
+    pub fn host(&self, exchange: &Exchange, upstream: &Upstream, node: &Node) -> Option<HeaderValue> {
+        if let Some(host) = &exchange.forward.host {
+            return Some(host.clone());
+        }
+        match upstream.pass_host {
+            PassHost::Pass => self.client_host.clone(),
+            PassHost::Node => Some(node.host_header.clone()),
+            PassHost::Rewrite => upstream.rewritten_host.clone(),
+        }
+    }
+
+    /// Method, target and headers, for dispatches that send them themselves.
+    pub fn into_parts(self) -> (Method, Result<Uri, http::uri::InvalidUri>, HeaderMap) {
+        (self.method, self.uri, self.headers)
+    }
+
+    /// `true` if the request may go out again after part of it was sent: its method is idempotent and its body in
+    /// memory.
+    fn can_repeat(&self, exchange: &Exchange) -> bool {
+        let repeatable = matches!(exchange.body, RequestBody::Empty | RequestBody::Buffered(_));
+        let idempotent = matches!(
+            self.method,
+            Method::GET | Method::HEAD | Method::PUT | Method::DELETE | Method::OPTIONS | Method::TRACE
+        );
+        repeatable && idempotent
+    }
+
+    /// Takes back a request of which nothing was sent; always repeatable.
+    fn take_back(&mut self, exchange: &mut Exchange, request: http::Request<OutgoingBody>) -> bool {
+        let (parts, body) = request.into_parts();
+        self.headers = parts.headers;
+        if let OutgoingBody::Stream(incoming) = body {
+            exchange.body = RequestBody::Stream(incoming);
+        }
+        true
+    }
+}
+
+/// The body to send; a stream is used up, bytes in memory stay for a next attempt.
+fn take_body(body: &mut RequestBody) -> OutgoingBody {
+    match body {
+        RequestBody::Empty | RequestBody::Sent => OutgoingBody::Empty,
+        RequestBody::Buffered(bytes) => OutgoingBody::Full(bytes.clone()),
+        RequestBody::Stream(_) => match std::mem::replace(body, RequestBody::Sent) {
+            RequestBody::Stream(incoming) => OutgoingBody::Stream(incoming),
+            _ => OutgoingBody::Empty,
+        },
+    }
+}
+
+fn add_forwarded(headers: &mut HeaderMap, exchange: &Exchange, client_host: Option<&HeaderValue>) {
+    let connection = &exchange.connection;
+    let address = if exchange.remote_addr == connection.peer.ip() {
+        connection.peer_text.clone()
+    } else {
+        address_text(exchange.remote_addr)
+    };
+    let chain = match headers.get(&X_FORWARDED_FOR) {
+        Some(before) if connection.forwards_are_trusted => joined(before, &address),
+        _ => address.clone(),
+    };
+    headers.insert(X_FORWARDED_FOR, chain);
+    headers.insert(X_REAL_IP, address);
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(connection.scheme()));
+    if let Some(host) = client_host {
+        let port = host.to_str().ok().and_then(port_of).and_then(|port| HeaderValue::from_str(port).ok());
+        headers.insert(X_FORWARDED_PORT, port.unwrap_or_else(|| connection.port_text.clone()));
+        headers.insert(X_FORWARDED_HOST, host.clone());
+    }
+}
+
+/// An address as a header value.
+pub(crate) fn address_text(address: IpAddr) -> HeaderValue {
+    HeaderValue::from_str(&address.to_string()).expect("an IP address is a header value")
+}
+
+fn joined(before: &HeaderValue, address: &HeaderValue) -> HeaderValue {
+    let mut chain = before.as_bytes().to_vec();
+    chain.extend_from_slice(b", ");
+    chain.extend_from_slice(address.as_bytes());
+    HeaderValue::from_bytes(&chain).unwrap_or_else(|_| address.clone())
+}

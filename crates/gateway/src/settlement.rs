@@ -1,0 +1,111 @@
+//! The settlement: how a request ended and what it used, reported exactly once. [`settle`] runs when the
+//! [`Exchange`] is dropped and is the only place that runs log phases; nothing else emits metrics, log lines or
+//! usage records for a request.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::exchange::Exchange;
+use crate::plan::chain::Scope;
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Outcome {
+    /// Still under way; what a request that panicked or was dropped early ends as.
+    #[default]
+    Aborted,
+    /// The whole response went to the client.
+    Complete,
+    /// The client left before the response was through.
+    ClientGone,
+    /// The upstream broke off in the middle of its response.
+    UpstreamCut,
+}
+
+impl Outcome {
+    /// As logs and usage records name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Aborted => "aborted",
+            Outcome::Complete => "complete",
+            Outcome::ClientGone => "client_gone",
+            Outcome::UpstreamCut => "upstream_cut",
+        }
+    }
+}
+
+/// One try on one upstream node.
+#[derive(Debug, Clone)]
+pub struct AttemptRecord {
+    /// `host:port` as dialled.
+    pub address: Arc<str>,
+    /// The node's host, for `balancer_ip`.
+    pub host: Arc<str>,
+    pub port: u16,
+    /// The upstream's status, or the one that stands for the failure (502, 504).
+    pub status: u16,
+    pub connect_time: Option<Duration>,
+    /// Until the response head.
+    pub header_time: Option<Duration>,
+    /// Until the response ended; set by the settlement for the last attempt.
+    pub response_time: Option<Duration>,
+    pub started: Instant,
+}
+
+/// Times, sizes and the way a request ended.
+#[derive(Debug)]
+pub struct Settlement {
+    pub started: Instant,
+    pub outcome: Outcome,
+    /// Body bytes sent to the client.
+    pub body_bytes_sent: u64,
+    /// Body bytes received from the upstream.
+    pub upstream_bytes: u64,
+    /// Every attempt, oldest first.
+    pub attempts: Vec<AttemptRecord>,
+    /// When the request was over; set by [`settle`].
+    pub ended: Option<Instant>,
+}
+
+impl Settlement {
+    /// A request that begins now.
+    pub fn begin() -> Self {
+        Self {
+            started: Instant::now(),
+            outcome: Outcome::Aborted,
+            body_bytes_sent: 0,
+            upstream_bytes: 0,
+            attempts: Vec::new(),
+            ended: None,
+        }
+    }
+
+    /// From the first byte of the request until its end, or until now.
+    pub fn request_time(&self) -> Duration {
+        self.ended.unwrap_or_else(Instant::now).saturating_duration_since(self.started)
+    }
+
+    /// What the upstream took, over all attempts; `None` if none was called.
+    pub fn upstream_time(&self) -> Option<Duration> {
+        if self.attempts.is_empty() {
+            return None;
+        }
+        Some(self.attempts.iter().filter_map(|attempt| attempt.response_time).sum())
+    }
+}
+
+/// Ends `exchange`: fixes its times and runs every log phase. Called once, from the exchange's `Drop`.
+pub(crate) fn settle(exchange: &mut Exchange) {
+    let now = Instant::now();
+    exchange.settlement.ended = Some(now);
+    if let Some(last) = exchange.settlement.attempts.last_mut() {
+        last.response_time.get_or_insert(now.saturating_duration_since(last.started));
+    }
+    if let Some(call) = exchange.llm.as_mut() {
+        call.settle();
+    }
+    let global = exchange.plan.global_chain().clone();
+    global.log(exchange, Scope::Global);
+    let chain = exchange.chain.clone();
+    chain.log(exchange, Scope::Route);
+}

@@ -1,0 +1,5 @@
+//! An HTTP client for the side runtime.
+
+/// An HTTP client for the side runtime.
+#[derive(Debug)]
+pub struct SideClient {}

@@ -1,0 +1,127 @@
+//! The body of an upstream's response. It drives its HTTP/1 connection and gives it back to the pool at its end;
+//! dropped earlier, it closes the connection, which tells the upstream at once that nobody listens any more.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
+
+use super::h1::H1;
+use super::origin::Origin;
+use super::pool::Pool;
+
+/// Why a response body ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyFault {
+    #[error("the upstream broke off: {0}")]
+    Broken(#[from] hyper::Error),
+    #[error("the upstream sent nothing for {0:?}")]
+    Idle(Duration),
+}
+
+/// A response body as it arrives.
+pub struct UpstreamBody {
+    incoming: Incoming,
+    connection: Option<Lease>,
+    read_timeout: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+    last_read: Option<Instant>,
+}
+
+/// A connection in use, and where it belongs.
+pub(super) struct Lease {
+    pub connection: Box<H1>,
+    pub origin: Arc<Origin>,
+    pub pool: Rc<Pool>,
+}
+
+impl UpstreamBody {
+    pub(super) fn new(incoming: Incoming, connection: Option<Lease>, read_timeout: Duration) -> Self {
+        let mut body = Self { incoming, connection, read_timeout, timer: None, last_read: None };
+        if body.incoming.is_end_stream() {
+            body.give_back();
+        }
+        body
+    }
+
+    fn give_back(&mut self) {
+        if let Some(lease) = self.connection.take() {
+            lease.pool.clone().put_back(&lease.origin, lease.connection);
+        }
+    }
+
+    /// One timer per body, looked at only when it fires: a chunk just notes its time.
+    fn check_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let now = Instant::now();
+        let since = *self.last_read.get_or_insert(now);
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(since + self.read_timeout)));
+        while timer.as_mut().poll(cx).is_ready() {
+            let due = since + self.read_timeout;
+            if due <= now {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(due);
+        }
+        Poll::Pending
+    }
+}
+
+impl Body for UpstreamBody {
+    type Data = Bytes;
+    type Error = BodyFault;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        let body = self.get_mut();
+        let polled = match &mut body.connection {
+            Some(lease) => {
+                let driven = lease.connection.drive(cx);
+                match Pin::new(&mut body.incoming).poll_frame(&mut Context::from_waker(Waker::noop())) {
+                    Poll::Pending if driven.is_ready() => Pin::new(&mut body.incoming).poll_frame(cx),
+                    polled => polled,
+                }
+            }
+            None => Pin::new(&mut body.incoming).poll_frame(cx),
+        };
+        match polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                if body.timer.is_some() {
+                    body.last_read = Some(Instant::now());
+                }
+                if body.incoming.is_end_stream() {
+                    body.give_back();
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => {
+                body.connection = None;
+                Poll::Ready(Some(Err(error.into())))
+            }
+            Poll::Ready(None) => {
+                body.give_back();
+                Poll::Ready(None)
+            }
+            Poll::Pending => match body.check_idle(cx) {
+                Poll::Ready(()) => {
+                    body.connection = None;
+                    Poll::Ready(Some(Err(BodyFault::Idle(body.read_timeout))))
+                }
+                Poll::Pending => Poll::Pending,
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}

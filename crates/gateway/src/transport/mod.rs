@@ -1,0 +1,18 @@
+//! Connections to upstreams: one pool per worker, no lock, no task per connection. An HTTP/1 connection is driven
+//! by the request that uses it, so a response needs no hop between tasks, and dropping the response closes the
+//! connection at once. HTTP/2 connections are shared and driven by a task of their own.
+
+mod body;
+mod connect;
+mod h1;
+mod io;
+mod origin;
+mod outgoing;
+mod pool;
+
+pub use body::{BodyFault, UpstreamBody};
+pub use connect::{ConnectError, Dialer};
+pub use io::UpstreamIo;
+pub use origin::{Origin, OriginTls, Origins};
+pub use outgoing::OutgoingBody;
+pub use pool::{Pool, SendError, SendFailure, Sent};

@@ -1,0 +1,158 @@
+//! A worker: one thread, one single-threaded runtime, its own upstream connections. It serves the connections it
+//! is given; nothing of a request ever leaves its thread.
+
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, watch};
+
+use crate::connection;
+use crate::plan::PlanHandle;
+use crate::services::Services;
+use crate::transport::Pool;
+
+/// What the data plane's workers share.
+#[derive(Clone)]
+pub struct WorkerContext {
+    pub plan: PlanHandle,
+    pub services: Arc<Services>,
+    /// Turns true when the process is to end: no new requests, streams may finish.
+    pub draining: watch::Receiver<bool>,
+}
+
+/// One worker, seen from its own thread.
+pub struct Worker {
+    pub plan: PlanHandle,
+    pub services: Arc<Services>,
+    pub pool: Rc<Pool>,
+    pub draining: watch::Receiver<bool>,
+    pub connections: Rc<Cell<usize>>,
+}
+
+/// A connection on its way to a worker.
+pub struct Accepted {
+    pub socket: std::net::TcpStream,
+    pub peer: SocketAddr,
+    pub tls: bool,
+}
+
+/// One worker, seen from the acceptor.
+pub struct WorkerHandle {
+    queue: mpsc::UnboundedSender<Accepted>,
+    load: Arc<AtomicUsize>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Worker {
+    /// The longest body that is read whole where a plugin or an expression needs it, in bytes.
+    pub fn max_buffered_body(&self) -> u64 {
+        let configured = self.services.settings.nginx_config.http.client_max_body_size;
+        let megabytes = u64::from(self.services.settings.apisix.max_post_args_readable_size);
+        match (configured, megabytes) {
+            (0, 0) => u64::MAX,
+            (0, megabytes) => megabytes << 20,
+            (configured, _) => configured,
+        }
+    }
+
+    /// How long the client may pause in the middle of its body.
+    pub fn client_body_timeout(&self) -> Duration {
+        self.services.settings.nginx_config.http.client_body_timeout
+    }
+}
+
+impl WorkerHandle {
+    /// Starts a worker's thread.
+    ///
+    /// # Errors
+    /// If the thread or its runtime cannot be made.
+    pub fn start(number: usize, context: WorkerContext) -> std::io::Result<Self> {
+        let (queue, accepted) = mpsc::unbounded_channel();
+        let load = Arc::new(AtomicUsize::new(0));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().event_interval(61).build()?;
+        let thread_load = load.clone();
+        let thread = std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+            let local = tokio::task::LocalSet::new();
+            local.block_on(&runtime, run(context, accepted, thread_load));
+        })?;
+        Ok(Self { queue, load, thread })
+    }
+
+    /// Connections it serves at the moment.
+    pub fn load(&self) -> usize {
+        self.load.load(Ordering::Relaxed)
+    }
+
+    /// Gives it a connection. `false` if the worker is gone.
+    pub fn give(&self, accepted: Accepted) -> bool {
+        self.load.fetch_add(1, Ordering::Relaxed);
+        self.queue.send(accepted).is_ok()
+    }
+
+    /// Waits until it has served its last connection; the queue must be closed first.
+    pub fn join(self) {
+        drop(self.queue);
+        if self.thread.join().is_err() {
+            tracing::error!("a worker's thread panicked");
+        }
+    }
+}
+
+async fn run(context: WorkerContext, mut accepted: mpsc::UnboundedReceiver<Accepted>, load: Arc<AtomicUsize>) {
+    let worker = Rc::new(Worker {
+        plan: context.plan,
+        services: context.services,
+        pool: Rc::new(Pool::default()),
+        draining: context.draining,
+        connections: Rc::new(Cell::new(0)),
+    });
+    let mut tasks = tokio::task::JoinSet::new();
+    loop {
+        tokio::select! {
+            next = accepted.recv() => {
+                let Some(next) = next else { break };
+                let departure = Departure(load.clone());
+                let worker = worker.clone();
+                tasks.spawn_local(async move {
+                    let _departure = departure;
+                    serve(worker, next).await;
+                });
+            }
+            Some(ended) = tasks.join_next() => log_panic(ended),
+        }
+    }
+    while let Some(ended) = tasks.join_next().await {
+        log_panic(ended);
+    }
+}
+
+async fn serve(worker: Rc<Worker>, accepted: Accepted) {
+    let registered = accepted.socket.set_nonblocking(true).and_then(|()| TcpStream::from_std(accepted.socket));
+    match registered {
+        Ok(socket) => connection::serve(worker, socket, accepted.peer, accepted.tls).await,
+        Err(error) => tracing::warn!(%error, "a connection could not be taken over"),
+    }
+}
+
+/// A panic ends one connection; the others go on.
+fn log_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(%error, "a connection ended in a panic");
+    }
+}
+
+/// Counts a connection as gone when it is dropped.
+struct Departure(Arc<AtomicUsize>);
+
+impl Drop for Departure {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
