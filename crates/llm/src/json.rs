@@ -59,6 +59,52 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Consumes the value under the cursor and gives it.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Option<Raw<'a>> {
+        let start = self.pos;
+        let kind = self.value(0, RAW_DEPTH).ok()?;
+        Some(Raw { bytes: &self.bytes[start..self.pos], kind })
+    }
+
+    /// Consumes the value under the cursor. If it is an object, `visit` is called for each member, with the cursor
+    /// at the member's value, which it has to consume. `None` where the text is malformed.
+    pub(crate) fn each_member(&mut self, mut visit: impl FnMut(&'a [u8], &mut Self) -> Option<()>) -> Option<()> {
+        if self.peek() != Some(b'{') {
+            return self.take().map(|_| ());
+        }
+        self.pos += 1;
+        if self.closes(b'}') {
+            return Some(());
+        }
+        loop {
+            let key = self.key().ok()?;
+            visit(key, self)?;
+            if self.closes(b'}') {
+                return Some(());
+            }
+            self.comma("comma or object end").ok()?;
+        }
+    }
+
+    /// As [`Cursor::each_member`], for the elements of an array.
+    pub(crate) fn each_element(&mut self, mut visit: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+        if self.peek() != Some(b'[') {
+            return self.take().map(|_| ());
+        }
+        self.pos += 1;
+        if self.closes(b']') {
+            return Some(());
+        }
+        loop {
+            visit(self)?;
+            if self.closes(b']') {
+                return Some(());
+            }
+            self.comma("comma or array end").ok()?;
+        }
+    }
+
     /// Consumes one value. `depth` is how deep its parent is, `max_depth` how deep containers may nest.
     #[inline]
     pub(crate) fn value(&mut self, depth: usize, max_depth: usize) -> Result<Kind, ScanError> {
@@ -271,19 +317,55 @@ impl<'a> Cursor<'a> {
 }
 
 /// How many bytes from the start need no look inside a string: no quote, no backslash, no control character.
-/// Blocks are compared whole, which the compiler turns into vector instructions.
+/// Short runs are the rule (keys, numbers in quotes), so eight bytes are tried at a time in one register; a run that
+/// proves long goes on in blocks which the compiler turns into vector instructions.
 #[inline]
 fn plain_run(bytes: &[u8]) -> usize {
-    const BLOCK: usize = 16;
-    let special = |byte: u8| (byte == b'"') | (byte == b'\\') | (byte < 0x20);
     let mut run = 0;
-    for block in bytes.chunks_exact(BLOCK) {
-        if block.iter().fold(false, |any, byte| any | special(*byte)) {
-            break;
+    for word in bytes.chunks_exact(8).take(4) {
+        match first_special(word) {
+            8 => run += 8,
+            at => return run + at,
         }
-        run += BLOCK;
     }
-    run + bytes[run..].iter().position(|byte| special(*byte)).unwrap_or(bytes.len() - run)
+    if run == 32 {
+        run += long_plain_run(&bytes[run..]);
+    }
+    while let Some(word) = bytes.get(run..run + 8) {
+        match first_special(word) {
+            8 => run += 8,
+            at => return run + at,
+        }
+    }
+    run + bytes[run..].iter().take_while(|byte| !is_special(**byte)).count()
+}
+
+/// Whole blocks of plain bytes at the start.
+fn long_plain_run(bytes: &[u8]) -> usize {
+    const BLOCK: usize = 32;
+    let plain = |block: &&[u8]| !block.iter().fold(false, |any, byte| any | is_special(*byte));
+    bytes.chunks_exact(BLOCK).take_while(plain).count() * BLOCK
+}
+
+#[inline]
+fn is_special(byte: u8) -> bool {
+    (byte == b'"') | (byte == b'\\') | (byte < 0x20)
+}
+
+/// The index of the first special byte among eight; 8 if there is none. Subtraction borrows into the top bit of each
+/// byte that is zero (or below 0x20); a borrow can only spoil bytes behind the first hit.
+#[inline]
+fn first_special(word: &[u8]) -> usize {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    let mut eight = [0; 8];
+    eight.copy_from_slice(word);
+    let word = u64::from_le_bytes(eight);
+    let quote = word ^ (ONES * b'"' as u64);
+    let backslash = word ^ (ONES * b'\\' as u64);
+    let hits = (quote.wrapping_sub(ONES) & !quote)
+        | (backslash.wrapping_sub(ONES) & !backslash)
+        | (word.wrapping_sub(ONES * 0x20) & !word);
+    ((hits & (ONES * 0x80)).trailing_zeros() / 8) as usize
 }
 
 /// `true` if the escaped text `key` spells `name`.
@@ -334,6 +416,11 @@ impl<'a> Raw<'a> {
         self.members().filter(|(key, _)| key_is(key, name)).last().map(|(_, value)| value)
     }
 
+    /// The first member `name` of an object. Unlike [`Raw::get`] it looks no further.
+    pub(crate) fn first(self, name: &str) -> Option<Raw<'a>> {
+        self.members().find(|(key, _)| key_is(key, name)).map(|(_, value)| value)
+    }
+
     /// The value reached by following `path` through objects.
     pub fn at(self, path: &[&str]) -> Option<Raw<'a>> {
         path.iter().try_fold(self, |value, name| value.get(name))
@@ -374,6 +461,11 @@ impl<'a> Raw<'a> {
         self.bytes == b"true"
     }
 
+    /// The value itself, if it is an object.
+    pub fn object(self) -> Option<Self> {
+        self.is_object().then_some(self)
+    }
+
     /// `true` for an object.
     pub fn is_object(self) -> bool {
         self.kind == Kind::Object
@@ -403,7 +495,7 @@ impl<'a> Iterator for Members<'a> {
             self.cursor.comma("comma or object end").ok()?;
         }
         let key = self.cursor.key().ok()?;
-        Some((key, take(&mut self.cursor)?))
+        Some((key, self.cursor.take()?))
     }
 }
 
@@ -422,13 +514,6 @@ impl<'a> Iterator for Elements<'a> {
         if !std::mem::take(&mut self.first) {
             self.cursor.comma("comma or array end").ok()?;
         }
-        take(&mut self.cursor)
+        self.cursor.take()
     }
-}
-
-#[inline]
-fn take<'a>(cursor: &mut Cursor<'a>) -> Option<Raw<'a>> {
-    let start = cursor.pos;
-    let kind = cursor.value(0, RAW_DEPTH).ok()?;
-    Some(Raw { bytes: &cursor.bytes[start..cursor.pos], kind })
 }

@@ -1,28 +1,23 @@
 //! Anthropic Messages events. The input count comes with the first event, the cumulative output count near the end.
 
-use super::{EventClass, Facts};
-use crate::json::Raw;
+use super::{EventClass, Facts, event_kind};
+use crate::json::{Cursor, Raw};
 use crate::protocol::Protocol;
 use crate::sse::SseEvent;
 
 pub(super) fn observe(facts: &mut Facts, event: &SseEvent<'_>) -> EventClass {
-    if let Some(data) = Raw::new(&event.data).filter(|data| data.is_object()) {
-        let kind = match event.name {
-            b"" => data.get("type").and_then(Raw::quoted).unwrap_or_default(),
-            name => name,
-        };
-        read(facts, kind, data);
+    if event.name == b"content_block_delta" {
+        // One walk, for this is nearly every event. Malformed text ends it early and tells nothing.
+        let _ = block_delta(facts, event.data.trim_ascii());
+    } else if let Some(data) = Raw::new(&event.data).and_then(Raw::object) {
+        read(facts, event_kind(event, data), data);
     }
     EventClass::Content
 }
 
 fn read(facts: &mut Facts, kind: &[u8], data: Raw<'_>) {
     match kind {
-        b"content_block_delta" => {
-            if let Some(delta) = data.get("delta") {
-                block_delta(facts, delta);
-            }
-        }
+        b"content_block_delta" => drop(block_delta(facts, data.bytes)),
         b"message_start" => {
             if let Some(message) = data.get("message") {
                 message.get("model").into_iter().for_each(|model| facts.set_model(model));
@@ -48,22 +43,25 @@ fn read(facts: &mut Facts, kind: &[u8], data: Raw<'_>) {
     }
 }
 
-fn block_delta(facts: &mut Facts, delta: Raw<'_>) {
-    for (key, value) in delta.members() {
-        match key {
-            b"text" => {
-                facts.add_text(value);
+fn block_delta(facts: &mut Facts, data: &[u8]) -> Option<()> {
+    Cursor::new(data).each_member(|key, value| match key {
+        b"delta" => value.each_member(|key, value| {
+            let value = value.take()?;
+            match key {
+                b"text" => facts.add_text(value),
+                b"thinking" | b"partial_json" => {
+                    facts.saw_first_token |= value.quoted().is_some_and(|text| !text.is_empty());
+                }
+                _ => {}
             }
-            b"thinking" | b"partial_json" => {
-                facts.saw_first_token |= value.quoted().is_some_and(|text| !text.is_empty());
-            }
-            _ => {}
-        }
-    }
+            Some(())
+        }),
+        _ => value.take().map(|_| ()),
+    })
 }
 
 fn add_usage(facts: &mut Facts, holder: Raw<'_>) {
-    if let Some(usage) = holder.get("usage").filter(|usage| usage.is_object()) {
+    if let Some(usage) = holder.get("usage").and_then(Raw::object) {
         facts.add_usage(Protocol::AnthropicMessages, usage);
     }
 }

@@ -1,10 +1,10 @@
 //! OpenAI chat chunks, with what compatible providers make of them.
 //!
 //! A stream is whole after `[DONE]`; some providers (Perplexity) send none, so it is also whole when every choice
-//! that was begun has a finish reason.
+//! that was begun has a finish reason. A chunk is walked once, whatever is in it: this runs for every token.
 
 use super::{EventClass, Facts};
-use crate::json::{Kind, Raw};
+use crate::json::{Cursor, Kind, Raw};
 use crate::protocol::Protocol;
 use crate::sse::SseEvent;
 
@@ -21,80 +21,91 @@ impl Choices {
     }
 }
 
+/// What one chunk holds beside its deltas.
+#[derive(Default)]
+struct Chunk<'a> {
+    usage: Option<Raw<'a>>,
+    /// Usage where some providers put it: Groq in `x_groq`, Moonshot in a choice.
+    nested_usage: Option<Raw<'a>>,
+    choices: Option<usize>,
+}
+
 pub(super) fn observe(facts: &mut Facts, choices: &mut Choices, event: &SseEvent<'_>) -> EventClass {
     let data = event.data.as_ref().trim_ascii();
     if data == b"[DONE]" {
         facts.finished = true;
         return EventClass::Content;
     }
-    let Some(chunk) = Raw::new(data).filter(|chunk| chunk.is_object()) else {
-        return EventClass::Content;
-    };
-    let mut usage = None;
-    let mut nested_usage = None;
-    let mut choice_count = None;
-    for (key, value) in chunk.members() {
+    let mut chunk = Chunk::default();
+    let whole = Cursor::new(data).each_member(|key, value| {
         match key {
-            b"choices" if value.kind == Kind::Array => {
+            b"choices" => {
                 let mut count = 0;
-                for choice in value.elements() {
-                    nested_usage = self::choice(facts, choices, choice).or(nested_usage);
+                value.each_element(|element| {
                     count += 1;
-                }
-                choice_count = Some(count);
+                    choice(facts, choices, &mut chunk, element)
+                })?;
+                chunk.choices = Some(count);
             }
-            b"usage" if value.is_object() => usage = Some(value),
-            // Groq reports here when the client did not ask for usage.
-            b"x_groq" => nested_usage = value.get("usage").filter(|usage| usage.is_object()).or(nested_usage),
-            b"model" => facts.set_model(value),
-            b"error" if value.kind != Kind::Null => facts.set_error(value),
-            _ => {}
+            b"usage" => chunk.usage = value.take()?.object(),
+            b"x_groq" => chunk.nested_usage = value.take()?.get("usage").and_then(Raw::object),
+            b"model" => facts.set_model(value.take()?),
+            b"error" => {
+                let error = value.take()?;
+                if error.kind != Kind::Null {
+                    facts.set_error(error);
+                }
+            }
+            _ => drop(value.take()?),
         }
+        Some(())
+    });
+    if event.name == b"error"
+        && let Some(error) = Raw::new(data)
+    {
+        facts.set_error(error);
     }
-    if event.name == b"error" {
-        facts.set_error(chunk);
-    }
-    if let Some(usage) = usage.or(nested_usage) {
+    if let Some(usage) = chunk.usage.or(chunk.nested_usage) {
         facts.add_usage(Protocol::OpenAiChat, usage);
     }
-    match (usage, choice_count) {
-        (Some(_), Some(0)) => EventClass::UsageOnly,
+    match chunk {
+        Chunk { usage: Some(_), choices: Some(0), .. } if whole.is_some() => EventClass::UsageOnly,
         _ => EventClass::Content,
     }
 }
 
-/// Takes in one element of `choices`; gives the usage object that some providers (Moonshot) put there.
-fn choice<'a>(facts: &mut Facts, choices: &mut Choices, choice: Raw<'a>) -> Option<Raw<'a>> {
+/// Takes in one element of `choices`.
+fn choice<'a>(facts: &mut Facts, choices: &mut Choices, chunk: &mut Chunk<'a>, element: &mut Cursor<'a>) -> Option<()> {
     let mut index = 0;
     let mut finished = false;
-    let mut usage = None;
-    for (key, value) in choice.members() {
+    let walked = element.each_member(|key, value| {
         match key {
-            b"index" => index = value.count().unwrap_or(0).min(63),
-            b"delta" => delta(facts, value),
+            b"index" => index = value.take()?.count().unwrap_or(0).min(63),
+            b"delta" => delta(facts, value)?,
             b"finish_reason" => {
                 // Absent, `null`, `""` and `"null"` all mean: not yet.
-                if let Some(reason) = value.quoted().filter(|reason| !matches!(*reason, b"" | b"null")) {
+                let reason = value.take()?.quoted().unwrap_or_default();
+                if !matches!(reason, b"" | b"null") {
                     facts.set_finish_reason(&String::from_utf8_lossy(reason));
                     finished = true;
                 }
             }
-            b"usage" if value.is_object() => usage = Some(value),
-            _ => {}
+            b"usage" => chunk.nested_usage = value.take()?.object().or(chunk.nested_usage),
+            _ => drop(value.take()?),
         }
-    }
+        Some(())
+    });
     choices.begun |= 1 << index;
     choices.finished |= u64::from(finished) << index;
-    usage
+    walked
 }
 
-fn delta(facts: &mut Facts, delta: Raw<'_>) {
-    for (key, value) in delta.members() {
+fn delta(facts: &mut Facts, delta: &mut Cursor<'_>) -> Option<()> {
+    delta.each_member(|key, value| {
+        let value = value.take()?;
         match key {
             b"content" if value.kind == Kind::Array => parts(facts, value),
-            b"content" => {
-                facts.add_text(value);
-            }
+            b"content" => facts.add_text(value),
             b"reasoning_content" | b"reasoning" | b"refusal" => {
                 facts.saw_first_token |= value.quoted().is_some_and(|text| !text.is_empty());
             }
@@ -104,16 +115,15 @@ fn delta(facts: &mut Facts, delta: Raw<'_>) {
             }
             _ => {}
         }
-    }
+        Some(())
+    })
 }
 
 /// Mistral's reasoning models send `content` as a list of parts.
 fn parts(facts: &mut Facts, parts: Raw<'_>) {
     for part in parts.elements() {
         match part.get("text") {
-            Some(text) => {
-                facts.add_text(text);
-            }
+            Some(text) => facts.add_text(text),
             None => facts.saw_first_token |= part.get("thinking").is_some(),
         }
     }

@@ -8,14 +8,12 @@ mod anthropic;
 mod chat;
 mod responses;
 
-use std::borrow::Cow;
-
 use serde_json::{Map, Value};
 
 use crate::endpoint::{Framing, endpoint};
 use crate::json::{Raw, unescape};
 use crate::protocol::Protocol;
-use crate::sse::SseDecoder;
+use crate::sse::{SseDecoder, SseEvent};
 use crate::usage::Usage;
 
 /// How a stream ended.
@@ -63,6 +61,28 @@ struct AnswerText {
     keep_at_most: usize,
 }
 
+impl AnswerText {
+    fn add(&mut self, text: &[u8]) {
+        self.bytes += text.len() as u64;
+        // Every byte but UTF-8's continuation bytes begins a character.
+        self.chars += text.iter().filter(|byte| **byte & 0xC0 != 0x80).count() as u64;
+        if self.kept.len() + text.len() <= self.keep_at_most {
+            self.kept.push_str(&String::from_utf8_lossy(text));
+        } else {
+            // What is kept must have no gap.
+            self.keep_at_most = self.kept.len();
+        }
+    }
+}
+
+/// What kind an event is: its name or, where a provider leaves names out (OpenRouter), the `type` in its data.
+fn event_kind<'a>(event: &SseEvent<'a>, data: Raw<'a>) -> &'a [u8] {
+    match event.name {
+        b"" => data.get("type").and_then(Raw::quoted).unwrap_or_default(),
+        name => name,
+    }
+}
+
 impl Facts {
     /// Takes in a usage object; later reports are merged.
     fn add_usage(&mut self, protocol: Protocol, object: Raw<'_>) {
@@ -75,25 +95,16 @@ impl Facts {
         self.raw_usage[slot] = Some(object.bytes.into());
     }
 
-    /// Takes in a piece of text; `true` if there was any.
-    fn add_text(&mut self, piece: Raw<'_>) -> bool {
+    /// Takes in a piece of text.
+    fn add_text(&mut self, piece: Raw<'_>) {
         let Some(quoted) = piece.quoted().filter(|quoted| !quoted.is_empty()) else {
-            return false;
+            return;
         };
         self.saw_first_token = true;
-        let text = if quoted.contains(&b'\\') {
-            Cow::Owned(unescape(quoted).into_owned().into_bytes())
-        } else {
-            Cow::Borrowed(quoted)
-        };
-        let measure = &mut self.text;
-        measure.bytes += text.len() as u64;
-        // Every byte but UTF-8's continuation bytes begins a character.
-        measure.chars += text.iter().filter(|byte| **byte & 0xC0 != 0x80).count() as u64;
-        if measure.kept.len() + text.len() <= measure.keep_at_most {
-            measure.kept.push_str(&String::from_utf8_lossy(&text));
+        match memchr::memchr(b'\\', quoted) {
+            None => self.text.add(quoted),
+            Some(_) => self.text.add(unescape(quoted).as_bytes()),
         }
-        true
     }
 
     fn set_model(&mut self, model: Raw<'_>) {
