@@ -80,8 +80,8 @@ impl<'a> Checker<'a> {
         Checker { catalog, references: None }
     }
 
-    /// Checks `value`, which is not changed: defaults are filled in a copy. `id` is the resource's id, for plugin metadata the
-    /// plugin's name, for secrets `{manager}/{id}`, for credentials `{username}/credentials/{id}`.
+    /// Checks `value`, which is not changed: defaults are filled in a copy. `id` is the resource's id; for plugin
+    /// metadata the plugin's name, for secrets `{manager}/{id}`, for credentials `{username}/credentials/{id}`.
     ///
     /// # Errors
     /// The first thing that is wrong, in APISIX's words where APISIX has them.
@@ -93,15 +93,21 @@ impl<'a> Checker<'a> {
             _ => {}
         }
         let conf = filled(resource::validator(kind), value)?;
+        self.filled(kind, id, &conf)?;
+        resource::readable(kind, &conf).map_err(|error| Rejection::invalid(format!("invalid configuration: {error}")))
+    }
+
+    /// What comes after the schema.
+    fn filled(&self, kind: Kind, id: &str, conf: &Value) -> Outcome {
         match kind {
-            Kind::Route => self.route(&conf),
-            Kind::Service => self.service(&conf),
-            Kind::Upstream => self.upstream(&conf),
-            Kind::Consumer => self.consumer(id, &conf),
-            Kind::Credential => self.credential(id, &conf),
-            Kind::ConsumerGroup | Kind::PluginConfig => self.plugins(&conf),
-            Kind::GlobalRule => self.global_rule(id, &conf),
-            Kind::Ssl => ssl::check(&conf),
+            Kind::Route => self.route(conf),
+            Kind::Service => self.service(conf),
+            Kind::Upstream => self.upstream(conf),
+            Kind::Consumer => self.consumer(id, conf),
+            Kind::Credential => self.credential(id, conf),
+            Kind::ConsumerGroup | Kind::PluginConfig => self.plugins(conf),
+            Kind::GlobalRule => self.global_rule(id, conf),
+            Kind::Ssl => ssl::check(conf),
             Kind::Proto => Err(Rejection::unsupported("proto")),
             Kind::StreamRoute => Err(Rejection::unsupported("stream route")),
             Kind::PluginMetadata | Kind::Secret => Ok(()),

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Outcome, Rejection, pem};
+use crate::pattern::Pattern;
 use crate::schema::is_secret_reference;
 
 /// `conf` has passed the schema and has its defaults. Fields that refer to secrets cannot be looked at.
@@ -14,6 +15,7 @@ pub(super) fn check(conf: &Value) -> Outcome {
         return Ok(());
     }
     more_pairs(conf)?;
+    paths_without_certificate(conf)?;
     match text(conf.pointer("/client/ca")) {
         Some(ca) => {
             pem::certificate(ca).map_err(|error| Rejection::invalid(format!("failed to validate client_cert: {error}")))
@@ -34,6 +36,15 @@ fn more_pairs(conf: &Value) -> Outcome {
                 Rejection::invalid(format!("failed to handle cert-key pair[{}]: {error}", index + 1))
             })?;
         }
+    }
+    Ok(())
+}
+
+/// `client.skip_mtls_uri_regex`; a pattern that does not compile would ask nobody for a certificate, or everybody.
+fn paths_without_certificate(conf: &Value) -> Outcome {
+    let patterns = conf.pointer("/client/skip_mtls_uri_regex").and_then(Value::as_array);
+    for pattern in patterns.into_iter().flatten().filter_map(Value::as_str) {
+        Pattern::new(pattern).map_err(|error| Rejection::invalid(format!("invalid skip_mtls_uri_regex: {error}")))?;
     }
     Ok(())
 }

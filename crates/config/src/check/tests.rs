@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
 use serde_json::{Value, json};
 
 use super::*;
@@ -431,4 +434,72 @@ fn what_this_build_does_not_serve_is_refused_after_its_schema() {
     for (kind, value, text) in table {
         assert_eq!(refusal(&store, kind, "x", value), text);
     }
+}
+
+#[test]
+fn numbers_that_the_schema_allows_and_the_data_plane_cannot_hold_are_refused() {
+    let table = [
+        json!({"nodes": {"a": 5_000_000_000_u64}}),
+        json!({"nodes": {}, "retries": 1e12}),
+        json!({"nodes": {}, "timeout": {"connect": 1e300, "send": 1, "read": 1}}),
+        json!({"nodes": {}, "checks": {"active": {"timeout": -1}}}),
+    ];
+    for upstream in table {
+        let text = refusal(&Store::default(), Kind::Upstream, "u", upstream);
+        assert!(text.starts_with("400 invalid configuration: "), "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_value_makes_the_checks_panic(fields in vec((field_name(), field_value()), 0..8)) {
+        let value: Value = fields.into_iter().collect();
+        let (catalog, store) = (catalog(), Store::default());
+        for kind in Kind::ALL {
+            let _ = Checker::new(&catalog, &store).check(kind, "vault/1", &value);
+        }
+        let _ = validate_batch(&value, &catalog);
+    }
+}
+
+/// Names that the checks look at.
+fn field_name() -> impl Strategy<Value = String> {
+    select(vec![
+        "id",
+        "uri",
+        "uris",
+        "vars",
+        "plugins",
+        "upstream",
+        "nodes",
+        "type",
+        "key",
+        "tls",
+        "checks",
+        "cert",
+        "username",
+        "routes",
+        "consumers",
+        "host",
+        "client",
+        "scheme",
+    ])
+    .prop_map(str::to_owned)
+}
+
+fn field_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        any::<f64>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        ".{0,8}".prop_map(Value::from),
+        Just(json!({"echo": {"_meta": {"filter": [["a", "~~", "("]]}}})),
+        Just(json!({"nodes": {"[::1]:0x": 1}, "type": "chash"})),
+        Just(json!("-----BEGIN CERTIFICATE-----".repeat(6))),
+    ];
+    leaf.prop_recursive(3, 20, 4, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Value::from),
+            vec((field_name(), inner), 0..4).prop_map(|fields| fields.into_iter().collect()),
+        ]
+    })
 }

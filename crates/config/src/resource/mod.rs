@@ -22,6 +22,7 @@ pub use health::{
 pub use kind::{Kind, Write};
 pub use node::{InvalidPort, Node, split_host_port};
 pub use parse::ConfigError;
+pub(crate) use parse::readable;
 pub use route::{Labels, Plugins, Route, Service};
 pub use schemas::{named_schema, schema, secret_schema, validator};
 pub(crate) use schemas::{named_validator, secret_validator};

@@ -1,5 +1,6 @@
 //! From JSON to the resource types: schema, defaults, then serde.
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -26,6 +27,23 @@ fn parse<T: DeserializeOwned>(kind: Kind, value: &Value) -> Result<T, ConfigErro
     }
     validator(kind).check_and_fill(&mut filled).map_err(|message| ConfigError::Schema { kind, message })?;
     serde_json::from_value(filled).map_err(|source| ConfigError::Value { kind, source })
+}
+
+/// Whether the type of `kind` can hold a value that has passed the schema. The schemas, being APISIX's, allow numbers
+/// without bounds; the types do not.
+pub(crate) fn readable(kind: Kind, filled: &Value) -> Result<(), serde_json::Error> {
+    match kind {
+        Kind::Route => Route::deserialize(filled).map(drop),
+        Kind::Service => Service::deserialize(filled).map(drop),
+        Kind::Upstream => Upstream::deserialize(filled).map(drop),
+        Kind::Consumer => Consumer::deserialize(filled).map(drop),
+        Kind::Credential => Credential::deserialize(filled).map(drop),
+        Kind::ConsumerGroup => ConsumerGroup::deserialize(filled).map(drop),
+        Kind::PluginConfig => PluginConfig::deserialize(filled).map(drop),
+        Kind::GlobalRule => GlobalRule::deserialize(filled).map(drop),
+        Kind::Ssl => Ssl::deserialize(filled).map(drop),
+        Kind::PluginMetadata | Kind::Secret | Kind::Proto | Kind::StreamRoute => Ok(()),
+    }
 }
 
 macro_rules! from_value {

@@ -197,7 +197,7 @@ fn string(rules: &StringRules, text: &str) -> Outcome {
         }
     }
     match &rules.pattern {
-        Some(pattern) if !pattern.is_match(text).unwrap_or(false) => {
+        Some(pattern) if !pattern.is_match(text) => {
             Err(format!("failed to match pattern {} with {}", quoted(pattern.as_str()), quoted(text)))
         }
         _ => Ok(()),

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use fancy_regex::Regex;
 use serde_json::{Map, Value};
 
 use super::format::Format;
 use super::text::lua_type;
 use super::{MAX_DEPTH, SchemaError};
+use crate::pattern::Pattern;
 
 #[derive(Debug, Clone)]
 pub(super) enum Node {
@@ -54,7 +54,7 @@ pub(super) struct ObjectRules {
     /// Those which are not among `properties`.
     pub required: Vec<String>,
     pub dependencies: Vec<(String, Dependency)>,
-    pub patterns: Vec<(Regex, Node)>,
+    pub patterns: Vec<(Pattern, Node)>,
     pub additional: Option<Node>,
     pub min: Option<usize>,
     pub max: Option<usize>,
@@ -95,7 +95,7 @@ pub(super) enum Items {
 pub(super) struct StringRules {
     pub min: Option<usize>,
     pub max: Option<usize>,
-    pub pattern: Option<Regex>,
+    pub pattern: Option<Pattern>,
 }
 
 #[derive(Debug)]
@@ -217,7 +217,7 @@ fn object(schema: &Map<String, Value>, depth: usize) -> Compiled<Option<ObjectRu
     }
     let mut patterns = Vec::new();
     for (pattern, subschema) in entries(schema, "patternProperties")? {
-        patterns.push((regex(pattern)?, node(subschema, depth)?));
+        patterns.push((Pattern::new(pattern)?, node(subschema, depth)?));
     }
     let additional = child(schema, "additionalProperties", depth)?;
     let (min, max) = (count(schema, "minProperties"), count(schema, "maxProperties"));
@@ -255,7 +255,7 @@ fn array(schema: &Map<String, Value>, depth: usize) -> Compiled<Option<ArrayRule
 }
 
 fn string(schema: &Map<String, Value>) -> Compiled<Option<StringRules>> {
-    let pattern = schema.get("pattern").and_then(Value::as_str).map(regex).transpose()?;
+    let pattern = schema.get("pattern").and_then(Value::as_str).map(Pattern::new).transpose()?;
     let (min, max) = (count(schema, "minLength"), count(schema, "maxLength"));
     let any = pattern.is_some() || min.is_some() || max.is_some();
     Ok(any.then_some(StringRules { min, max, pattern }))
@@ -323,8 +323,4 @@ fn names(list: Option<&Value>) -> Vec<String> {
 
 fn count(schema: &Map<String, Value>, keyword: &str) -> Option<usize> {
     schema.get(keyword).and_then(Value::as_f64).map(|bound| bound as usize)
-}
-
-fn regex(pattern: &str) -> Compiled<Regex> {
-    Regex::new(pattern).map_err(|error| SchemaError::Pattern { pattern: pattern.to_owned(), reason: error.to_string() })
 }

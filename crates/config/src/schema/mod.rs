@@ -38,8 +38,8 @@ pub enum SchemaError {
     UnknownType(String),
     #[error("invalid value for keyword {0}")]
     Keyword(&'static str),
-    #[error("invalid pattern {pattern:?}: {reason}")]
-    Pattern { pattern: String, reason: String },
+    #[error(transparent)]
+    Pattern(#[from] crate::pattern::PatternError),
     #[error("the schema is nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
 }

@@ -72,7 +72,7 @@ fn others(rules: &ObjectRules, map: &mut Object) -> Outcome {
     for (key, value) in map.iter_mut() {
         let mut known = rules.properties.iter().any(|property| property.name == *key);
         for (pattern, schema) in &rules.patterns {
-            if pattern.is_match(key).unwrap_or(false) {
+            if pattern.is_match(key) {
                 known = true;
                 node(schema, value).map_err(|inner| {
                     format!("failed to validate {key} (matching {}): {inner}", quoted(pattern.as_str()))

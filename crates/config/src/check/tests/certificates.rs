@@ -36,6 +36,10 @@ fn ssls_are_refused_in_the_words_of_apisix() {
             server(json!({"certs": [CERT, broken(CERT)], "keys": [KEY, KEY]})),
             format!("failed to handle cert-key pair[2]: {no_cert}"),
         ),
+        (
+            server(json!({"client": {"ca": CERT, "skip_mtls_uri_regex": ["("]}})),
+            "invalid skip_mtls_uri_regex: invalid regex '(': Parsing error at position 1: Opening parenthesis without closing parenthesis".to_owned(),
+        ),
         (server(json!({"client": {"ca": broken(CERT)}})), format!("failed to validate client_cert: {no_cert}")),
     ];
     for (value, text) in table {
