@@ -103,6 +103,7 @@ impl Choice {
     fn new(prompt: &Prompt, directives: &Directives, seed: u64) -> Self {
         let calls = wanted_calls(prompt, directives);
         let mut text = match directives.tokens {
+            Some(tokens) if directives.clock => Text::clock(tokens),
             Some(tokens) => Text::filler(seed, &prompt.said, tokens),
             None if calls.is_empty() => Text::answer(seed, &prompt.said),
             None => Text::default(),

@@ -6,6 +6,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -13,7 +14,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::directives::{Directives, Pace, Place};
 use crate::journal::Visit;
-use crate::text::Chance;
+use crate::text::{CLOCK, Chance};
 
 /// One event of a stream, in its final bytes.
 #[derive(Debug)]
@@ -100,6 +101,7 @@ struct Faults {
     malformed: Option<u32>,
     error_event: Option<(u32, Bytes)>,
     no_done: bool,
+    clock: bool,
     chunk_bytes: Option<usize>,
     flush: bool,
     comments: bool,
@@ -115,6 +117,7 @@ impl Delivery {
             malformed: directives.malformed.map(Place::event),
             error_event: directives.error_event.map(|at| (at, error_event)),
             no_done: directives.no_done,
+            clock: directives.clock,
             chunk_bytes: directives.chunk_bytes,
             flush: directives.flush || directives.chunk_bytes.is_some(),
             comments: directives.comments,
@@ -234,6 +237,9 @@ impl Faults {
             Some((at, error)) if *at == number => error.clone(),
             _ => bytes,
         };
+        if self.clock {
+            bytes = set_clock(&bytes);
+        }
         if self.malformed == Some(number) {
             bytes = break_json(&bytes);
         }
@@ -246,6 +252,17 @@ impl Faults {
         }
         bytes
     }
+}
+
+/// Puts the present time where an event has a [`CLOCK`].
+fn set_clock(bytes: &Bytes) -> Bytes {
+    let Some(at) = bytes.windows(CLOCK.len()).position(|window| window == CLOCK.as_bytes()) else {
+        return bytes.clone();
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let mut out = bytes.to_vec();
+    out[at + 1..at + CLOCK.len()].copy_from_slice(format!("{now:019}").as_bytes());
+    out.into()
 }
 
 fn with_crlf(mut out: Vec<u8>, line: &[u8]) -> Vec<u8> {

@@ -17,6 +17,7 @@
 //! | `chunk-bytes=N` | a stream is cut into writes of N bytes, whatever the events' borders are |
 //! | **What is said** | |
 //! | `tokens=N` | the text has exactly N tokens, unless the request's limit is lower |
+//! | `clock` | each token of a stream is `@` and the time at which it was sent, in Unix nanoseconds, 19 digits |
 //! | `tool=NAME` | calls this tool; given several times, several calls in one answer |
 //! | `prompt-tokens=N` | reports N prompt tokens in place of the counted ones |
 //! | `cached=N` | reports N of the prompt tokens as read from a cache |
@@ -60,6 +61,7 @@ pub struct Directives {
     pub flush: bool,
     pub chunk_bytes: Option<usize>,
     pub tokens: Option<u32>,
+    pub clock: bool,
     pub tools: Vec<String>,
     pub prompt_tokens: Option<u32>,
     pub cached: u32,
@@ -158,6 +160,7 @@ impl Directives {
     fn set_content(&mut self, argument: &Argument<'_>) -> Result<bool, DirectiveError> {
         match argument.name {
             "tokens" => self.tokens = Some(argument.number()?),
+            "clock" => self.clock = argument.flag()?,
             "tool" => self.tools.push(argument.text()?.to_owned()),
             "prompt-tokens" => self.prompt_tokens = Some(argument.number()?),
             "cached" => self.cached = argument.number()?,

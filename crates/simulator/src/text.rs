@@ -9,6 +9,9 @@
 /// The token cost of a prompt's message beyond its text.
 pub const TOKENS_PER_MESSAGE: u32 = 4;
 
+/// Where the time of sending goes: `@` and 19 digits of Unix nanoseconds.
+pub(crate) const CLOCK: &str = "@0000000000000000000";
+
 const LONGEST_PIECE: usize = 12;
 const LONGEST_QUOTE: usize = 240;
 
@@ -57,6 +60,12 @@ impl Text {
             text.ends.push(end(&text.text));
         }
         text
+    }
+
+    /// Tokens that are each a [`CLOCK`], to be set when they are sent.
+    pub fn clock(tokens: u32) -> Self {
+        let ends = (1..=tokens).map(|index| index * CLOCK.len() as u32).collect();
+        Self { text: CLOCK.repeat(tokens as usize), ends }
     }
 
     /// Any text, cut into tokens.

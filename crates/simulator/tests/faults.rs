@@ -55,9 +55,7 @@ fn one_event_is_malformed_and_the_others_are_not() {
 
 #[test]
 fn an_error_event_is_the_last_one() {
-    for (path, body) in
-        [(CHAT, STREAM.to_owned()), (MESSAGES, STREAM.replace('}', "}").replacen('{', "{\"max_tokens\":9,", 1))]
-    {
+    for (path, body) in [(CHAT, STREAM.to_owned()), (MESSAGES, STREAM.replacen('{', "{\"max_tokens\":9,", 1))] {
         let events = post(&simulator(), path, "error-event=3", &body).events();
         assert_eq!(events.len(), 3);
         let last: Value = serde_json::from_str(&events[2].1).unwrap();
@@ -219,4 +217,18 @@ fn stopping_cuts_streams_and_frees_the_port() {
     // What was sent before may still be read; then the connection has ended one way or the other.
     while matches!(stream.read(&mut [0; 4096]), Ok(n) if n > 0) {}
     assert!(std::net::TcpStream::connect(addr).is_err());
+}
+
+#[test]
+fn a_token_can_tell_when_it_was_sent() {
+    let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
+    let start = now();
+    let answer = post(&simulator(), CHAT, "clock,tokens=2,tps=20", STREAM);
+    let sent: Vec<u128> = answer
+        .data()
+        .iter()
+        .filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()?.strip_prefix('@')?.parse().ok())
+        .collect();
+    assert_eq!(sent.len(), 2);
+    assert!(start < sent[0] && sent[0] + 40_000_000 < sent[1] && sent[1] < now(), "{sent:?}");
 }
