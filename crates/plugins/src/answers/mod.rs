@@ -1,0 +1,4 @@
+//! Plugins that answer requests themselves: no upstream is called.
+
+pub(crate) mod mocking;
+pub(crate) mod public_api;

@@ -1,0 +1,105 @@
+//! Where a request carries its token, and how it is kept from the upstream.
+
+use std::borrow::Cow;
+
+use gateway::exchange::{Exchange, Request};
+use http::header::{COOKIE, HeaderMap, HeaderName, HeaderValue};
+
+use crate::query;
+
+/// The three places, asked in this order.
+pub(super) struct Location {
+    pub header: HeaderName,
+    pub query: Box<str>,
+    pub cookie: Box<str>,
+}
+
+/// Which place had the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Header,
+    Query,
+    Cookie,
+}
+
+pub(super) struct Found<'r> {
+    pub token: Cow<'r, str>,
+    pub place: Place,
+}
+
+impl Location {
+    /// The token of the first place that has one.
+    pub fn find<'r>(&self, request: &'r Request) -> Option<Found<'r>> {
+        let found = |token, place| Some(Found { token, place });
+        if let Some(value) = request.headers.get(&self.header) {
+            let value = value.to_str().unwrap_or_default();
+            let token = value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("bearer ")).unwrap_or(value);
+            return found(Cow::Borrowed(token), Place::Header);
+        }
+        if let Some(token) = request.query().and_then(|query| query::argument(query, &self.query)) {
+            return found(token, Place::Query);
+        }
+        cookie(&request.headers, &self.cookie).and_then(|token| found(Cow::Borrowed(token), Place::Cookie))
+    }
+
+    /// Takes the token out of what goes to the upstream.
+    pub fn hide(&self, exchange: &mut Exchange, place: Place) {
+        match place {
+            Place::Header => {
+                exchange.request.headers.remove(&self.header);
+            }
+            Place::Query => query::hide(exchange, &self.query),
+            Place::Cookie => remove_cookie(&mut exchange.request.headers, &self.cookie),
+        }
+    }
+}
+
+/// The value of the cookie `name`. HTTP/2 clients may spread cookies over several headers.
+fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(';'));
+    pairs.filter_map(|pair| pair.trim().split_once('=')).find(|(known, _)| *known == name).map(|(_, value)| value)
+}
+
+/// Rewrites the Cookie header without `name`; drops it if nothing else is left.
+fn remove_cookie(headers: &mut HeaderMap, name: &str) {
+    let is_other = |pair: &&str| pair.split_once('=').is_none_or(|(known, _)| known != name);
+    let kept: Vec<&str> = headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|text| text.split(';'))
+        .map(str::trim)
+        .filter(|pair| !pair.is_empty())
+        .filter(is_other)
+        .collect();
+    let kept = HeaderValue::from_str(&kept.join("; ")).ok().filter(|value| !value.is_empty());
+    match kept {
+        Some(value) => {
+            headers.insert(COOKIE, value);
+        }
+        None => {
+            headers.remove(COOKIE);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_found_and_taken_out_among_others() {
+        let rows = [
+            ("jwt=abc", Some("abc"), None),
+            ("a=1; jwt=abc; b=2", Some("abc"), Some("a=1; b=2")),
+            ("a=1;b=jwt=2", None, Some("a=1; b=jwt=2")),
+        ];
+        for (text, value, rest) in rows {
+            let mut headers = HeaderMap::new();
+            headers.insert(COOKIE, HeaderValue::from_static(text));
+            assert_eq!(cookie(&headers, "jwt"), value, "{text}");
+            remove_cookie(&mut headers, "jwt");
+            assert_eq!(headers.get(COOKIE).map(|value| value.to_str().expect("text")), rest, "{text}");
+        }
+    }
+}

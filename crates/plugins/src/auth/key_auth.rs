@@ -1,0 +1,116 @@
+//! `key-auth`: the consumer is found by a key that the client sends in a header or, failing that, in a query
+//! argument.
+
+use std::sync::Arc;
+
+use gateway::exchange::Exchange;
+use gateway::plugin::{CompileContext, Phases, Plugin, PluginDef, Step};
+use http::HeaderName;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Refusal;
+use crate::definition::{self, Declare as _};
+use crate::query;
+
+const NAME: &str = "key-auth";
+
+/// Where to look for the key, and what to do without one.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Config {
+    /// The header that carries the key.
+    pub header: String,
+    /// The query argument that carries the key if the header is absent.
+    pub query: String,
+    /// Named in `WWW-Authenticate` when a request is refused.
+    #[schemars(length(min = 1, max = 128), regex(pattern = super::REALM))]
+    pub realm: String,
+    /// Keep the key from the upstream.
+    pub hide_credentials: bool,
+    /// The username of the consumer that requests without a valid key are taken for.
+    #[schemars(length(min = 1))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anonymous_consumer: Option<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            header: "apikey".to_owned(),
+            query: "apikey".to_owned(),
+            realm: "key".to_owned(),
+            hide_credentials: false,
+            anonymous_consumer: None,
+        }
+    }
+}
+
+/// A consumer's key. Only its schema is used: the gateway's index of credentials reads the key.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the schema needs every field")]
+pub struct CredentialConfig {
+    /// Unique among all consumers and credentials.
+    pub key: String,
+}
+
+pub(crate) fn definition() -> PluginDef {
+    definition::plugin::<Config>(NAME, 2500, compile).authenticating::<CredentialConfig>("key", &["key"])
+}
+
+struct KeyAuth {
+    header: HeaderName,
+    query: Box<str>,
+    hide_credentials: bool,
+    refusal: Refusal,
+}
+
+fn compile(config: &Value, _: &CompileContext<'_>) -> Result<Arc<dyn Plugin>, String> {
+    let config: Config = definition::read(config)?;
+    let header = config.header.parse().map_err(|_| format!("header {:?} is not a header name", config.header))?;
+    Ok(Arc::new(KeyAuth {
+        header,
+        query: config.query.into(),
+        hide_credentials: config.hide_credentials,
+        refusal: Refusal::new("apikey", &config.realm, config.anonymous_consumer.as_deref())?,
+    }))
+}
+
+impl Plugin for KeyAuth {
+    fn phases(&self) -> Phases {
+        Phases::REWRITE
+    }
+
+    fn rewrite<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
+        let credentials = exchange.plan.credentials(NAME);
+        let found = if let Some(key) = exchange.request.headers.get(&self.header) {
+            let key = std::str::from_utf8(key.as_bytes()).ok();
+            key.and_then(|key| credentials.find(key)).cloned()
+        } else if let Some(key) = exchange.request.query().and_then(|query| query::argument(query, &self.query)) {
+            credentials.find(&key).cloned()
+        } else {
+            return self.refusal.apply(exchange, "Missing API key in request");
+        };
+        // Also when the key is wrong: on anonymous access it must not reach the upstream either.
+        if self.hide_credentials {
+            self.hide(exchange);
+        }
+        match found {
+            Some(credential) => {
+                exchange.attach_credential(&credential);
+                Step::Next
+            }
+            None => self.refusal.apply(exchange, "Invalid API key in request"),
+        }
+    }
+}
+
+impl KeyAuth {
+    /// Removes the header, or the argument if it was that which carried the key.
+    fn hide(&self, exchange: &mut Exchange) {
+        if exchange.request.headers.remove(&self.header).is_none() {
+            query::hide(exchange, &self.query);
+        }
+    }
+}

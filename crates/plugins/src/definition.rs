@@ -1,0 +1,84 @@
+//! What the table in the crate's root is made of: one [`PluginDef`] per plugin, with everything that most
+//! plugins do not need filled in. Each plugin's module ends its public surface in `definition()`, built here.
+
+use config::catalog::{PluginInfo, Side};
+use config::schema;
+use gateway::plugin::{Compile, PluginDef};
+use schemars::{JsonSchema, Schema};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// A plugin that has one configuration, of type `C`, and nothing else to declare.
+pub(crate) fn plugin<C: JsonSchema>(name: &'static str, priority: i32, compile: Compile) -> PluginDef {
+    let info = PluginInfo {
+        name,
+        priority,
+        version: 0.1,
+        authenticates: false,
+        schema: schema::of::<C>(),
+        consumer_schema: None,
+        metadata_schema: None,
+        encrypt_fields: &[],
+        unique_field: None,
+        check: |_, _| Ok(()),
+    };
+    PluginDef { info, compile, prefer_route: false }
+}
+
+/// The additions that some plugins make to [`plugin`].
+pub(crate) trait Declare: Sized {
+    /// A check of what the schema cannot say, on the route side.
+    fn checked(self, check: fn(&Value, Side) -> Result<(), String>) -> Self;
+
+    /// The plugin finds consumers by `unique_field` of a credential of type `C`; `encrypt_fields` of it are
+    /// secret.
+    fn authenticating<C: JsonSchema>(self, unique_field: &'static str, encrypt_fields: &'static [&'static str])
+    -> Self;
+
+    /// The plugin has metadata of type `M`.
+    fn with_metadata<M: JsonSchema>(self) -> Self;
+}
+
+impl Declare for PluginDef {
+    fn checked(mut self, check: fn(&Value, Side) -> Result<(), String>) -> Self {
+        self.info.check = check;
+        self
+    }
+
+    fn authenticating<C: JsonSchema>(
+        mut self,
+        unique_field: &'static str,
+        encrypt_fields: &'static [&'static str],
+    ) -> Self {
+        self.info.authenticates = true;
+        self.info.consumer_schema = Some(schema::of::<C>());
+        self.info.unique_field = Some(unique_field);
+        self.info.encrypt_fields = encrypt_fields;
+        self
+    }
+
+    fn with_metadata<M: JsonSchema>(mut self) -> Self {
+        self.info.metadata_schema = Some(schema::of::<M>());
+        self
+    }
+}
+
+/// Reads a configuration that has passed its schema.
+///
+/// # Errors
+/// If it does not fit `C` after all, in serde's words.
+pub(crate) fn read<C: DeserializeOwned>(value: &Value) -> Result<C, String> {
+    C::deserialize(value).map_err(|error| error.to_string())
+}
+
+/// Whether the variable `name` is read from the request body, which must then be there before plugins run.
+pub(crate) fn reads_body(name: &str) -> bool {
+    name == "request_body" || name.starts_with("post_arg") || name.starts_with("graphql_")
+}
+
+/// Makes the alternatives of an untagged enum exclude each other, as APISIX's schemas do.
+pub(crate) fn exactly_one(schema: &mut Schema) {
+    if let Some(branches) = schema.remove("anyOf") {
+        schema.insert("oneOf".to_owned(), branches);
+    }
+}

@@ -1,0 +1,3 @@
+//! What bounds how much traffic passes.
+
+pub(crate) mod limit_count;
