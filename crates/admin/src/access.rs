@@ -3,20 +3,21 @@
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
+use config::settings::AdminRole;
 use http::header::COOKIE;
 use http::{HeaderMap, Method};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
 use crate::query::Query;
-use crate::settings::{Access, AdminKey, AdminSettings, KeyMatcher, Role};
+use crate::settings::{Access, AdminKey, AdminSettings, KeyMatcher};
 
 /// The allow list and the keys, ready for comparison.
 #[derive(Debug)]
 pub(crate) struct Guard {
     allow: Option<Vec<IpNet>>,
     /// `None`: no key is asked for.
-    keys: Option<Vec<(Vec<u8>, Role)>>,
+    keys: Option<Vec<(Vec<u8>, AdminRole)>>,
 }
 
 /// Why a caller is refused; the text is the `description` of the 401.
@@ -57,8 +58,8 @@ impl Guard {
             .ok_or(Denied::Missing)?;
         match role_of(keys, &presented) {
             None => Err(Denied::Wrong),
-            Some(Role::Viewer) if method != Method::GET => Err(Denied::ViewerMethod),
-            Some(Role::Viewer | Role::Admin) => Ok(()),
+            Some(AdminRole::Viewer) if method != Method::GET => Err(Denied::ViewerMethod),
+            Some(AdminRole::Viewer | AdminRole::Admin) => Ok(()),
         }
     }
 }
@@ -71,7 +72,7 @@ fn can_be_presented(key: &AdminKey) -> bool {
     }
 }
 
-fn hashed(key: &AdminKey) -> (Vec<u8>, Role) {
+fn hashed(key: &AdminKey) -> (Vec<u8>, AdminRole) {
     let hash = match &key.secret {
         KeyMatcher::Plain(secret) => digest(&SHA256, secret.expose().as_bytes()).as_ref().to_vec(),
         KeyMatcher::Sha256(hash) => hash.to_vec(),
@@ -80,7 +81,7 @@ fn hashed(key: &AdminKey) -> (Vec<u8>, Role) {
 }
 
 /// Looks at every key, so that the time taken does not tell which one came close.
-fn role_of(keys: &[(Vec<u8>, Role)], presented: &[u8]) -> Option<Role> {
+fn role_of(keys: &[(Vec<u8>, AdminRole)], presented: &[u8]) -> Option<AdminRole> {
     let presented = digest(&SHA256, presented);
     let mut found = None;
     for (hash, role) in keys {

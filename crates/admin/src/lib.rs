@@ -20,6 +20,6 @@ mod view;
 pub use api::AdminServer;
 pub use control::ControlServer;
 pub use metrics::MetricsServer;
-pub use settings::{Access, AdminKey, AdminSettings, KeyMatcher, Role};
+pub use settings::{Access, AdminKey, AdminSettings, KeyMatcher};
 pub use status::StatusServer;
 pub use view::{Connections, DataPlaneView, Loaded};

@@ -16,9 +16,11 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
 
 use crate::reply::Reply;
 
@@ -26,12 +28,21 @@ use crate::reply::Reply;
 const MAX_CONNECTIONS: usize = 1024;
 /// From accept, or from the last answer, to a complete request head. Also ends idle keep-alive.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// From accept to a finished TLS handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a request head.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// How long requests in flight may take to finish after shutdown began.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause after a failed accept: out of file descriptors, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What connections are wrapped in.
+#[derive(Clone)]
+pub(crate) enum Transport {
+    Plain,
+    Tls(TlsAcceptor),
+}
 
 /// Answers the requests of one listener.
 pub(crate) trait Handler: Send + Sync + 'static {
@@ -45,6 +56,7 @@ pub(crate) trait Handler: Send + Sync + 'static {
 /// If the listener cannot be handed to the runtime. Failures of single connections end only those.
 pub(crate) async fn serve(
     listener: std::net::TcpListener,
+    transport: Transport,
     handler: Arc<impl Handler>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
@@ -59,7 +71,10 @@ pub(crate) async fn serve(
             () = &mut shutdown => break,
         };
         match accepted {
-            Ok((stream, peer, slot)) => spawn_connection(stream, peer, slot, &handler, &draining),
+            Ok((stream, peer, slot)) => {
+                let connection = Connection { handler: Arc::clone(&handler), peer, watcher: draining.watcher() };
+                spawn(connection, transport.clone(), stream, slot);
+            }
             Err(error) => {
                 tracing::warn!(%error, "accept failed");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -82,31 +97,45 @@ async fn accept(
     Ok((stream, peer, slot))
 }
 
-fn spawn_connection(
-    stream: TcpStream,
-    peer: SocketAddr,
-    slot: OwnedSemaphorePermit,
-    handler: &Arc<impl Handler>,
-    draining: &GracefulShutdown,
-) {
-    let handler = Arc::clone(handler);
-    let service = service_fn(move |request| {
-        let handler = Arc::clone(&handler);
-        async move {
-            let reply = handler.handle(request, peer).await;
-            Ok::<Response<Full<Bytes>>, Infallible>(reply.into())
-        }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
-    let connection = draining.watch(connection);
+fn spawn<H: Handler>(connection: Connection<H>, transport: Transport, stream: TcpStream, slot: OwnedSemaphorePermit) {
     tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, %peer, "connection ended early");
+        match transport {
+            Transport::Plain => connection.drive(stream).await,
+            Transport::Tls(acceptor) => match tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
+                Ok(Ok(stream)) => connection.drive(stream).await,
+                Ok(Err(error)) => tracing::debug!(%error, peer = %connection.peer, "TLS handshake failed"),
+                Err(_) => tracing::debug!(peer = %connection.peer, "TLS handshake took too long"),
+            },
         }
         drop(slot);
     });
+}
+
+/// One accepted connection. While it lives, draining waits for it.
+struct Connection<H> {
+    handler: Arc<H>,
+    peer: SocketAddr,
+    watcher: Watcher,
+}
+
+impl<H: Handler> Connection<H> {
+    /// Serves requests until either side closes.
+    async fn drive(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let Self { handler, peer, watcher } = self;
+        let service = service_fn(move |request| {
+            let handler = Arc::clone(&handler);
+            async move {
+                let reply = handler.handle(request, peer).await;
+                Ok::<Response<Full<Bytes>>, Infallible>(reply.into())
+            }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .max_buf_size(MAX_HEAD_BYTES)
+            .serve_connection(TokioIo::new(stream), service);
+        if let Err(error) = watcher.watch(connection).await {
+            tracing::debug!(%error, %peer, "connection ended early");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 
-use crate::listener::{self, Handler};
+use crate::listener::{self, Handler, Transport};
 use crate::reply::Reply;
 use crate::view::{Connections, DataPlaneView};
 
@@ -36,7 +36,7 @@ impl<V: DataPlaneView> MetricsServer<V> {
     /// # Errors
     /// If the listener cannot be handed to the runtime.
     pub async fn serve(self, listener: std::net::TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        listener::serve(listener, Arc::new(self), shutdown).await
+        listener::serve(listener, Transport::Plain, Arc::new(self), shutdown).await
     }
 }
 

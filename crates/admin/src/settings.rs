@@ -1,6 +1,8 @@
-//! What `deployment.admin` of `config.yaml` says, as types. The binary fills it; [`crate::AdminServer`] reads it.
+//! What `config.yaml` says about the Admin API, and the keys that were generated. The binary makes it from the
+//! settings; [`crate::AdminServer`] reads it.
 
 use config::secret::Secret;
+use config::settings::{self, AdminApiVersion, AdminRole, Settings};
 use ipnet::IpNet;
 
 /// How the Admin API is offered.
@@ -13,14 +15,36 @@ pub struct AdminSettings {
     pub cors: bool,
     /// `apisix.enable_server_tokens`: whether the `Server` header tells the version.
     pub server_tokens: bool,
+    /// `apisix.data_encryption.enable_encrypt_fields`. Private keys are sealed even if plugin fields are not.
+    pub encrypt_fields: bool,
+    pub api_version: AdminApiVersion,
 }
 
 impl AdminSettings {
-    /// The defaults of `config.yaml`, with these keys: the whole loopback network may connect, CORS is on.
+    /// The defaults of `config.yaml`, with these keys.
     pub fn with_keys(keys: Vec<AdminKey>) -> Self {
-        let loopback =
-            [IpNet::new_assert([127, 0, 0, 0].into(), 8), IpNet::new_assert([0u16, 0, 0, 0, 0, 0, 0, 1].into(), 128)];
-        Self { access: Access::Keys(keys), allow_admin: Some(loopback.into()), cors: true, server_tokens: true }
+        Self { access: Access::Keys(keys), ..Self::from(&Settings::default()) }
+    }
+}
+
+/// Keys whose text is empty are dropped: whoever generates them adds what was generated to [`Access::Keys`].
+impl From<&Settings> for AdminSettings {
+    fn from(settings: &Settings) -> Self {
+        let admin = &settings.deployment.admin;
+        let access = match &admin.admin_key {
+            Some(keys) if admin.admin_key_required => {
+                Access::Keys(keys.iter().filter(|key| !key.key.is_empty()).map(AdminKey::from).collect())
+            }
+            _ => Access::Open,
+        };
+        Self {
+            access,
+            allow_admin: admin.allow_admin.clone(),
+            cors: admin.enable_admin_cors,
+            server_tokens: settings.apisix.enable_server_tokens,
+            encrypt_fields: settings.apisix.data_encryption.enable_encrypt_fields,
+            api_version: admin.admin_api_version,
+        }
     }
 }
 
@@ -37,22 +61,13 @@ pub enum Access {
 #[derive(Debug, Clone)]
 pub struct AdminKey {
     pub name: String,
-    pub role: Role,
+    pub role: AdminRole,
     pub secret: KeyMatcher,
 }
 
-/// What a key's holder may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Everything. Any `role` but `viewer` means this.
-    Admin,
-    /// GET only.
-    Viewer,
-}
-
-impl From<&str> for Role {
-    fn from(role: &str) -> Self {
-        if role == "viewer" { Role::Viewer } else { Role::Admin }
+impl From<&settings::AdminKey> for AdminKey {
+    fn from(key: &settings::AdminKey) -> Self {
+        Self { name: key.name.clone(), role: key.role, secret: KeyMatcher::Plain(key.key.clone()) }
     }
 }
 

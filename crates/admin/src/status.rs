@@ -10,7 +10,7 @@ use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 use serde_json::json;
 
-use crate::listener::{self, Handler};
+use crate::listener::{self, Handler, Transport};
 use crate::reply::Reply;
 use crate::view::DataPlaneView;
 
@@ -25,7 +25,7 @@ impl<V: DataPlaneView> StatusServer<V> {
     /// # Errors
     /// If the listener cannot be handed to the runtime.
     pub async fn serve(self, listener: std::net::TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        listener::serve(listener, Arc::new(self), shutdown).await
+        listener::serve(listener, Transport::Plain, Arc::new(self), shutdown).await
     }
 }
 

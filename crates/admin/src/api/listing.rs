@@ -39,6 +39,11 @@ enum Filter {
 }
 
 impl Listing {
+    /// No filter, one page.
+    pub(crate) fn everything() -> Self {
+        Self { filters: Vec::new(), page: None }
+    }
+
     /// Reads the arguments that `kind` supports; all others are ignored.
     pub(crate) fn parse(query: &Query, kind: Kind) -> Result<Self, Refusal> {
         let mut filters = Vec::new();

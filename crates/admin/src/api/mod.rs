@@ -2,6 +2,7 @@
 //! [`resources`] carries out the verbs on resources, the other modules are the endpoints beside them.
 //! Invariant: nothing but the ping and the CORS preflight is answered before the caller's key was checked.
 
+mod envelope;
 mod identity;
 mod listing;
 mod plugins;
@@ -16,7 +17,7 @@ mod write;
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,7 @@ use http::{HeaderName, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use serde_json::Value;
 use store::Store;
+use tokio_rustls::TlsAcceptor;
 
 pub(crate) use self::plugins::all_plugins;
 pub(crate) use self::resources::KEY_PREFIX;
@@ -44,7 +46,7 @@ use self::resources::Resources;
 use self::target::Target;
 use crate::access::Guard;
 use crate::body;
-use crate::listener::{self, Handler};
+use crate::listener::{self, Handler, Transport};
 use crate::query::Query;
 use crate::reply::Reply;
 use crate::settings::AdminSettings;
@@ -68,13 +70,22 @@ impl AdminServer {
     ///
     /// # Errors
     /// If the listener cannot be handed to the runtime.
-    pub async fn serve(self, listener: std::net::TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        let admin = Admin {
-            guard: Guard::new(&self.settings),
-            settings: self.settings,
-            resources: Arc::new(Resources::new(self.store, self.catalog, self.keyring)),
-        };
-        listener::serve(listener, Arc::new(admin), shutdown).await
+    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+        listener::serve(listener, Transport::Plain, Arc::new(Admin::new(self)), shutdown).await
+    }
+
+    /// [`serve`](Self::serve) over TLS (`https_admin`); whether clients must show a certificate is up to `tls`.
+    ///
+    /// # Errors
+    /// If the listener cannot be handed to the runtime.
+    pub async fn serve_tls(
+        self,
+        listener: TcpListener,
+        tls: Arc<rustls::ServerConfig>,
+        shutdown: impl Future<Output = ()>,
+    ) -> io::Result<()> {
+        let transport = Transport::Tls(TlsAcceptor::from(tls));
+        listener::serve(listener, transport, Arc::new(Admin::new(self)), shutdown).await
     }
 }
 
@@ -113,6 +124,11 @@ impl Handler for Admin {
 }
 
 impl Admin {
+    fn new(server: AdminServer) -> Self {
+        let guard = Guard::new(&server.settings);
+        Self { guard, settings: server.settings.clone(), resources: Arc::new(Resources::new(server)) }
+    }
+
     async fn answer(&self, request: Request<Incoming>) -> Reply {
         if !self.settings.cors {
             return self.dispatch(request).await;
@@ -177,7 +193,7 @@ impl Admin {
             None => describe(&self.resources.catalog, &call.segments, &call.query),
             Some(target) => self.run_verb(call, target, body, ttl).await,
         };
-        Ok(outcome.unwrap_or_else(Reply::from).with(X_API_VERSION, "v3"))
+        Ok(outcome.unwrap_or_else(Reply::from).with(X_API_VERSION, self.resources.envelope.version()))
     }
 
     /// A write runs as a task of its own: a client that hangs up must not release the write lock while the

@@ -7,11 +7,13 @@ use config::catalog::Catalog;
 use config::encrypt;
 use config::keyring::Keyring;
 use config::resource::Kind;
-use http::StatusCode;
-use serde_json::{Map, Value, json};
+use config::settings::AdminApiVersion;
+use serde_json::Value;
 use store::{Item, Store};
 use tokio::sync::Mutex;
 
+use super::AdminServer;
+use super::envelope::{self, Envelope};
 use super::listing::Listing;
 use super::refusal::Refusal;
 use super::target::Target;
@@ -26,14 +28,23 @@ pub(super) struct Resources {
     pub(super) store: Store,
     pub(super) catalog: Arc<Catalog>,
     pub(super) keyring: Arc<Keyring>,
+    pub(super) encrypt_fields: bool,
+    pub(super) envelope: Envelope,
     /// Held from the snapshot that a write is checked against until that write is published. Without it two
     /// writes could each be right alone and wrong together: one deletes what the other begins to refer to.
     pub(super) writing: Mutex<()>,
 }
 
 impl Resources {
-    pub(super) fn new(store: Store, catalog: Arc<Catalog>, keyring: Arc<Keyring>) -> Self {
-        Self { store, catalog, keyring, writing: Mutex::new(()) }
+    pub(super) fn new(server: AdminServer) -> Self {
+        Self {
+            store: server.store,
+            catalog: server.catalog,
+            keyring: server.keyring,
+            encrypt_fields: server.settings.encrypt_fields,
+            envelope: Envelope(server.settings.api_version),
+            writing: Mutex::new(()),
+        }
     }
 
     /// `GET` of one resource or of a collection.
@@ -47,7 +58,7 @@ impl Resources {
     fn get_one(&self, key: &str, kind: Kind) -> Result<Reply, Refusal> {
         let snapshot = self.store.snapshot();
         let item = snapshot.get(key).ok_or(Refusal::KeyNotFound)?;
-        Ok(Reply::json(StatusCode::OK, &self.shown(kind, item)))
+        Ok(self.envelope.read(self.shown(kind, item)))
     }
 
     fn list(&self, target: &Target, query: &Query) -> Result<Reply, Refusal> {
@@ -60,12 +71,16 @@ impl Resources {
         if target.kind == Kind::Credential && members.peek().is_none() {
             return Err(Refusal::KeyNotFound);
         }
-        let (items, total) = Listing::parse(query, target.kind)?.select(members);
-        let items: Vec<Value> = items.into_iter().map(|item| self.shown(target.kind, item)).collect();
-        Ok(Reply::json(StatusCode::OK, &json!({ "list": items, "total": total })))
+        let listing = match self.envelope.0 {
+            AdminApiVersion::V2 => Listing::everything(),
+            AdminApiVersion::V3 => Listing::parse(query, target.kind)?,
+        };
+        let (items, total) = listing.select(members);
+        let nodes = items.into_iter().map(|item| self.shown(target.kind, item)).collect();
+        Ok(self.envelope.list(&folder, nodes, total))
     }
 
-    /// The envelope of an item, with its value as readers may see it.
+    /// An item, with its value as readers may see it.
     fn shown(&self, kind: Kind, item: &Item) -> Value {
         let mut value = Value::clone(&item.value);
         if let (Kind::Ssl, Value::Object(fields)) = (kind, &mut value) {
@@ -75,12 +90,7 @@ impl Resources {
             encrypt::open(kind, &mut value, &self.catalog, &self.keyring);
             keep_private_keys_sealed(&mut value, &item.value);
         }
-        let mut envelope = Map::new();
-        envelope.insert("key".to_owned(), Value::from(&*item.key));
-        envelope.insert("value".to_owned(), value);
-        envelope.insert("createdIndex".to_owned(), item.created_index.into());
-        envelope.insert("modifiedIndex".to_owned(), item.modified_index.into());
-        Value::Object(envelope)
+        envelope::node(item, value)
     }
 }
 

@@ -8,16 +8,19 @@ use config::check::{Checker, check_delete};
 use config::encrypt;
 use config::merge::{merge_patch, patch_path};
 use config::resource::{self, Kind};
-use http::StatusCode;
-use serde_json::{Map, Value, json};
-use store::{Expect, Item, Snapshot, Write};
+use serde_json::{Value, json};
+use store::{Expect, Item, Snapshot, StoreError, Write};
 
+use super::envelope::Action;
 use super::refusal::Refusal;
 use super::resources::{KEY_PREFIX, Resources};
 use super::stored::Stored;
 use super::target::Target;
 use super::{identity, timestamps};
 use crate::reply::Reply;
+
+/// By which a private key in clear is told from a sealed one.
+const PEM_START: &str = "---";
 
 impl Resources {
     /// Creates or replaces.
@@ -38,7 +41,7 @@ impl Resources {
         self.seal(target.kind, &mut value);
         let key = target.key(KEY_PREFIX, &id);
         timestamps::stamp(target.kind, &mut value, snapshot.get(&key).map(|item| &*item.value));
-        self.store_one(Write::Put { key, value, expect: Expect::Any, ttl }).await
+        self.store_one(Write::Put { key, value, expect: Expect::Any, ttl }, Action::Set).await
     }
 
     /// Creates under an id that the store gives.
@@ -60,7 +63,7 @@ impl Resources {
         self.seal(target.kind, &mut value);
         timestamps::stamp(target.kind, &mut value, None);
         let key = target.key(KEY_PREFIX, &id);
-        self.store_one(Write::Put { key, value, expect: Expect::Absent, ttl }).await
+        self.store_one(Write::Put { key, value, expect: Expect::Absent, ttl }, Action::Set).await
     }
 
     /// Changes parts: a merge patch, or one value at a sub-path.
@@ -85,7 +88,7 @@ impl Resources {
         self.check(&snapshot, target, id, &value)?;
         self.seal(target.kind, &mut value);
         let expect = Expect::Revision(old.modified_index);
-        self.store_one(Write::Put { key, value, expect, ttl }).await
+        self.store_one(Write::Put { key, value, expect, ttl }, Action::CompareAndSwap).await
     }
 
     /// Removes a resource and what lives below it. `force` skips the question whether something refers to it.
@@ -105,7 +108,7 @@ impl Resources {
         let children = snapshot.under(&below).map(|item| Write::Delete { key: item.key.to_string() });
         let batch = children.chain([Write::Delete { key: key.clone() }]).collect();
         self.store.write(batch).await?;
-        Ok(Reply::json(StatusCode::OK, &json!({ "key": key, "deleted": "1" })))
+        Ok(self.envelope.deleted(&key))
     }
 
     /// The stored value in clear, with the patch applied and stamped.
@@ -136,22 +139,23 @@ impl Resources {
         }
     }
 
-    /// Encrypts the secret fields.
+    /// Encrypts what must not lie open in the store: private keys, and plugin fields unless switched off.
     fn seal(&self, kind: Kind, value: &mut Value) {
-        encrypt::seal(kind, value, &self.catalog, &self.keyring);
+        if self.encrypt_fields {
+            return encrypt::seal(kind, value, &self.catalog, &self.keyring);
+        }
+        encrypt::transform_secrets(kind, value, &self.catalog, &mut |text| {
+            text.starts_with(PEM_START).then(|| self.keyring.encrypt(text))
+        });
     }
 
-    /// Writes one item and answers with it as it is stored.
-    async fn store_one(&self, write: Write) -> Result<Reply, Refusal> {
+    /// Writes one item and answers with it as it is stored. `replaced` is how a write that created nothing is
+    /// called.
+    async fn store_one(&self, write: Write, replaced: Action) -> Result<Reply, Refusal> {
         let outcomes = self.store.write(vec![write]).await?;
-        let created = outcomes.first().is_some_and(|outcome| outcome.created);
-        let mut envelope = Map::new();
-        if let Some(item) = outcomes.first().and_then(|outcome| outcome.item.as_ref()) {
-            envelope.insert("key".to_owned(), Value::from(&*item.key));
-            envelope.insert("value".to_owned(), Value::clone(&item.value));
-        }
-        let status = if created { StatusCode::CREATED } else { StatusCode::OK };
-        Ok(Reply::json(status, &Value::Object(envelope)))
+        let outcome = outcomes.first().ok_or(StoreError::Closed)?;
+        let item = outcome.item.as_ref().ok_or(StoreError::Closed)?;
+        Ok(self.envelope.written(if outcome.created { Action::Create } else { replaced }, item))
     }
 }
 

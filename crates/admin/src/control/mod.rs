@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use store::Store;
 
 use crate::api::{KEY_PREFIX, all_plugins, main_schemas};
-use crate::listener::{self, Handler};
+use crate::listener::{self, Handler, Transport};
 use crate::reply::Reply;
 use crate::view::{DataPlaneView, Loaded};
 
@@ -34,7 +34,7 @@ impl<V: DataPlaneView> ControlServer<V> {
     /// # Errors
     /// If the listener cannot be handed to the runtime.
     pub async fn serve(self, listener: std::net::TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        listener::serve(listener, Arc::new(self), shutdown).await
+        listener::serve(listener, Transport::Plain, Arc::new(self), shutdown).await
     }
 
     fn schemas(&self) -> Value {

@@ -1,8 +1,10 @@
 //! Status codes and the shapes of answers.
 
+use config::settings::AdminApiVersion;
 use serde_json::json;
+use tidegate_admin::AdminSettings;
 
-use crate::server::Admin;
+use crate::server::{Admin, settings};
 
 fn route() -> serde_json::Value {
     json!({ "uri": "/hello", "upstream": { "nodes": { "127.0.0.1:80": 1 } } })
@@ -130,4 +132,22 @@ async fn an_item_with_a_ttl_says_so_to_the_store_only() {
     assert!(admin.store.snapshot().get("/apisix/routes/1").unwrap().expires_at.is_some());
     admin.put_ok("/routes/1", &route()).await;
     assert!(admin.store.snapshot().get("/apisix/routes/1").unwrap().expires_at.is_none());
+}
+
+#[tokio::test]
+async fn the_old_envelope_is_there_for_those_who_ask() {
+    let admin = Admin::start_with(AdminSettings { api_version: AdminApiVersion::V2, ..settings() });
+    let created = admin.put("/routes/1", &route()).await;
+    assert_eq!((created.status.as_u16(), created.header("x-api-version")), (201, Some("v2")));
+    let body = created.json();
+    assert_eq!((&body["action"], &body["node"]["key"]), (&json!("create"), &json!("/apisix/routes/1")));
+    assert_eq!(admin.put("/routes/1", &route()).await.json()["action"], "set");
+    assert_eq!(admin.patch("/routes/1", &json!({ "name": "x" })).await.json()["action"], "compareAndSwap");
+    let one = admin.get("/routes/1").await.json();
+    assert_eq!((&one["action"], &one["node"]["value"]["name"]), (&json!("get"), &json!("x")));
+    let list = admin.get("/routes?name=nothing").await.json();
+    assert_eq!((&list["count"], &list["node"]["dir"]), (&json!(1), &json!(true)), "not filtered");
+    assert_eq!(list["node"]["nodes"][0], one["node"]);
+    let deleted = admin.delete("/routes/1").await.json();
+    assert_eq!((&deleted["action"], &deleted["deleted"]), (&json!("delete"), &json!("1")));
 }

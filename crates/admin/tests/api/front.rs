@@ -1,8 +1,9 @@
 //! The front door: keys, roles, allow list, CORS, headers, paths, bodies.
 
 use config::secret::Secret;
+use config::settings::AdminRole;
 use serde_json::json;
-use tidegate_admin::{Access, AdminKey, AdminSettings, KeyMatcher, Role};
+use tidegate_admin::{Access, AdminKey, AdminSettings, KeyMatcher};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::server::{ADMIN_KEY, Admin, VIEWER_KEY, settings};
@@ -57,7 +58,7 @@ async fn a_key_known_only_by_its_hash_opens_the_door() {
         0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23, 0xb0, 0x03,
         0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c, 0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad,
     ];
-    let key = AdminKey { name: "generated".to_owned(), role: Role::Admin, secret: KeyMatcher::Sha256(hash) };
+    let key = AdminKey { name: "generated".to_owned(), role: AdminRole::Admin, secret: KeyMatcher::Sha256(hash) };
     let admin = Admin::start_with(AdminSettings::with_keys(vec![key]));
     let with = async |key| admin.send("GET", "/apisix/admin/routes", &[("X-API-KEY", key)], "").await.status;
     assert_eq!(with("abc").await, 200);
@@ -287,7 +288,10 @@ async fn a_body_that_never_ends_is_given_up() {
 
 #[test]
 fn settings_do_not_print_keys() {
-    let key =
-        AdminKey { name: "admin".to_owned(), role: Role::Admin, secret: KeyMatcher::Plain(Secret::from("hush-hush")) };
+    let key = AdminKey {
+        name: "admin".to_owned(),
+        role: AdminRole::Admin,
+        secret: KeyMatcher::Plain(Secret::from("hush-hush")),
+    };
     assert!(!format!("{:?}", AdminSettings::with_keys(vec![key])).contains("hush"));
 }

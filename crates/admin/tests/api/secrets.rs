@@ -1,8 +1,16 @@
 //! Secret fields: encrypted in the store and in the answers to writes, in clear to readers; private keys never.
 
-use serde_json::json;
+use std::sync::Arc;
 
-use crate::server::Admin;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ServerConfig};
+use serde_json::json;
+use tidegate_admin::AdminSettings;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_rustls::TlsConnector;
+
+use crate::server::{Admin, settings};
 
 #[tokio::test]
 async fn a_plugin_secret_is_sealed_at_rest_and_read_in_clear() {
@@ -72,6 +80,38 @@ async fn a_sealed_key_may_be_sent_back() {
 }
 
 #[tokio::test]
+async fn private_keys_are_sealed_even_if_plugin_fields_are_not() {
+    let admin = Admin::start_with(AdminSettings { encrypt_fields: false, ..settings() });
+    let consumer = json!({ "username": "jack", "plugins": { "key-auth": { "key": "plain" } } });
+    let stored = admin.put_ok("/consumers", &consumer).await.value();
+    assert_eq!(stored["plugins"]["key-auth"]["key"], "plain");
+    let ssl = json!({ "sni": "a.com", "cert": CERTIFICATE, "key": PRIVATE_KEY });
+    assert!(!admin.put_ok("/ssls/1", &ssl).await.text.contains("PRIVATE KEY"));
+}
+
+#[tokio::test]
+async fn the_admin_api_speaks_tls() {
+    let trusted = CertificateDer::from_pem_slice(CERTIFICATE.as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(PRIVATE_KEY.as_bytes()).unwrap();
+    let provider = || Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_no_client_auth().with_single_cert(vec![trusted.clone()], key).unwrap();
+    let admin = Admin::start_tls(Arc::new(config));
+
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(trusted).unwrap();
+    let client = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
+    let client = client.with_root_certificates(roots).with_no_client_auth();
+    let stream = tokio::net::TcpStream::connect(admin.address).await.unwrap();
+    let name = ServerName::try_from("test.com").unwrap();
+    let mut stream = TlsConnector::from(Arc::new(client)).connect(name, stream).await.unwrap();
+    stream.write_all(b"HEAD /apisix/admin HTTP/1.1\r\nHost: test.com\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test]
 async fn certificates_are_checked() {
     let admin = Admin::start();
     for (body, text) in [
@@ -100,22 +140,22 @@ async fn certificates_are_checked() {
 /// Made for these tests, valid for a hundred years.
 const CERTIFICATE: &str = "\
 -----BEGIN CERTIFICATE-----\n\
-MIIBkjCCATigAwIBAgIUe34XMjrhx1wI8aLYD3KeggVvUX0wCgYIKoZIzj0EAwIw\n\
-EzERMA8GA1UEAwwIdGVzdC5jb20wIBcNMjYxMTIwMTg0MzUwWhgPMjEyNjEwMjcx\n\
-ODQzNTBaMBMxETAPBgNVBAMMCHRlc3QuY29tMFkwEwYHKoZIzj0CAQYIKoZIzj0D\n\
-AQcDQgAEcLWIQGeZ2RCI+IqTf0OMtnqy0aFPN7qq+RtlB/Bizix4x7TaxHrIZu38\n\
-p76fOGIGI7Dggxm403zdlafktkUzJaNoMGYwHQYDVR0OBBYEFKkysN+hUBOqr7hW\n\
-0PEWxVT11ivjMB8GA1UdIwQYMBaAFKkysN+hUBOqr7hW0PEWxVT11ivjMA8GA1Ud\n\
-EwEB/wQFMAMBAf8wEwYDVR0RBAwwCoIIdGVzdC5jb20wCgYIKoZIzj0EAwIDSAAw\n\
-RQIgC86rx91cJGQhFnWrl8UhhuBVb5JW811x3ZJspZ2GA0ECIQDABhtc0QK0/A+G\n\
-KPUvC4d5Yxw7NK0WmnNFvs+dUNSlag==\n\
+MIIBjjCCATWgAwIBAgIUMlnleEDoyl4lEASD1bfMqSgj8qUwCgYIKoZIzj0EAwIw\n\
+EzERMA8GA1UEAwwIdGVzdC5jb20wIBcNMjYxMTIwMTg1NjExWhgPMjEyNjEwMjcx\n\
+ODU2MTFaMBMxETAPBgNVBAMMCHRlc3QuY29tMFkwEwYHKoZIzj0CAQYIKoZIzj0D\n\
+AQcDQgAE1R6+lXBWYwTYfbppDTQox5VfWe5ak9ZEgWqYBW6RTBOcvAodsSHXikzF\n\
+7sGpVBVNClWY/AWSN/kBbTGACCMg7qNlMGMwHQYDVR0OBBYEFG5ym+PYRSrkf/Ak\n\
+HhNHrMEMmwYDMB8GA1UdIwQYMBaAFG5ym+PYRSrkf/AkHhNHrMEMmwYDMBMGA1Ud\n\
+EQQMMAqCCHRlc3QuY29tMAwGA1UdEwEB/wQCMAAwCgYIKoZIzj0EAwIDRwAwRAIg\n\
+Ub/V0kg+3XdBP5xKsMx+axgVJN8o/UrBdRrtQh9hsS0CICf6wu8lZy+s8cHQrfHN\n\
++8PVTL3vrSMnVOV4AMjP2s4v\n\
 -----END CERTIFICATE-----
 ";
 
 const PRIVATE_KEY: &str = "\
 -----BEGIN PRIVATE KEY-----\n\
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg28+v/tH2Vs6TJRuq\n\
-7d+8jZmIteqfS5W/0FSFvAOMDHuhRANCAARwtYhAZ5nZEIj4ipN/Q4y2erLRoU83\n\
-uqr5G2UH8GLOLHjHtNrEeshm7fynvp84YgYjsOCDGbjTfN2Vp+S2RTMl\n\
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgZtW0Ah56CPzUtOUN\n\
+OmG/mEoGk5T8w0f0Pt8pUB9i/aihRANCAATVHr6VcFZjBNh9umkNNCjHlV9Z7lqT\n\
+1kSBapgFbpFME5y8Ch2xIdeKTMXuwalUFU0KVZj8BZI3+QFtMYAIIyDu\n\
 -----END PRIVATE KEY-----
 ";

@@ -1,17 +1,19 @@
 //! A running Admin API, and a client that says exactly what it sends.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use config::keyring::Keyring;
 use config::secret::Secret;
+use config::settings::AdminRole;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use store::Store;
-use tidegate_admin::{AdminKey, AdminServer, AdminSettings, KeyMatcher, Role};
+use tidegate_admin::{AdminKey, AdminServer, AdminSettings, KeyMatcher};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -21,12 +23,15 @@ use crate::catalog::catalog;
 pub const ADMIN_KEY: &str = "edd1c9f034335f136f87ad84b625c8f1";
 pub const VIEWER_KEY: &str = "4054f7cf07e344346cd3f287985e76a2";
 
+type Served = JoinHandle<std::io::Result<()>>;
+type Stopped = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// The Admin API on a free port; it stops when dropped.
 pub struct Admin {
     pub address: SocketAddr,
     pub store: Store,
     stop: Option<oneshot::Sender<()>>,
-    pub served: Option<JoinHandle<std::io::Result<()>>>,
+    pub served: Option<Served>,
 }
 
 /// What came back.
@@ -43,7 +48,10 @@ pub fn settings() -> AdminSettings {
         role,
         secret: KeyMatcher::Plain(Secret::from(key)),
     };
-    AdminSettings::with_keys(vec![key("admin", Role::Admin, ADMIN_KEY), key("viewer", Role::Viewer, VIEWER_KEY)])
+    AdminSettings::with_keys(vec![
+        key("admin", AdminRole::Admin, ADMIN_KEY),
+        key("viewer", AdminRole::Viewer, VIEWER_KEY),
+    ])
 }
 
 impl Admin {
@@ -52,16 +60,24 @@ impl Admin {
     }
 
     pub fn start_with(settings: AdminSettings) -> Self {
+        Self::launch(settings, |server, listener, stopped| tokio::spawn(server.serve(listener, stopped)))
+    }
+
+    pub fn start_tls(tls: Arc<rustls::ServerConfig>) -> Self {
+        Self::launch(settings(), |server, listener, stopped| tokio::spawn(server.serve_tls(listener, tls, stopped)))
+    }
+
+    fn launch(settings: AdminSettings, serve: impl FnOnce(AdminServer, TcpListener, Stopped) -> Served) -> Self {
         let store = Store::in_memory();
-        let server =
-            AdminServer { settings, store: store.clone(), catalog: catalog(), keyring: Arc::new(Keyring::published()) };
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let keyring = Arc::new(Keyring::published());
+        let server = AdminServer { settings, store: store.clone(), catalog: catalog(), keyring };
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let served = tokio::spawn(server.serve(listener, async {
+        let stopped: Stopped = Box::pin(async {
             let _ = stopped.await;
-        }));
-        Self { address, store, stop: Some(stop), served: Some(served) }
+        });
+        Self { address, store, stop: Some(stop), served: Some(serve(server, listener, stopped)) }
     }
 
     /// Begins the shutdown.
