@@ -4,6 +4,7 @@
 pub mod answer;
 pub mod balance;
 mod connection;
+pub mod data_plane;
 pub mod delivery;
 pub mod exchange;
 pub mod health;

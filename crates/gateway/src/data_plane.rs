@@ -1,0 +1,102 @@
+//! The data plane as one thing that starts, follows the store and drains.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use store::{Snapshot, Store};
+use tokio::sync::watch;
+
+use crate::health;
+use crate::listener::{self, Listener};
+use crate::plan::{Plan, PlanHandle, Planner};
+use crate::services::Services;
+use crate::worker::{WorkerContext, WorkerHandle};
+
+/// How long to wait for more changes before a plan is built: a burst of writes becomes one plan.
+const SETTLE: Duration = Duration::from_millis(2);
+
+/// The running data plane.
+pub struct DataPlane {
+    plan: PlanHandle,
+    health: Arc<health::Registry>,
+    workers: Arc<Vec<WorkerHandle>>,
+    draining: watch::Sender<bool>,
+}
+
+impl DataPlane {
+    /// Compiles the store's present content, starts `workers` workers and serves `listeners`.
+    ///
+    /// # Errors
+    /// If a thread cannot be started.
+    pub fn start(
+        mut planner: Planner,
+        services: Arc<Services>,
+        store: &Store,
+        listeners: Vec<Listener>,
+        workers: usize,
+    ) -> std::io::Result<Self> {
+        let mut changes = store.subscribe();
+        let first = changes.borrow_and_update().clone();
+        let health = planner.health().clone();
+        let plan: PlanHandle = Arc::new(ArcSwap::from_pointee(planner.build(&first)));
+        let (draining, drained) = watch::channel(false);
+        let context = WorkerContext { plan: plan.clone(), services: services.clone(), draining: drained.clone() };
+        let workers: Vec<WorkerHandle> =
+            (0..workers).map(|number| WorkerHandle::start(number, context.clone())).collect::<Result<_, _>>()?;
+        let workers = Arc::new(workers);
+        for listener in listeners {
+            services.side.spawn(listener::accept(listener, workers.clone(), drained.clone()));
+        }
+        let followed = plan.clone();
+        std::thread::Builder::new()
+            .name("planner".to_owned())
+            .spawn(move || follow(&mut planner, changes, &followed))?;
+        Ok(Self { plan, health, workers, draining })
+    }
+
+    /// The plan in force.
+    pub fn plan(&self) -> Arc<Plan> {
+        self.plan.load_full()
+    }
+
+    /// The health of all checked upstreams.
+    pub fn health(&self) -> &Arc<health::Registry> {
+        &self.health
+    }
+
+    /// Client connections being served.
+    pub fn connections(&self) -> usize {
+        self.workers.iter().map(WorkerHandle::load).sum()
+    }
+
+    /// Stops accepting and lets requests in flight finish, for at most `limit`. `true` if all did.
+    pub async fn drain(&self, limit: Duration) -> bool {
+        self.draining.send_replace(true);
+        let gone = async {
+            while self.connections() > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(limit, gone).await.is_ok()
+    }
+}
+
+/// Builds a plan for every change of the store, until the store is gone.
+fn follow(planner: &mut Planner, mut changes: watch::Receiver<Arc<Snapshot>>, plan: &PlanHandle) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "changes of the configuration cannot be followed");
+            return;
+        }
+    };
+    runtime.block_on(async {
+        while changes.changed().await.is_ok() {
+            tokio::time::sleep(SETTLE).await;
+            let snapshot = changes.borrow_and_update().clone();
+            plan.store(Arc::new(planner.build(&snapshot)));
+            tracing::debug!(revision = snapshot.revision, "a new plan is in force");
+        }
+    });
+}
