@@ -1,0 +1,143 @@
+//! `ai-proxy`: sends LLM requests to a provider in the dialect they came in. The request is admitted (content type,
+//! body, protocol) in `access`; the gateway's dispatch then calls the provider.
+
+mod config;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::config::catalog::Side;
+use ::config::resource::KeepalivePool;
+use gateway::exchange::{Dispatch, Exchange};
+use gateway::inference::{Admission, Backend, BackendConfig, ProviderAuth, admit};
+use gateway::plugin::{CompileContext, Phases, Plugin, PluginDef, Step, Verdict};
+use gateway::tls::client::Verify;
+use http::{HeaderName, HeaderValue};
+use llm::{Provider, ShapeConfig, ShapeRules};
+use serde_json::Value;
+
+use self::config::{Auth, Config};
+use crate::definition::{self, Declare as _};
+
+pub(crate) fn definition() -> PluginDef {
+    let mut definition = definition::plugin::<Config>("ai-proxy", 1040, compile).checked(check);
+    definition.info.encrypt_fields = &[
+        "auth.header",
+        "auth.query",
+        "auth.gcp.service_account_json",
+        "auth.aws.secret_access_key",
+        "auth.aws.session_token",
+    ];
+    definition
+}
+
+/// What the schema cannot say.
+fn check(config: &Value, _: Side) -> Result<(), String> {
+    let config: Config = definition::read(config)?;
+    if provider(&config).is_err() {
+        return Err(format!("provider {} is not supported by this version of Tidegate", config.provider.as_str()));
+    }
+    if config.auth.gcp.is_some() || config.auth.aws.is_some() {
+        return Err("auth.gcp and auth.aws are not supported by this version of Tidegate".to_owned());
+    }
+    for name in config.auth.header.keys() {
+        name.parse::<HeaderName>().map_err(|_| format!("auth.header: {name:?} is not a header name"))?;
+    }
+    Ok(())
+}
+
+struct AiProxy {
+    backend: Arc<Backend>,
+    admission: Admission,
+}
+
+fn compile(config: &Value, context: &CompileContext<'_>) -> Result<Arc<dyn Plugin>, String> {
+    let config: Config = definition::read(config)?;
+    let provider = provider(&config)?;
+    let overrides = config.r#override.as_ref();
+    let rules = ShapeRules::compile(
+        provider,
+        &ShapeConfig {
+            options: config.options.as_ref(),
+            max_tokens: overrides.and_then(|overrides| overrides.llm_options.as_ref()?.max_tokens),
+            request_body: overrides.and_then(|overrides| overrides.request_body.as_ref()).map(|bodies| &bodies.0),
+            force: overrides.is_some_and(|overrides| overrides.request_body_force_override),
+        },
+    );
+    let backend = Backend::compile(
+        BackendConfig {
+            name: &format!("ai-proxy-{}", provider.name),
+            provider,
+            endpoint: overrides.and_then(|overrides| overrides.endpoint.as_deref()),
+            auth: auth(&config.auth)?,
+            rules,
+            timeout: Duration::from_millis(config.timeout),
+            keepalive: keepalive(&config),
+            verify: if config.ssl_verify { Verify::Yes } else { Verify::No },
+            max_stream_duration: config.max_stream_duration_ms.map(Duration::from_millis),
+            max_response_bytes: config.max_response_bytes,
+            log_summary: config.logging.summaries,
+            log_payload: config.logging.payloads,
+        },
+        context.services,
+    )
+    .map_err(|error| error.to_string())?;
+    let settings = &context.services.settings;
+    Ok(Arc::new(AiProxy {
+        backend: Arc::new(backend),
+        admission: Admission {
+            max_body_bytes: config.max_req_body_size,
+            max_json_depth: settings.tidegate.max_json_depth,
+            body_timeout: settings.nginx_config.http.client_body_timeout,
+        },
+    }))
+}
+
+fn provider(config: &Config) -> Result<&'static Provider, String> {
+    let name = config.provider.as_str();
+    Provider::by_name(name).ok_or_else(|| format!("provider {name} is not supported by this version of Tidegate"))
+}
+
+fn auth(auth: &Auth) -> Result<ProviderAuth, String> {
+    let header = |(name, value): (&String, &String)| -> Result<(HeaderName, HeaderValue), String> {
+        let name: HeaderName = name.parse().map_err(|_| format!("auth.header: {name:?} is not a header name"))?;
+        let mut value = HeaderValue::from_str(value)
+            .map_err(|_| format!("auth.header.{name}: the value holds characters that no header can carry"))?;
+        value.set_sensitive(true);
+        Ok((name, value))
+    };
+    Ok(ProviderAuth {
+        headers: auth.header.iter().map(header).collect::<Result<_, _>>()?,
+        query: auth.query.clone().into_iter().collect(),
+    })
+}
+
+/// Without keep-alive a connection serves one request.
+fn keepalive(config: &Config) -> KeepalivePool {
+    KeepalivePool {
+        size: config.keepalive_pool,
+        idle_timeout: Duration::from_millis(config.keepalive_timeout),
+        requests: if config.keepalive { u64::MAX } else { 1 },
+    }
+}
+
+impl Plugin for AiProxy {
+    fn phases(&self) -> Phases {
+        Phases::ACCESS
+    }
+
+    fn access<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
+        Step::Wait(Box::pin(async move {
+            match admit(exchange, self.admission).await {
+                Ok(()) => {
+                    exchange.dispatch = Dispatch::Llm(self.backend.clone());
+                    Verdict::Next
+                }
+                Err(answer) => Verdict::Answer(answer),
+            }
+        }))
+    }
+}

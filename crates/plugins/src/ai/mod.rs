@@ -1,0 +1,3 @@
+//! Plugins for LLM traffic.
+
+pub(crate) mod ai_proxy;
