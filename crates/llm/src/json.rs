@@ -32,6 +32,64 @@ pub enum ScanError {
     TooLarge { bytes: usize },
 }
 
+/// What a cursor stumbled over, at its position. Two bytes, because every step of the hot path returns it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The token under the cursor is not what the grammar wants here.
+    Expected(Token),
+    /// What is under the cursor is no token at all.
+    Found(Broken),
+    TooDeep,
+}
+
+/// What the grammar may want.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Token {
+    Value,
+    Key,
+    Colon,
+    CommaOrObjectEnd,
+    CommaOrArrayEnd,
+    TheEnd,
+}
+
+/// What a token can break of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Broken {
+    ControlCharacter,
+    UnexpectedEnd,
+    Escape,
+    UnicodeEscape,
+    Number,
+    Token,
+}
+
+impl Token {
+    const fn name(self) -> &'static str {
+        match self {
+            Token::Value => "value",
+            Token::Key => "object key string",
+            Token::Colon => "colon",
+            Token::CommaOrObjectEnd => "comma or object end",
+            Token::CommaOrArrayEnd => "comma or array end",
+            Token::TheEnd => "the end",
+        }
+    }
+}
+
+impl Broken {
+    const fn name(self) -> &'static str {
+        match self {
+            Broken::ControlCharacter => "control character in string",
+            Broken::UnexpectedEnd => "unexpected end of string",
+            Broken::Escape => "invalid escape code",
+            Broken::UnicodeEscape => "invalid unicode escape code",
+            Broken::Number => "invalid number",
+            Broken::Token => "invalid token",
+        }
+    }
+}
+
 /// Nesting that [`Raw`]'s readers accept in text that nobody has validated yet, such as stream events.
 const RAW_DEPTH: usize = 128;
 
@@ -83,7 +141,7 @@ impl<'a> Cursor<'a> {
             if self.closes(b'}') {
                 return Some(());
             }
-            self.comma("comma or object end").ok()?;
+            self.comma(Token::CommaOrObjectEnd).ok()?;
         }
     }
 
@@ -101,13 +159,13 @@ impl<'a> Cursor<'a> {
             if self.closes(b']') {
                 return Some(());
             }
-            self.comma("comma or array end").ok()?;
+            self.comma(Token::CommaOrArrayEnd).ok()?;
         }
     }
 
     /// Consumes one value. `depth` is how deep its parent is, `max_depth` how deep containers may nest.
     #[inline]
-    pub(crate) fn value(&mut self, depth: usize, max_depth: usize) -> Result<Kind, ScanError> {
+    pub(crate) fn value(&mut self, depth: usize, max_depth: usize) -> Result<Kind, Fault> {
         match self.peek() {
             Some(b'"') => self.string().map(|_| Kind::String),
             Some(b'{') => self.object(depth + 1, max_depth),
@@ -116,11 +174,11 @@ impl<'a> Cursor<'a> {
             Some(b't') => self.literal(b"true", Kind::Bool),
             Some(b'f') => self.literal(b"false", Kind::Bool),
             Some(b'n') => self.literal(b"null", Kind::Null),
-            _ => Err(self.expected("value")),
+            _ => Err(Fault::Expected(Token::Value)),
         }
     }
 
-    fn object(&mut self, depth: usize, max_depth: usize) -> Result<Kind, ScanError> {
+    fn object(&mut self, depth: usize, max_depth: usize) -> Result<Kind, Fault> {
         self.enter(depth, max_depth)?;
         if self.closes(b'}') {
             return Ok(Kind::Object);
@@ -131,11 +189,11 @@ impl<'a> Cursor<'a> {
             if self.closes(b'}') {
                 return Ok(Kind::Object);
             }
-            self.comma("comma or object end")?;
+            self.comma(Token::CommaOrObjectEnd)?;
         }
     }
 
-    fn array(&mut self, depth: usize, max_depth: usize) -> Result<Kind, ScanError> {
+    fn array(&mut self, depth: usize, max_depth: usize) -> Result<Kind, Fault> {
         self.enter(depth, max_depth)?;
         if self.closes(b']') {
             return Ok(Kind::Array);
@@ -145,15 +203,15 @@ impl<'a> Cursor<'a> {
             if self.closes(b']') {
                 return Ok(Kind::Array);
             }
-            self.comma("comma or array end")?;
+            self.comma(Token::CommaOrArrayEnd)?;
         }
     }
 
     /// Consumes the opening bracket under the cursor.
     #[inline]
-    pub(crate) fn enter(&mut self, depth: usize, max_depth: usize) -> Result<(), ScanError> {
+    pub(crate) fn enter(&mut self, depth: usize, max_depth: usize) -> Result<(), Fault> {
         if depth > max_depth {
-            return Err(ScanError::TooDeep { depth, position: self.pos + 1 });
+            return Err(Fault::TooDeep);
         }
         self.pos += 1;
         Ok(())
@@ -169,9 +227,9 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline]
-    pub(crate) fn comma(&mut self, expected: &'static str) -> Result<(), ScanError> {
+    pub(crate) fn comma(&mut self, expected: Token) -> Result<(), Fault> {
         if self.peek() != Some(b',') {
-            return Err(self.expected(expected));
+            return Err(Fault::Expected(expected));
         }
         self.pos += 1;
         self.skip_blanks();
@@ -180,14 +238,14 @@ impl<'a> Cursor<'a> {
 
     /// Consumes `"key" :` and the blanks after it; gives the key's text between the quotes, still escaped.
     #[inline]
-    pub(crate) fn key(&mut self) -> Result<&'a [u8], ScanError> {
+    pub(crate) fn key(&mut self) -> Result<&'a [u8], Fault> {
         if self.peek() != Some(b'"') {
-            return Err(self.expected("object key string"));
+            return Err(Fault::Expected(Token::Key));
         }
         let key = self.string()?;
         self.skip_blanks();
         if self.peek() != Some(b':') {
-            return Err(self.expected("colon"));
+            return Err(Fault::Expected(Token::Colon));
         }
         self.pos += 1;
         self.skip_blanks();
@@ -195,7 +253,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Consumes the string under the cursor; gives the text between the quotes, still escaped.
-    pub(crate) fn string(&mut self) -> Result<&'a [u8], ScanError> {
+    pub(crate) fn string(&mut self) -> Result<&'a [u8], Fault> {
         let start = self.pos + 1;
         self.pos = start;
         loop {
@@ -206,48 +264,48 @@ impl<'a> Cursor<'a> {
                     return Ok(&self.bytes[start..self.pos - 1]);
                 }
                 Some(b'\\') => self.escape()?,
-                Some(_) => return Err(self.bad("control character in string")),
-                None => return Err(self.bad("unexpected end of string")),
+                Some(_) => return Err(Fault::Found(Broken::ControlCharacter)),
+                None => return Err(Fault::Found(Broken::UnexpectedEnd)),
             }
         }
     }
 
-    fn escape(&mut self) -> Result<(), ScanError> {
+    fn escape(&mut self) -> Result<(), Fault> {
         match self.bytes.get(self.pos + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.pos += 2,
             Some(b'u') => match self.code_unit(self.pos)? {
                 0xD800..=0xDBFF => {
                     let pair = self.bytes.get(self.pos + 6..self.pos + 8) == Some(b"\\u".as_slice());
                     if !pair || !matches!(self.code_unit(self.pos + 6)?, 0xDC00..=0xDFFF) {
-                        return Err(self.bad("invalid unicode escape code"));
+                        return Err(Fault::Found(Broken::UnicodeEscape));
                     }
                     self.pos += 12;
                 }
-                0xDC00..=0xDFFF => return Err(self.bad("invalid unicode escape code")),
+                0xDC00..=0xDFFF => return Err(Fault::Found(Broken::UnicodeEscape)),
                 _ => self.pos += 6,
             },
-            _ => return Err(self.bad("invalid escape code")),
+            _ => return Err(Fault::Found(Broken::Escape)),
         }
         Ok(())
     }
 
     /// The four hex digits of the `\uXXXX` that begins at `at`.
-    fn code_unit(&self, at: usize) -> Result<u32, ScanError> {
+    fn code_unit(&self, at: usize) -> Result<u32, Fault> {
         let digits = self.bytes.get(at + 2..at + 6).unwrap_or_default();
         let mut unit = 0;
         for digit in digits {
             let Some(value) = char::from(*digit).to_digit(16) else {
-                return Err(self.bad("invalid unicode escape code"));
+                return Err(Fault::Found(Broken::UnicodeEscape));
             };
             unit = unit * 16 + value;
         }
         if digits.len() < 4 {
-            return Err(self.bad("invalid unicode escape code"));
+            return Err(Fault::Found(Broken::UnicodeEscape));
         }
         Ok(unit)
     }
 
-    fn number(&mut self) -> Result<Kind, ScanError> {
+    fn number(&mut self) -> Result<Kind, Fault> {
         let start = self.pos;
         self.pos += usize::from(self.peek() == Some(b'-'));
         let mut valid = match self.peek() {
@@ -270,7 +328,7 @@ impl<'a> Cursor<'a> {
             return Ok(Kind::Number);
         }
         self.pos = start;
-        Err(self.bad("invalid number"))
+        Err(Fault::Found(Broken::Number))
     }
 
     /// Consumes digits; `false` if there is none.
@@ -282,22 +340,29 @@ impl<'a> Cursor<'a> {
         self.pos > start
     }
 
-    fn literal(&mut self, text: &'static [u8], kind: Kind) -> Result<Kind, ScanError> {
+    fn literal(&mut self, text: &'static [u8], kind: Kind) -> Result<Kind, Fault> {
         if self.bytes[self.pos..].starts_with(text) {
             self.pos += text.len();
             return Ok(kind);
         }
-        Err(self.bad("invalid token"))
+        Err(Fault::Found(Broken::Token))
     }
 
-    fn bad(&self, found: &'static str) -> ScanError {
-        ScanError::Syntax { expected: "value", found, position: self.pos + 1 }
-    }
-
-    /// The token under the cursor is not what the grammar wants here.
+    /// `fault` in words. `depth` is the nesting that was one too deep.
     #[cold]
-    pub(crate) fn expected(&self, expected: &'static str) -> ScanError {
-        let found = match self.peek() {
+    pub(crate) fn explain(&self, fault: Fault, depth: usize) -> ScanError {
+        let position = self.pos + 1;
+        let (expected, found) = match fault {
+            Fault::TooDeep => return ScanError::TooDeep { depth, position },
+            Fault::Found(broken) => (Token::Value, broken.name()),
+            Fault::Expected(token) => (token, self.token_name()),
+        };
+        ScanError::Syntax { expected: expected.name(), found, position }
+    }
+
+    /// The token under the cursor, as lua-cjson calls it.
+    fn token_name(&self) -> &'static str {
+        match self.peek() {
             None => "T_END",
             Some(b'{') => "T_OBJ_BEGIN",
             Some(b'}') => "T_OBJ_END",
@@ -310,9 +375,8 @@ impl<'a> Cursor<'a> {
             _ if self.bytes[self.pos..].starts_with(b"null") => "T_NULL",
             _ if self.bytes[self.pos..].starts_with(b"true") => "T_BOOLEAN",
             _ if self.bytes[self.pos..].starts_with(b"false") => "T_BOOLEAN",
-            _ => "invalid token",
-        };
-        ScanError::Syntax { expected, found, position: self.pos + 1 }
+            _ => Broken::Token.name(),
+        }
     }
 }
 
@@ -321,26 +385,25 @@ impl<'a> Cursor<'a> {
 /// proves long goes on in blocks which the compiler turns into vector instructions.
 #[inline]
 fn plain_run(bytes: &[u8]) -> usize {
-    let mut run = 0;
-    for word in bytes.chunks_exact(8).take(4) {
-        match first_special(word) {
-            8 => run += 8,
-            at => return run + at,
+    /// So many words are tried before the run counts as long.
+    const WORDS: usize = 6;
+    let mut rest = bytes;
+    let mut words = 0;
+    while let Some((word, tail)) = rest.split_first_chunk() {
+        match first_special(*word) {
+            8 => rest = tail,
+            at => return bytes.len() - rest.len() + at,
+        }
+        words += 1;
+        if words == WORDS {
+            rest = &rest[long_plain_run(rest)..];
         }
     }
-    if run == 32 {
-        run += long_plain_run(&bytes[run..]);
-    }
-    while let Some(word) = bytes.get(run..run + 8) {
-        match first_special(word) {
-            8 => run += 8,
-            at => return run + at,
-        }
-    }
-    run + bytes[run..].iter().take_while(|byte| !is_special(**byte)).count()
+    bytes.len() - rest.len() + rest.iter().take_while(|byte| !is_special(**byte)).count()
 }
 
 /// Whole blocks of plain bytes at the start.
+#[inline(never)]
 fn long_plain_run(bytes: &[u8]) -> usize {
     const BLOCK: usize = 32;
     let plain = |block: &&[u8]| !block.iter().fold(false, |any, byte| any | is_special(*byte));
@@ -355,11 +418,9 @@ fn is_special(byte: u8) -> bool {
 /// The index of the first special byte among eight; 8 if there is none. Subtraction borrows into the top bit of each
 /// byte that is zero (or below 0x20); a borrow can only spoil bytes behind the first hit.
 #[inline]
-fn first_special(word: &[u8]) -> usize {
+fn first_special(word: [u8; 8]) -> usize {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
-    let mut eight = [0; 8];
-    eight.copy_from_slice(word);
-    let word = u64::from_le_bytes(eight);
+    let word = u64::from_le_bytes(word);
     let quote = word ^ (ONES * b'"' as u64);
     let backslash = word ^ (ONES * b'\\' as u64);
     let hits = (quote.wrapping_sub(ONES) & !quote)
@@ -492,7 +553,7 @@ impl<'a> Iterator for Members<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         self.cursor.skip_blanks();
         if !std::mem::take(&mut self.first) {
-            self.cursor.comma("comma or object end").ok()?;
+            self.cursor.comma(Token::CommaOrObjectEnd).ok()?;
         }
         let key = self.cursor.key().ok()?;
         Some((key, self.cursor.take()?))
@@ -512,7 +573,7 @@ impl<'a> Iterator for Elements<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         self.cursor.skip_blanks();
         if !std::mem::take(&mut self.first) {
-            self.cursor.comma("comma or array end").ok()?;
+            self.cursor.comma(Token::CommaOrArrayEnd).ok()?;
         }
         self.cursor.take()
     }

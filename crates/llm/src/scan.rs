@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::json::{Cursor, Kind, Raw, ScanError, key_is};
+use crate::json::{Cursor, Fault, Kind, Raw, ScanError, Token, key_is};
 
 /// How deep containers may nest unless a caller has a reason for another bound.
 pub const DEFAULT_MAX_DEPTH: usize = 128;
@@ -69,20 +69,9 @@ impl BodyScan {
         }
         let max_depth = max_depth.min(DEEPEST);
         let mut cursor = Cursor::new(body);
-        cursor.skip_blanks();
-        let start = cursor.pos;
-        let mut fields = Vec::new();
-        let top = if cursor.peek() == Some(b'{') {
-            fields = object_fields(&mut cursor, max_depth)?;
-            Kind::Object
-        } else {
-            cursor.value(0, max_depth)?
-        };
-        let end = cursor.pos;
-        cursor.skip_blanks();
-        if cursor.peek().is_some() {
-            return Err(cursor.expected("the end"));
-        }
+        let (top, start, fields) =
+            top_level(&mut cursor, max_depth).map_err(|fault| cursor.explain(fault, max_depth + 1))?;
+        let end = body.trim_ascii_end().len();
         let empty = match top {
             Kind::Object => fields.is_empty(),
             Kind::Array => body[start + 1..end - 1].trim_ascii().is_empty(),
@@ -142,8 +131,23 @@ impl BodyScan {
     }
 }
 
+/// Reads a whole text: what it is, where it begins behind blanks, and its fields.
+fn top_level(cursor: &mut Cursor<'_>, max_depth: usize) -> Result<(Kind, usize, Vec<Field>), Fault> {
+    cursor.skip_blanks();
+    let start = cursor.pos;
+    let (top, fields) = match cursor.peek() {
+        Some(b'{') => (Kind::Object, object_fields(cursor, max_depth)?),
+        _ => (cursor.value(0, max_depth)?, Vec::new()),
+    };
+    cursor.skip_blanks();
+    match cursor.peek() {
+        Some(_) => Err(Fault::Expected(Token::TheEnd)),
+        None => Ok((top, start, fields)),
+    }
+}
+
 /// The fields of the object under the cursor, which is left behind its closing brace.
-pub(crate) fn object_fields(cursor: &mut Cursor<'_>, max_depth: usize) -> Result<Vec<Field>, ScanError> {
+pub(crate) fn object_fields(cursor: &mut Cursor<'_>, max_depth: usize) -> Result<Vec<Field>, Fault> {
     cursor.enter(1, max_depth)?;
     if cursor.closes(b'}') {
         return Ok(Vec::new());
@@ -159,6 +163,6 @@ pub(crate) fn object_fields(cursor: &mut Cursor<'_>, max_depth: usize) -> Result
         if cursor.closes(b'}') {
             return Ok(fields);
         }
-        cursor.comma("comma or object end")?;
+        cursor.comma(Token::CommaOrObjectEnd)?;
     }
 }
