@@ -1,7 +1,7 @@
 //! The front door: keys, roles, allow list, CORS, headers, paths, bodies.
 
 use config::secret::Secret;
-use config::settings::AdminRole;
+use config::settings::{AdminRole, Settings};
 use serde_json::json;
 use tidegate_admin::{Access, AdminKey, AdminSettings, KeyMatcher};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -69,6 +69,25 @@ async fn a_key_known_only_by_its_hash_opens_the_door() {
 async fn without_keys_everyone_who_may_connect_is_let_in() {
     let admin = Admin::start_with(AdminSettings { access: Access::Open, ..settings() });
     assert_eq!(admin.send("GET", "/apisix/admin/routes", &[], "").await.status, 200);
+}
+
+#[tokio::test]
+async fn the_settings_of_a_file_decide_who_gets_in() {
+    for (file, with_key, without) in [
+        ("", 401, 401),
+        ("deployment: {admin: {admin_key: [{name: a, key: '', role: admin}]}}", 401, 401),
+        ("deployment: {admin: {admin_key: [{name: a, key: open-sesame, role: admin}]}}", 200, 401),
+        ("deployment: {admin: {admin_key: null}}", 200, 200),
+        ("deployment: {admin: {admin_key_required: false}}", 200, 200),
+        ("deployment: {admin: {allow_admin: [10.0.0.0/8], admin_key_required: false}}", 403, 403),
+    ] {
+        let (file_settings, _) = Settings::load(file, "config.yaml", &|_| None).unwrap();
+        let admin = Admin::start_with(AdminSettings::from(&file_settings));
+        let status = async |headers: Headers<'_>| admin.send("GET", "/apisix/admin/routes", headers, "").await.status;
+        assert_eq!(status(&[("X-API-KEY", "open-sesame")]).await, with_key, "{file}");
+        assert_eq!(status(&[]).await, without, "{file}");
+        assert_eq!(status(&[("X-API-KEY", "")]).await, without, "{file}");
+    }
 }
 
 #[tokio::test]
