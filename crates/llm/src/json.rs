@@ -384,7 +384,7 @@ impl<'a> Cursor<'a> {
 /// Short runs are the rule (keys, numbers in quotes), so eight bytes are tried at a time in one register; a run that
 /// proves long goes on in blocks which the compiler turns into vector instructions.
 #[inline]
-fn plain_run(bytes: &[u8]) -> usize {
+pub(crate) fn plain_run(bytes: &[u8]) -> usize {
     /// So many words are tried before the run counts as long.
     const WORDS: usize = 6;
     let mut rest = bytes;

@@ -7,6 +7,7 @@
 mod anthropic;
 mod chat;
 mod responses;
+mod template;
 
 use serde_json::{Map, Value};
 
@@ -97,14 +98,20 @@ impl Facts {
 
     /// Takes in a piece of text.
     fn add_text(&mut self, piece: Raw<'_>) {
-        let Some(quoted) = piece.quoted().filter(|quoted| !quoted.is_empty()) else {
-            return;
-        };
-        self.saw_first_token = true;
-        match memchr::memchr(b'\\', quoted) {
-            None => self.text.add(quoted),
-            Some(_) => self.text.add(unescape(quoted).as_bytes()),
+        match piece.quoted() {
+            Some(quoted) if memchr::memchr(b'\\', quoted).is_some() => {
+                self.saw_first_token = true;
+                self.text.add(unescape(quoted).as_bytes());
+            }
+            Some(quoted) => self.add_plain_text(quoted),
+            None => {}
         }
+    }
+
+    /// Takes in a piece of text that has no escapes.
+    fn add_plain_text(&mut self, text: &[u8]) {
+        self.saw_first_token |= !text.is_empty();
+        self.text.add(text);
     }
 
     fn set_model(&mut self, model: Raw<'_>) {
@@ -132,7 +139,7 @@ pub struct StreamObserver {
     protocol: Protocol,
     /// `None` once the stream cannot be followed, or from the start if its framing is not SSE.
     decoder: Option<SseDecoder>,
-    choices: chat::Choices,
+    chat: chat::Progress,
     facts: Facts,
 }
 
@@ -148,7 +155,7 @@ impl StreamObserver {
         Self {
             protocol,
             decoder: decoded.then(|| SseDecoder::new(row.max_event_bytes)),
-            choices: chat::Choices::default(),
+            chat: chat::Progress::default(),
             facts: Facts::default(),
         }
     }
@@ -168,10 +175,10 @@ impl StreamObserver {
     /// Takes in `chunk` and tells, for each block that it completes, where it ends and what it was. Gives how many
     /// bytes of `chunk` are done with; `None` once the stream cannot be followed.
     pub(crate) fn observe_blocks(&mut self, chunk: &[u8], mut seen: impl FnMut(usize, EventClass)) -> Option<usize> {
-        let (protocol, choices, facts) = (self.protocol, &mut self.choices, &mut self.facts);
+        let (protocol, progress, facts) = (self.protocol, &mut self.chat, &mut self.facts);
         let done = self.decoder.as_mut()?.push(chunk, |block| {
             let class = block.event().map_or(EventClass::Content, |event| match protocol {
-                Protocol::OpenAiChat => chat::observe(facts, choices, &event),
+                Protocol::OpenAiChat => chat::observe(facts, progress, &event),
                 Protocol::OpenAiResponses => responses::observe(facts, &event),
                 Protocol::AnthropicMessages => anthropic::observe(facts, &event),
                 Protocol::OpenAiEmbeddings | Protocol::BedrockConverse | Protocol::Passthrough => EventClass::Content,
@@ -199,7 +206,7 @@ impl StreamObserver {
     pub fn end(&self) -> StreamEnd {
         match &self.facts.error {
             Some(message) => StreamEnd::InStreamError(message.clone()),
-            None if self.decoder.is_none() || self.facts.finished || self.choices.all_finished() => StreamEnd::Complete,
+            None if self.decoder.is_none() || self.facts.finished || self.chat.all_finished() => StreamEnd::Complete,
             None => StreamEnd::Cut,
         }
     }

@@ -1,7 +1,9 @@
 //! How ends of streams are judged, and how odd streams are handled: the cases that recordings do not have.
 
 use bytes::Bytes;
-use tidegate_llm::{ErrorKind, MAX_EVENT_BYTES, Protocol, StreamEnd, StreamFilter, StreamObserver, UsageChunk};
+use tidegate_llm::{
+    ErrorKind, Framing, MAX_EVENT_BYTES, Protocol, StreamEnd, StreamFilter, StreamObserver, UsageChunk, endpoints,
+};
 
 fn observed(protocol: Protocol, stream: &str) -> StreamObserver {
     let mut observer = StreamObserver::new(protocol).keep_text(64);
@@ -64,6 +66,21 @@ fn ends_are_judged_by_the_dialect_s_rules() {
 }
 
 #[test]
+fn the_table_s_terminators_are_those_that_end_a_stream() {
+    for row in endpoints() {
+        for terminator in row.terminators {
+            let stream = match row.framing {
+                Framing::Sse => format!("data: {terminator}\n\n"),
+                Framing::NamedSse => format!("event: {terminator}\ndata: {{}}\n\n"),
+                Framing::None | Framing::AwsEventStream => continue,
+            };
+            let observer = observed(row.protocol, &stream);
+            assert!(observer.saw_terminator(), "{} {terminator}", row.protocol);
+        }
+    }
+}
+
+#[test]
 fn an_end_marker_is_not_seen_inside_text() {
     let talk = TEXT.replace("hi", "data: [DONE]\\n\\n");
     assert_eq!(observed(Protocol::OpenAiChat, &talk).end(), StreamEnd::Cut);
@@ -114,6 +131,31 @@ fn text_is_measured_beyond_what_is_kept() {
     let long = TEXT.replace("hi", &"é".repeat(50));
     let observer = observed(Protocol::OpenAiChat, &(TEXT.to_owned() + &long));
     assert_eq!((observer.text(), observer.text_bytes(), observer.text_chars()), ("hi", 102, 52));
+}
+
+#[test]
+fn a_chunk_like_the_one_before_is_still_read_to_the_last_byte() {
+    let chunk = |content: &str, rest: &str, padding: &str| {
+        format!(
+            "data: {{\"model\":\"m\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":{content}}}{rest}}}],\
+             \"obfuscation\":\"{padding}\"}}\n\n"
+        )
+    };
+    let plain = chunk("\"a\"", "", "x") + &chunk("\"b\"", "", "xyz") + &chunk("\"\"", "", "");
+    let cases = [
+        (chunk("\"c\"", "", "x1"), "abc", false, StreamEnd::Cut),
+        (chunk("\"\\n\\\"\"", "", ""), "ab\n\"", false, StreamEnd::Cut),
+        (chunk("\"c\"", ",\"finish_reason\":\"stop\"", "x"), "abc", false, StreamEnd::Complete),
+        (chunk("\"c\",\"tool_calls\":[{}]", "", "x"), "abc", true, StreamEnd::Cut),
+        (chunk("null", "", "x"), "ab", false, StreamEnd::Cut),
+        (chunk("\"c\"", "", "x\",\"error\":\"no"), "abc", false, failed("no")),
+        // Broken JSON tells what it tells until it breaks.
+        (chunk("\"c", ",\"finish_reason\":\"stop\"", "x"), "abc},", false, StreamEnd::Cut),
+    ];
+    for (last, text, calls_tool, end) in cases {
+        let observer = observed(Protocol::OpenAiChat, &(plain.clone() + &last));
+        assert_eq!((observer.text(), observer.has_tool_calls(), observer.end()), (text, calls_tool, end), "{last}");
+    }
 }
 
 fn filtered(chunks: &[&str]) -> Vec<Option<String>> {
