@@ -15,11 +15,13 @@ use crate::wire::Connection;
 const BUFFER: usize = 4096;
 /// Connections opened at once, so that no accept queue overflows.
 const WAVE: usize = 64;
+/// For one connection of a wave; when it is over, the target has stopped answering.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 pub async fn run(args: &Hold) -> io::Result<()> {
     let (ready, mut readies) = mpsc::channel::<bool>(args.connections.max(1));
     let mut standing = 0;
-    for wave in 0..args.connections.div_ceil(WAVE) {
+    'waves: for wave in 0..args.connections.div_ceil(WAVE) {
         let size = WAVE.min(args.connections - wave * WAVE);
         for _ in 0..size {
             let (to, request, idle, ready) = (args.target.to, args.target.request(), args.idle, ready.clone());
@@ -31,8 +33,10 @@ pub async fn run(args: &Hold) -> io::Result<()> {
             });
         }
         for _ in 0..size {
-            let one = tokio::time::timeout(Duration::from_secs(20), readies.recv()).await;
-            standing += usize::from(matches!(one, Ok(Some(true))));
+            match tokio::time::timeout(PATIENCE, readies.recv()).await {
+                Ok(Some(stands)) => standing += usize::from(stands),
+                Ok(None) | Err(_) => break 'waves,
+            }
         }
     }
     println!("{}", serde_json::json!({"standing": standing}));

@@ -9,6 +9,8 @@ mod hold;
 mod latency;
 mod paced;
 mod streams;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::io;
