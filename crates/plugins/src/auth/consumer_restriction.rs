@@ -39,7 +39,7 @@ pub struct Config {
     pub allowed_by_methods: Option<Vec<AllowedMethods>>,
     /// The status of a refusal.
     #[serde(default = "default_rejected_code")]
-    #[schemars(range(min = 200))]
+    #[schemars(range(min = 200, max = 999))]
     pub rejected_code: u16,
     /// The message of a refusal, instead of the built-in one.
     #[serde(default)]

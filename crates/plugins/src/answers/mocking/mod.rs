@@ -37,7 +37,7 @@ pub struct Config {
     #[schemars(range(min = 0))]
     pub delay: u64,
     #[serde(default = "default_response_status")]
-    #[schemars(range(min = 100))]
+    #[schemars(range(min = 100, max = 999))]
     pub response_status: u16,
     /// XML, JSON, plain text or HTML.
     #[serde(default = "default_content_type")]

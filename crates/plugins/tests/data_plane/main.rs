@@ -1,0 +1,7 @@
+//! Plugins as clients meet them: configured in resources, run by a data plane, seen over a socket.
+
+mod auth;
+mod fixture;
+mod limits;
+mod rewriting;
+mod security;

@@ -1,0 +1,89 @@
+use serde_json::json;
+
+use super::fixture::Gateway;
+
+#[test]
+fn the_upstream_gets_the_rewritten_request() {
+    let rewrite = json!({
+        "regex_uri": ["^/old/(.*)/(.*)", "/$2/$1?from=old"],
+        "method": "POST",
+        "host": "other.com",
+        "headers": {"set": {"Authorization": "Bearer x", "X-Part": "$1"}, "remove": ["X-Gone"]}
+    });
+    let gateway = Gateway::with_plugins(json!({"proxy-rewrite": rewrite}));
+    let seen = gateway.get("/old/a/b%20c?q=%41", &[("X-Gone", "1"), ("Authorization", "client's")]).body;
+    assert!(seen.starts_with("POST /b%20c/a?from=old&q=%41 HTTP/1.1\r\n"), "{seen}");
+    for line in ["host: other.com", "authorization: Bearer x", "x-part: a"] {
+        assert!(seen.contains(&format!("{line}\r\n")), "{line} is not in {seen}");
+    }
+    assert!(!seen.contains("x-gone"), "{seen}");
+    let other = gateway.get("/new%2Fway", &[]).body;
+    assert!(other.starts_with("POST /new%2Fway HTTP/1.1\r\n"), "{other}");
+}
+
+#[test]
+fn a_hidden_credential_stays_hidden_when_the_uri_is_rewritten() {
+    let consumer = json!({"username": "jack", "plugins": {"key-auth": {"key": "jacks"}}});
+    let plugins = json!({"key-auth": {"hide_credentials": true}, "proxy-rewrite": {"uri": "/fixed"}});
+    let gateway = Gateway::with_plugins_and(plugins, &[("/apisix/consumers/jack", consumer)]);
+    let seen = gateway.get("/?apikey=jacks&a=1", &[]).body;
+    assert!(seen.starts_with("GET /fixed?a=1 HTTP/1.1\r\n"), "{seen}");
+}
+
+#[test]
+fn the_client_gets_the_rewritten_response() {
+    let rewrite = json!({
+        "status_code": 201,
+        "body": "aGVsbG8=",
+        "body_base64": true,
+        "headers": {"set": {"X-Status": "$status"}, "add": ["X-Upstream: too"], "remove": ["Content-Type"]},
+        "vars": [["sent_http_x_upstream", "==", "yes"]]
+    });
+    let response = Gateway::with_plugins(json!({"response-rewrite": rewrite})).get("/", &[]);
+    assert_eq!((response.status, response.body.as_str()), (201, "hello"));
+    assert_eq!(response.header("x-status").as_deref(), Some("201"));
+    assert_eq!(response.header("x-upstream").as_deref(), Some("yes, too"));
+    assert_eq!((response.header("content-type"), response.header("etag")), (None, None));
+    assert_eq!(response.header("content-length").as_deref(), Some("5"));
+}
+
+#[test]
+fn filters_go_over_the_upstreams_body_and_other_responses_are_left_alone() {
+    let filters = json!([{"regex": "HOST: ([a-z.]+)", "replace": "[$1]", "options": "i"}]);
+    let gateway =
+        Gateway::with_plugins(json!({"response-rewrite": {"filters": filters, "vars": [["status", "==", 200]]}}));
+    assert!(gateway.get("/", &[]).body.contains("\r\n[test.com"), "{:?}", gateway.get("/", &[]));
+    let otherwise = json!({"response-rewrite": {"body": "x", "vars": [["status", "==", 500]]}});
+    assert_ne!(Gateway::with_plugins(otherwise).get("/", &[]).body, "x");
+}
+
+#[test]
+fn every_request_has_an_id_that_both_sides_see() {
+    let gateway = Gateway::with_plugins(json!({"request-id": {}}));
+    let response = gateway.get("/", &[]);
+    let id = response.header("x-request-id").expect("an id");
+    assert!(id.len() == 36 && response.body.contains(&format!("x-request-id: {id}\r\n")), "{id} {}", response.body);
+    assert_ne!(gateway.get("/", &[]).header("x-request-id"), Some(id));
+    let brought = gateway.get("/", &[("X-Request-Id", "mine")]);
+    assert_eq!(brought.header("x-request-id").as_deref(), Some("mine"));
+    let quiet = Gateway::with_plugins(json!({"request-id": {"include_in_response": false}}));
+    assert_eq!(quiet.get("/", &[]).header("x-request-id"), None);
+}
+
+#[test]
+fn mocked_answers_need_no_upstream() {
+    let mocking = json!({
+        "response_status": 202, "response_example": "{\"uri\":\"$uri\"}", "response_headers": {"X-Number": 7}
+    });
+    let response = Gateway::with_plugins(json!({"mocking": mocking})).get("/here", &[]);
+    assert_eq!((response.status, response.body.as_str()), (202, "{\"uri\":\"/here\"}"));
+    assert_eq!(response.header("content-type").as_deref(), Some("application/json;charset=utf8"));
+    assert_eq!(response.header("x-mock-by").as_deref(), Some("APISIX/3.18.0"));
+    assert_eq!(response.header("x-number").as_deref(), Some("7"));
+}
+
+#[test]
+fn what_no_plugin_publishes_is_not_found() {
+    let gateway = Gateway::with_plugins(json!({"public-api": {"uri": "/apisix/nothing"}}));
+    assert_eq!(gateway.get("/", &[]).status, 404);
+}

@@ -1,0 +1,31 @@
+use serde_json::json;
+
+use super::fixture::Gateway;
+
+#[test]
+fn addresses_that_may_not_pass_are_told_so() {
+    let restriction = json!({"ip-restriction": {"whitelist": ["10.0.0.0/8"], "message": "no", "response_code": 404}});
+    let refused = Gateway::with_plugins(restriction).get("/", &[]);
+    assert_eq!((refused.status, refused.body.as_str()), (404, "{\"message\":\"no\"}\n"));
+    let allowed = Gateway::with_plugins(json!({"ip-restriction": {"whitelist": ["127.0.0.0/8"]}}));
+    assert_eq!(allowed.get("/", &[]).status, 200);
+}
+
+#[test]
+fn preflights_are_answered_and_responses_say_who_may_read_them() {
+    let cors = json!({"cors": {"allow_origins": "http://a.com", "allow_headers": "**", "max_age": 9}});
+    let gateway = Gateway::with_plugins(cors);
+
+    let asked = [("Origin", "http://a.com"), ("Access-Control-Request-Headers", "x-one, x-two")];
+    let preflight = gateway.send("OPTIONS", "/", &asked);
+    assert_eq!((preflight.status, preflight.body.as_str()), (200, ""));
+    assert_eq!(preflight.header("access-control-allow-headers").as_deref(), Some("x-one, x-two"));
+    assert_eq!(preflight.header("access-control-max-age").as_deref(), Some("9"));
+
+    let response = gateway.get("/", &[("Origin", "http://a.com")]);
+    assert_eq!(response.header("access-control-allow-origin").as_deref(), Some("http://a.com"));
+    assert_eq!(response.header("x-upstream").as_deref(), Some("yes"));
+    let foreign = gateway.get("/", &[("Origin", "http://b.com")]);
+    assert_eq!(foreign.header("access-control-allow-origin"), None);
+    assert_eq!(foreign.header("vary").as_deref(), Some("Origin"));
+}
