@@ -22,10 +22,13 @@ use crate::service::Simulator;
 ///
 /// `InvalidInput` when the script file cannot be used; else what the operating system says about sockets and threads.
 pub async fn serve(listener: TcpListener, options: Options, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-    let simulator = Arc::new(Simulator::new(&options)?);
+    run(listener, Arc::new(Simulator::new(&options)?), shutdown).await
+}
+
+async fn run(listener: TcpListener, simulator: Arc<Simulator>, shutdown: impl Future<Output = ()>) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let workers = (0..options.worker_count())
+    let workers = (0..simulator.options.worker_count())
         .map(|number| Worker::start(number, Arc::clone(&simulator)))
         .collect::<io::Result<Vec<_>>>()?;
     tokio::pin!(shutdown);
@@ -45,9 +48,10 @@ pub async fn serve(listener: TcpListener, options: Options, shutdown: impl Futur
 ///
 /// As [`serve`], and when the address cannot be bound.
 pub fn spawn(options: Options) -> io::Result<Running> {
+    // Here, not in the thread: a bad script is the caller's to hear about.
+    let simulator = Arc::new(Simulator::new(&options)?);
     let listener = bind(options.listen)?;
     let addr = listener.local_addr()?;
-    Simulator::new(&options)?; // A bad script is the caller's to hear about, not the thread's.
     let (stop, stopped) = oneshot::channel::<()>();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let thread = std::thread::Builder::new().name("simulator".into()).spawn(move || {
@@ -55,7 +59,7 @@ pub fn spawn(options: Options) -> io::Result<Running> {
             // An error means that `Running` is gone, which is a stop as well.
             let _ = stopped.await;
         };
-        if let Err(error) = runtime.block_on(serve(listener, options, shutdown)) {
+        if let Err(error) = runtime.block_on(run(listener, simulator, shutdown)) {
             tracing::error!(%error, "the simulator has ended");
         }
     })?;

@@ -6,13 +6,13 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::wire::{content_text, data_event, put_json, to_json};
 use super::{Queue, Refusal, StreamWriter, Turn};
-use crate::answer::{Answer, Block, Choice, Moment, Prompt, Step, Tool, ToolChoice, prompt_tokens};
+use crate::answer::{Answer, Block, Call, Choice, Moment, Prompt, Step, Tool, ToolChoice, prompt_tokens};
 
 const FINGERPRINT: &str = "fp_tidegate_simulator";
 const MOST_CHOICES: u32 = 128;
@@ -95,62 +95,116 @@ pub(super) fn tool_choice(choice: Option<&Value>) -> ToolChoice {
     }
 }
 
-pub(super) fn whole(turn: &Turn) -> Bytes {
-    let choices: Vec<Value> =
-        turn.answer.choices.iter().enumerate().map(|(index, choice)| choice_json(turn, index, choice)).collect();
-    let mut completion = json!({
-        "id": turn.id("chatcmpl-"),
-        "object": "chat.completion",
-        "created": turn.unix_seconds,
-        "model": turn.prompt.model,
-        "choices": choices,
-    });
-    if turn.tells_usage {
-        completion["usage"] = usage(&turn.answer);
-    }
-    completion["service_tier"] = "default".into();
-    completion["system_fingerprint"] = FINGERPRINT.into();
-    to_json(&completion)
+/// `chat.completion`. Typed, unlike the rarer answers, because benchmarks ask for it more than for anything else.
+#[derive(Serialize)]
+struct Completion<'a> {
+    id: String,
+    object: &'static str,
+    created: u64,
+    model: &'a str,
+    choices: Vec<CompletionChoice<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<Usage>,
+    service_tier: &'static str,
+    system_fingerprint: &'static str,
 }
 
-fn choice_json(turn: &Turn, index: usize, choice: &Choice) -> Value {
+#[derive(Serialize)]
+struct CompletionChoice<'a> {
+    index: usize,
+    message: CompletionMessage<'a>,
+    logprobs: Option<()>,
+    finish_reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct CompletionMessage<'a> {
+    role: &'static str,
+    content: Option<&'a str>,
+    refusal: Option<()>,
+    annotations: [(); 0],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<Value>,
+}
+
+#[derive(Serialize)]
+struct Usage {
+    prompt_tokens: u32,
+    completion_tokens: u32,
+    total_tokens: u32,
+    prompt_tokens_details: PromptDetails,
+    completion_tokens_details: CompletionDetails,
+}
+
+#[derive(Serialize)]
+struct PromptDetails {
+    cached_tokens: u32,
+    audio_tokens: u32,
+}
+
+#[derive(Serialize)]
+struct CompletionDetails {
+    reasoning_tokens: u32,
+    audio_tokens: u32,
+    accepted_prediction_tokens: u32,
+    rejected_prediction_tokens: u32,
+}
+
+pub(super) fn whole(turn: &Turn) -> Bytes {
+    to_json(&Completion {
+        id: turn.id("chatcmpl-"),
+        object: "chat.completion",
+        created: turn.unix_seconds,
+        model: &turn.prompt.model,
+        choices: turn
+            .answer
+            .choices
+            .iter()
+            .enumerate()
+            .map(|(index, choice)| whole_choice(turn, index, choice))
+            .collect(),
+        usage: turn.tells_usage.then(|| usage(&turn.answer)),
+        service_tier: "default",
+        system_fingerprint: FINGERPRINT,
+    })
+}
+
+fn whole_choice<'a>(turn: &'a Turn, index: usize, choice: &'a Choice) -> CompletionChoice<'a> {
     let has_text = choice.text.tokens() > 0 || choice.calls.is_empty();
-    let mut message = json!({
-        "role": "assistant",
-        "content": has_text.then(|| choice.text.as_str()),
-        "refusal": null,
-        "annotations": [],
-    });
-    if turn.answer.shows_reasoning {
-        message["reasoning_content"] = turn.answer.reasoning.as_str().into();
-    }
-    if !choice.calls.is_empty() {
-        let call = |(number, call): (usize, &crate::answer::Call)| {
-            let function = json!({"name": call.name, "arguments": call.arguments.as_str()});
-            json!({"id": turn.call_id("call_", index, number), "type": "function", "function": function})
-        };
-        message["tool_calls"] = choice.calls.iter().enumerate().map(call).collect();
-    }
-    json!({"index": index, "message": message, "logprobs": null, "finish_reason": finish(choice)})
+    let call = |(number, call): (usize, &Call)| {
+        let function = json!({"name": call.name, "arguments": call.arguments.as_str()});
+        json!({"id": turn.call_id("call_", index, number), "type": "function", "function": function})
+    };
+    let message = CompletionMessage {
+        role: "assistant",
+        content: has_text.then(|| choice.text.as_str()),
+        refusal: None,
+        annotations: [],
+        reasoning_content: turn.answer.shows_reasoning.then(|| turn.answer.reasoning.as_str()),
+        tool_calls: choice.calls.iter().enumerate().map(call).collect(),
+    };
+    CompletionChoice { index, message, logprobs: None, finish_reason: finish(choice) }
 }
 
 fn finish(choice: &Choice) -> &str {
     choice.finish.word("stop", "length", "tool_calls")
 }
 
-fn usage(answer: &Answer) -> Value {
-    json!({
-        "prompt_tokens": answer.prompt_tokens,
-        "completion_tokens": answer.completion_tokens(),
-        "total_tokens": answer.total_tokens(),
-        "prompt_tokens_details": {"cached_tokens": answer.cached_tokens, "audio_tokens": 0},
-        "completion_tokens_details": {
-            "reasoning_tokens": answer.reasoning.tokens(),
-            "audio_tokens": 0,
-            "accepted_prediction_tokens": 0,
-            "rejected_prediction_tokens": 0,
+fn usage(answer: &Answer) -> Usage {
+    Usage {
+        prompt_tokens: answer.prompt_tokens,
+        completion_tokens: answer.completion_tokens(),
+        total_tokens: answer.total_tokens(),
+        prompt_tokens_details: PromptDetails { cached_tokens: answer.cached_tokens, audio_tokens: 0 },
+        completion_tokens_details: CompletionDetails {
+            reasoning_tokens: answer.reasoning.tokens(),
+            audio_tokens: 0,
+            accepted_prediction_tokens: 0,
+            rejected_prediction_tokens: 0,
         },
-    })
+    }
 }
 
 pub(super) fn error_event() -> Bytes {
