@@ -80,8 +80,8 @@ deployment:
     admin_listen: {{ip: 127.0.0.1, port: {admin}}}
 nginx_config:
   http:
-    access_log: false
-    upstream: {{keepalive: 320}}
+    enable_access_log: false
+    upstream: {{keepalive: 320, keepalive_requests: 100000000}}
 plugin_attr:
   prometheus:
     export_addr: {{ip: 127.0.0.1, port: {metrics}}}
