@@ -23,8 +23,8 @@ use crate::{pipeline, proxy};
 /// What an HTTP/2 client says first.
 const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A head longer than this is refused with 431.
-const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// hyper's smallest read buffer.
+const MIN_BUFFER_BYTES: usize = 8192;
 
 /// More header fields than this are refused with 431.
 const MAX_HEADERS: usize = 100;
@@ -116,6 +116,7 @@ where
     let draining = worker.draining.clone();
     let http = &worker.services.settings.nginx_config.http;
     let (head_timeout, http2_enabled) = (http.client_header_timeout, worker.services.settings.apisix.enable_http2);
+    let max_head_bytes = worker.services.settings.tidegate.max_header_bytes.max(MIN_BUFFER_BYTES);
     let service = service_fn(move |request: http::Request<Incoming>| {
         // Boxed, so that an idle connection does not carry the room of a request.
         let response = Box::pin(pipeline::serve(worker.clone(), connection.clone(), request));
@@ -128,14 +129,14 @@ where
             builder
                 .timer(TokioTimer::new())
                 .header_read_timeout(head_timeout)
-                .max_buf_size(MAX_HEAD_BYTES)
+                .max_buf_size(max_head_bytes)
                 .max_headers(MAX_HEADERS);
             let serving = pin!(builder.serve_connection(io, service).with_upgrades());
             until_drained(serving, draining, |serving| serving.graceful_shutdown()).await;
         }
         Protocol::Http2 if http2_enabled => {
             let mut builder = http2::Builder::new(LocalExecutor);
-            builder.timer(TokioTimer::new()).max_header_list_size(MAX_HEAD_BYTES as u32).max_concurrent_streams(128);
+            builder.timer(TokioTimer::new()).max_header_list_size(max_head_bytes as u32).max_concurrent_streams(128);
             let serving = pin!(builder.serve_connection(io, service));
             until_drained(serving, draining, |serving| serving.graceful_shutdown()).await;
         }

@@ -19,7 +19,7 @@ use crate::plan::route::UpstreamChoice;
 use crate::plan::upstream::{Node, Upstream};
 use crate::request_body::RequestBody;
 use crate::settlement::AttemptRecord;
-use crate::transport::{OutgoingBody, SendFailure, UpstreamBody};
+use crate::transport::{ClientBodyFault, ClientStream, OutgoingBody, SendFailure, UpstreamBody};
 use crate::worker::Worker;
 
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
@@ -60,7 +60,7 @@ pub async fn dispatch(worker: &Rc<Worker>, exchange: &mut Exchange) -> Result<(R
             return Err(answer);
         }
         let may_retry = retries_left > 0 && upstream.retry_timeout.is_none_or(|limit| started.elapsed() < limit);
-        let request = forward.request(exchange, &upstream, node, may_retry)?;
+        let request = forward.request(worker, exchange, &upstream, node, may_retry)?;
         let in_flight = upstream.balancer().begin(at);
         match worker.pool.send(&node.origin, request, &timeout).await {
             Ok(sent) => {
@@ -78,6 +78,9 @@ pub async fn dispatch(worker: &Rc<Worker>, exchange: &mut Exchange) -> Result<(R
                 return Ok((response_head(exchange, worker, parts), body));
             }
             Err(SendFailure { error, unsent }) => {
+                if let Some(fault) = error.client_fault() {
+                    return Err(refuse_client(exchange, fault));
+                }
                 tracing::warn!(%error, upstream = &*upstream.key, "an attempt failed");
                 let status = if error.is_timeout() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::BAD_GATEWAY };
                 end_attempt(exchange, status.as_u16());
@@ -124,6 +127,16 @@ fn report(upstream: &Upstream, node: usize, outcome: Health) {
     if let Some(health) = &upstream.health {
         health.report(node, outcome);
     }
+}
+
+/// The client's body was at fault, not the upstream.
+fn refuse_client(exchange: &mut Exchange, fault: &ClientBodyFault) -> Answer {
+    exchange.settlement.attempts.pop();
+    Answer::page(match fault {
+        ClientBodyFault::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ClientBodyFault::Idle(_) => StatusCode::REQUEST_TIMEOUT,
+        ClientBodyFault::Broken(_) => StatusCode::BAD_REQUEST,
+    })
 }
 
 /// A failure page; the statuses of all attempts go along.
@@ -226,6 +239,7 @@ impl ForwardHead {
     /// The request for `node`; the head is used up unless it may be needed `again`.
     fn request(
         &mut self,
+        worker: &Worker,
         exchange: &mut Exchange,
         upstream: &Upstream,
         node: &Node,
@@ -237,7 +251,7 @@ impl ForwardHead {
         if let Some(host) = self.host(exchange, upstream, node) {
             headers.insert(HOST, host);
         }
-        let mut request = http::Request::new(take_body(&mut exchange.body));
+        let mut request = http::Request::new(take_body(worker, &mut exchange.body));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
@@ -276,20 +290,23 @@ impl ForwardHead {
     fn take_back(&mut self, exchange: &mut Exchange, request: http::Request<OutgoingBody>) -> bool {
         let (parts, body) = request.into_parts();
         self.headers = parts.headers;
-        if let OutgoingBody::Stream(incoming) = body {
-            exchange.body = RequestBody::Stream(incoming);
+        if let OutgoingBody::Stream(stream) = body {
+            exchange.body = RequestBody::Stream(stream.into_incoming());
         }
         true
     }
 }
 
 /// The body to send; a stream is used up, bytes in memory stay for a next attempt.
-fn take_body(body: &mut RequestBody) -> OutgoingBody {
+fn take_body(worker: &Worker, body: &mut RequestBody) -> OutgoingBody {
     match body {
         RequestBody::Empty | RequestBody::Sent => OutgoingBody::Empty,
         RequestBody::Buffered(bytes) => OutgoingBody::Full(bytes.clone()),
         RequestBody::Stream(_) => match std::mem::replace(body, RequestBody::Sent) {
-            RequestBody::Stream(incoming) => OutgoingBody::Stream(incoming),
+            RequestBody::Stream(incoming) => {
+                let limit = worker.services.settings.nginx_config.http.client_max_body_size;
+                OutgoingBody::Stream(Box::new(ClientStream::new(incoming, limit, worker.client_body_timeout())))
+            }
             _ => OutgoingBody::Empty,
         },
     }

@@ -14,5 +14,5 @@ pub use body::{BodyFault, UpstreamBody};
 pub use connect::{ConnectError, Dialer};
 pub use io::UpstreamIo;
 pub use origin::{Origin, OriginTls, Origins};
-pub use outgoing::OutgoingBody;
+pub use outgoing::{ClientBodyFault, ClientStream, OutgoingBody};
 pub use pool::{Pool, SendError, SendFailure, Sent};

@@ -2,10 +2,12 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
 
 /// What goes to the upstream as the request's body.
 #[derive(Debug)]
@@ -14,14 +16,65 @@ pub enum OutgoingBody {
     /// In memory; can be sent again on another node.
     Full(Bytes),
     /// The client's, as it arrives.
-    Stream(Incoming),
+    Stream(Box<ClientStream>),
+}
+
+/// A client's body with the bounds that hold while it passes through.
+#[derive(Debug)]
+pub struct ClientStream {
+    incoming: Incoming,
+    /// Bytes that may still come.
+    room: u64,
+    idle: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+/// Why a client's body broke off on its way.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientBodyFault {
+    #[error("the client's body is longer than allowed")]
+    TooLarge,
+    #[error("the client sent no more of its body within {0:?}")]
+    Idle(Duration),
+    #[error("the client broke off in the middle of its body: {0}")]
+    Broken(#[from] hyper::Error),
+}
+
+impl ClientStream {
+    /// `incoming`, of at most `limit` bytes (0: any number) and with at most `idle` between two reads.
+    pub fn new(incoming: Incoming, limit: u64, idle: Duration) -> Self {
+        Self { incoming, room: if limit == 0 { u64::MAX } else { limit }, idle, timer: None }
+    }
+
+    /// The body itself, if nothing of it was read.
+    pub fn into_incoming(self) -> Incoming {
+        self.incoming
+    }
+
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ClientBodyFault>>> {
+        let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
+            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.idle)));
+            return timer.as_mut().poll(cx).map(|()| Some(Err(ClientBodyFault::Idle(self.idle))));
+        };
+        if let Some(timer) = &mut self.timer {
+            timer.as_mut().reset(Instant::now() + self.idle);
+        }
+        let Some(frame) = frame.transpose()? else { return Poll::Ready(None) };
+        if let Some(data) = frame.data_ref() {
+            match self.room.checked_sub(data.len() as u64) {
+                Some(room) => self.room = room,
+                None => return Poll::Ready(Some(Err(ClientBodyFault::TooLarge))),
+            }
+        }
+        Poll::Ready(Some(Ok(frame)))
+    }
 }
 
 impl Body for OutgoingBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = ClientBodyFault;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ClientBodyFault>>> {
         let body = self.get_mut();
         match body {
             OutgoingBody::Empty => Poll::Ready(None),
@@ -30,7 +83,7 @@ impl Body for OutgoingBody {
                 *body = OutgoingBody::Empty;
                 Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
             }
-            OutgoingBody::Stream(incoming) => Pin::new(incoming).poll_frame(cx),
+            OutgoingBody::Stream(stream) => stream.poll_chunk(cx),
         }
     }
 
@@ -38,7 +91,7 @@ impl Body for OutgoingBody {
         match self {
             OutgoingBody::Empty => true,
             OutgoingBody::Full(bytes) => bytes.is_empty(),
-            OutgoingBody::Stream(incoming) => incoming.is_end_stream(),
+            OutgoingBody::Stream(stream) => stream.incoming.is_end_stream(),
         }
     }
 
@@ -46,7 +99,7 @@ impl Body for OutgoingBody {
         match self {
             OutgoingBody::Empty => SizeHint::with_exact(0),
             OutgoingBody::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            OutgoingBody::Stream(incoming) => incoming.size_hint(),
+            OutgoingBody::Stream(stream) => stream.incoming.size_hint(),
         }
     }
 }

@@ -17,7 +17,7 @@ use super::connect::{ConnectError, Dialer};
 use super::h1::H1;
 use super::io::UpstreamIo;
 use super::origin::Origin;
-use super::outgoing::OutgoingBody;
+use super::outgoing::{ClientBodyFault, OutgoingBody};
 use crate::local::LocalExecutor;
 
 /// How often idle connections are looked through.
@@ -39,6 +39,14 @@ pub enum SendError {
     Timeout(Duration),
     #[error("the connection broke: {0}")]
     Broken(#[from] hyper::Error),
+}
+
+impl SendError {
+    /// What was wrong with the client's body, if that was the fault.
+    pub fn client_fault(&self) -> Option<&ClientBodyFault> {
+        let SendError::Broken(error) = self else { return None };
+        std::error::Error::source(error).and_then(|source| source.downcast_ref())
+    }
 }
 
 /// A failed attempt.

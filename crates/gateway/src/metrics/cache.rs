@@ -1,0 +1,65 @@
+//! Handles that a thread has bound before, found again by one hash over the label values: what a request pays for its
+//! metrics is this look-up and a few additions.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher};
+
+use super::Metrics;
+
+/// A thread that has seen more combinations of labels begins anew, so that what clients send cannot fill memory.
+const MOST_ENTRIES: usize = 16_384;
+
+/// Remembered handles of type `T`, a bundle that belongs to one combination of label values.
+#[derive(Debug)]
+pub struct HandleCache<T> {
+    hasher: foldhash::fast::RandomState,
+    generation: u64,
+    /// With the values themselves: two combinations may have the same hash.
+    entries: HashMap<u64, (Box<[Box<str>]>, T), foldhash::fast::RandomState>,
+}
+
+impl<T> HandleCache<T> {
+    /// Nothing remembered.
+    pub fn new() -> Self {
+        Self { hasher: Default::default(), generation: 0, entries: HashMap::default() }
+    }
+
+    /// The handles for `values` of `owner`, whose labels mean the same every time; `bind` makes them. `None` if it
+    /// could not.
+    pub fn get(
+        &mut self,
+        metrics: &Metrics,
+        owner: u64,
+        values: &[&str],
+        bind: impl FnOnce() -> Option<T>,
+    ) -> Option<&T> {
+        let generation = metrics.generation();
+        if self.generation != generation || self.entries.len() >= MOST_ENTRIES {
+            self.entries.clear();
+            self.generation = generation;
+        }
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write_u64(owner);
+        for value in values {
+            hasher.write(value.as_bytes());
+            hasher.write_u8(0xff);
+        }
+        let hash = hasher.finish();
+        let known = self.entries.get(&hash).is_some_and(|(known, _)| same(known, values));
+        if !known {
+            let handles = bind()?;
+            self.entries.insert(hash, (values.iter().map(|value| Box::from(*value)).collect(), handles));
+        }
+        self.entries.get(&hash).map(|(_, handles)| handles)
+    }
+}
+
+impl<T> Default for HandleCache<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn same(known: &[Box<str>], values: &[&str]) -> bool {
+    known.len() == values.len() && known.iter().zip(values).all(|(known, value)| **known == **value)
+}

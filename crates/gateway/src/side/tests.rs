@@ -1,0 +1,58 @@
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use super::*;
+
+fn client() -> SideClient {
+    SideClient::new(&ClientConfigs::new(None).expect("system roots"))
+}
+
+/// Answers one request with `answer` and gives what was asked.
+async fn serve_once(listener: TcpListener, answer: &'static str) -> String {
+    let (mut socket, _) = listener.accept().await.expect("a client");
+    let mut asked = Vec::new();
+    while !asked.ends_with(b"[1,2]") {
+        let mut piece = [0; 1024];
+        let length = socket.read(&mut piece).await.expect("bytes");
+        assert!(length > 0, "the client left: {}", String::from_utf8_lossy(&asked));
+        asked.extend_from_slice(&piece[..length]);
+    }
+    socket.write_all(answer.as_bytes()).await.expect("the client listens");
+    String::from_utf8(asked).expect("text")
+}
+
+#[tokio::test]
+async fn a_message_is_posted_and_the_status_comes_back() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let server = tokio::spawn(serve_once(listener, "HTTP/1.1 503 Full\r\nContent-Length: 4\r\n\r\nnope"));
+    let uri: Uri = format!("http://{address}/logs?x=1").parse().expect("a URL");
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", HeaderValue::from_static("application/json"));
+    let body = Bytes::from_static(b"[1,2]");
+    let status = client().post(&uri, headers, body, Duration::from_secs(5), Verify::No).await.expect("an answer");
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    let asked = server.await.expect("no panic");
+    assert!(asked.starts_with("POST /logs?x=1 HTTP/1.1\r\n"), "{asked}");
+    for line in ["content-type: application/json", "content-length: 5", &format!("host: {address}")] {
+        assert!(asked.lines().any(|found| found == line), "{line} is not in {asked}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let uri: Uri = format!("http://{}/", listener.local_addr().expect("bound")).parse().expect("a URL");
+    let limit = Duration::from_millis(50);
+    let failed = client().post(&uri, HeaderMap::new(), Bytes::new(), limit, Verify::No).await;
+    assert!(matches!(failed, Err(SideError::Timeout { .. })), "{failed:?}");
+}
+
+#[tokio::test]
+async fn what_is_no_url_is_refused() {
+    for uri in ["/path", "ftp://host/", "host:80"] {
+        let uri: Uri = uri.parse().expect("a URI");
+        let failed = client().post(&uri, HeaderMap::new(), Bytes::new(), Duration::from_secs(1), Verify::No).await;
+        assert!(matches!(failed, Err(SideError::Url(_))), "{uri}: {failed:?}");
+    }
+}

@@ -1,0 +1,110 @@
+//! Variables of what happened to the request: what it matched, who called, the attempts and the response.
+
+use std::borrow::Cow;
+
+use config::vars::Var;
+
+use super::{borrowed, number, optional, seconds};
+use crate::exchange::Exchange;
+use crate::plan::route::UpstreamChoice;
+use crate::plan::upstream::Upstream;
+use crate::settlement::AttemptRecord;
+
+pub(super) fn var<'e>(exchange: &'e Exchange, name: &str) -> Option<Var<'e>> {
+    let route = exchange.route.as_ref().map(|matched| &*matched.route);
+    let (response, settlement) = (&exchange.response, &exchange.settlement);
+    Some(match name {
+        "route_id" => optional(route.map(|route| &*route.id)),
+        "route_name" => optional(route.and_then(|route| route.name.as_deref())),
+        "service_id" => optional(route.and_then(|route| route.service_id.as_deref())),
+        "service_name" => optional(route.and_then(|route| route.service_name.as_deref())),
+        "matched_uri" => optional(exchange.route.as_ref().map(|matched| &*matched.pattern)),
+        "matched_host" => optional(exchange.route.as_ref().and_then(|matched| matched.host.as_deref())),
+        "consumer_name" => optional(exchange.consumer_name()),
+        "consumer_group_id" => {
+            optional(exchange.consumer.as_ref().and_then(|attached| attached.consumer.group_id.as_deref()))
+        }
+        "status" if response.status > 0 => number(response.status),
+        "body_bytes_sent" | "bytes_sent" => number(settlement.body_bytes_sent),
+        "request_time" => seconds(settlement.request_time()),
+        "request_completion" => borrowed(if settlement.outcome.as_str() == "complete" { "OK" } else { "" }),
+        "outcome" => borrowed(settlement.outcome.as_str()),
+        "response_source" => borrowed(response.source.as_str()),
+        "resp_body" if !exchange.captured_response.is_empty() => {
+            Var::Text(String::from_utf8_lossy(&exchange.captured_response))
+        }
+        "balancer_ip" => balancer_ip(exchange),
+        "balancer_port" => {
+            settlement.attempts.last().map_or(Var::Nil, |attempt| Var::Number(f64::from(attempt.port)))
+        }
+        name => return name.strip_prefix("upstream_").map(|fact| upstream(exchange, fact)),
+    })
+}
+
+/// The node that was called last; for providers, the configured instance.
+fn balancer_ip(exchange: &Exchange) -> Var<'_> {
+    match &exchange.llm {
+        Some(call) if !call.instance.is_empty() => borrowed(&call.instance),
+        _ => optional(exchange.settlement.attempts.last().map(|attempt| &*attempt.host)),
+    }
+}
+
+fn upstream<'e>(exchange: &'e Exchange, fact: &str) -> Var<'e> {
+    let attempts = &exchange.settlement.attempts[..];
+    match fact {
+        "addr" => listed(attempts, |attempt| Cow::Borrowed(&attempt.address)),
+        "status" => listed(attempts, |attempt| Cow::Owned(itoa::Buffer::new().format(attempt.status).to_owned())),
+        "response_time" => listed(attempts, |attempt| time(attempt.response_time)),
+        "header_time" => listed(attempts, |attempt| time(attempt.header_time)),
+        // A connection that was there already took no time.
+        "connect_time" => {
+            listed(attempts, |attempt| time(attempt.connect_time.or(attempt.header_time.map(|_| Default::default()))))
+        }
+        "response_length" | "bytes_received" if !attempts.is_empty() => number(exchange.settlement.upstream_bytes),
+        "unresolved_host" => optional(attempts.last().map(|attempt| &*attempt.host)),
+        "scheme" => chosen(exchange).map_or(Var::Nil, |upstream| borrowed(upstream.scheme.as_str())),
+        "host" => match &exchange.forward.host {
+            Some(host) => optional(host.to_str().ok()),
+            None => optional(attempts.last().map(|attempt| &*attempt.host)),
+        },
+        "uri" => match &exchange.forward.uri {
+            Some(uri) => borrowed(uri),
+            None => borrowed(super::head::raw_target(exchange)),
+        },
+        _ => Var::Nil,
+    }
+}
+
+/// The upstream a plugin chose, or the route's.
+fn chosen(exchange: &Exchange) -> Option<&Upstream> {
+    if let Some(upstream) = &exchange.upstream {
+        return Some(upstream);
+    }
+    match &exchange.route.as_ref()?.route.upstream {
+        UpstreamChoice::Ready(upstream) => Some(upstream),
+        UpstreamChoice::Missing | UpstreamChoice::None => None,
+    }
+}
+
+/// One value for each attempt, with commas between; borrowed if there is one attempt and it can be.
+fn listed<'e>(attempts: &'e [AttemptRecord], value: impl Fn(&'e AttemptRecord) -> Cow<'e, str>) -> Var<'e> {
+    match attempts {
+        [] => Var::Nil,
+        [only] => Var::Text(value(only)),
+        [first, rest @ ..] => {
+            let mut list = value(first).into_owned();
+            for attempt in rest {
+                list.push_str(", ");
+                list.push_str(&value(attempt));
+            }
+            Var::Text(Cow::Owned(list))
+        }
+    }
+}
+
+fn time(time: Option<std::time::Duration>) -> Cow<'static, str> {
+    match time.map(seconds) {
+        Some(Var::Text(text)) => text,
+        _ => Cow::Borrowed("-"),
+    }
+}

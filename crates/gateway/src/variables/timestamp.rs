@@ -1,0 +1,76 @@
+//! Points in time as access logs print them. Always UTC: a log line means the same wherever it is read.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// A calendar date and a time of day.
+struct Civil {
+    year: u64,
+    /// 1 to 12.
+    month: u64,
+    /// 1 to 31.
+    day: u64,
+    hour: u64,
+    minute: u64,
+    second: u64,
+}
+
+/// Since the Unix epoch.
+pub(super) fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// `20/Nov/2026:18:51:18 +0000`, as `$time_local`.
+pub(super) fn common_log(since_epoch: Duration) -> String {
+    let Civil { year, month, day, hour, minute, second } = Civil::at(since_epoch);
+    let month = MONTHS[(month - 1) as usize];
+    format!("{day:02}/{month}/{year}:{hour:02}:{minute:02}:{second:02} +0000")
+}
+
+/// `2026-11-20T18:51:18+00:00`, as `$time_iso8601`.
+pub(super) fn iso8601(since_epoch: Duration) -> String {
+    let Civil { year, month, day, hour, minute, second } = Civil::at(since_epoch);
+    format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}+00:00")
+}
+
+impl Civil {
+    fn at(since_epoch: Duration) -> Self {
+        let seconds = since_epoch.as_secs();
+        // Counted from 1 March of year 0, so that a leap day is the last of its year; an era has 400 years.
+        let days = seconds / 86_400 + 719_468;
+        let (era, day_of_era) = (days / 146_097, days % 146_097);
+        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let shifted_month = (5 * day_of_year + 2) / 153;
+        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+        Self {
+            year: era * 400 + year_of_era + u64::from(month <= 2),
+            month,
+            day: day_of_year - (153 * shifted_month + 2) / 5 + 1,
+            hour: seconds / 3_600 % 24,
+            minute: seconds / 60 % 60,
+            second: seconds % 60,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_printed_as_nginx_prints_them() {
+        let rows = [
+            (0, "01/Jan/1970:00:00:00 +0000", "1970-01-01T00:00:00+00:00"),
+            (951_782_399, "28/Feb/2000:23:59:59 +0000", "2000-02-28T23:59:59+00:00"),
+            (951_782_400, "29/Feb/2000:00:00:00 +0000", "2000-02-29T00:00:00+00:00"),
+            (1_795_200_678, "20/Nov/2026:18:51:18 +0000", "2026-11-20T18:51:18+00:00"),
+            (4_107_542_400, "01/Mar/2100:00:00:00 +0000", "2100-03-01T00:00:00+00:00"),
+        ];
+        for (seconds, common, iso) in rows {
+            let time = Duration::from_secs(seconds);
+            assert_eq!((common_log(time).as_str(), iso8601(time).as_str()), (common, iso));
+        }
+    }
+}
