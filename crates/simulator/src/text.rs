@@ -62,7 +62,7 @@ impl Text {
         text
     }
 
-    /// Tokens that are each a [`CLOCK`], to be set when they are sent.
+    /// Tokens that are each `@` and 19 zeros, to become the time when they are sent.
     pub fn clock(tokens: u32) -> Self {
         let ends = (1..=tokens).map(|index| index * CLOCK.len() as u32).collect();
         Self { text: CLOCK.repeat(tokens as usize), ends }
