@@ -27,7 +27,7 @@ pub(crate) fn plugin<C: JsonSchema>(name: &'static str, priority: i32, compile: 
 
 /// The additions that some plugins make to [`plugin`].
 pub(crate) trait Declare: Sized {
-    /// A check of what the schema cannot say, on the route side.
+    /// A check of what the schemas cannot say.
     fn checked(self, check: fn(&Value, Side) -> Result<(), String>) -> Self;
 
     /// The plugin finds consumers by `unique_field` of a credential of type `C`; `encrypt_fields` of it are

@@ -10,6 +10,7 @@ mod ai;
 mod answers;
 mod auth;
 mod definition;
+mod header_change;
 mod query;
 mod security;
 mod traffic;

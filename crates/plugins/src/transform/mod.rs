@@ -1,6 +1,5 @@
 //! What changes requests on their way to the upstream, and responses on their way back.
 
-mod header_change;
 pub(crate) mod proxy_rewrite;
 pub(crate) mod request_id;
 pub(crate) mod response_rewrite;

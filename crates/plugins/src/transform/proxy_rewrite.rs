@@ -17,8 +17,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::header_change::{self, Change, Flat, HeaderTexts};
 use crate::definition::{self, Declare as _};
+use crate::header_change::{self, Change, Flat, HeaderTexts};
 use crate::query;
 use uri::Rewrite;
 

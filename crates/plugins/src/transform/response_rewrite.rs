@@ -24,8 +24,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::header_change::{self, Change, Flat};
 use crate::definition::{self, Declare as _};
+use crate::header_change::{self, Change, Flat};
 use body::{Replacement, Rewriter};
 use vars::ResponseVars;
 

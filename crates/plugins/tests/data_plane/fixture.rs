@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use config::settings::Settings;
 use gateway::data_plane::DataPlane;
 use gateway::listener::{self, Listener};
 use gateway::plan::Planner;
@@ -39,21 +40,26 @@ impl Gateway {
 
     /// As [`Gateway::with_plugins`], beside other resources by key.
     pub fn with_plugins_and(plugins: Value, others: &[(&str, Value)]) -> Self {
+        Self::configured(Settings::default(), plugins, others)
+    }
+
+    /// As [`Gateway::with_plugins_and`], with `config.yaml` as `settings` say.
+    pub fn configured(settings: Settings, plugins: Value, others: &[(&str, Value)]) -> Self {
         let upstream = json!({"type": "roundrobin", "nodes": {echo().to_string(): 1}});
         let route = json!({"id": "1", "uri": "/*", "plugins": plugins, "upstream": upstream});
         let resources = [("/apisix/routes/1", route)].into_iter().chain(others.iter().cloned());
         let batch = resources
             .map(|(key, value)| Write::Put { key: key.to_owned(), value, expect: Expect::Any, ttl: None })
             .collect();
-        Self::start(batch)
+        Self::start(settings, batch)
     }
 
-    fn start(batch: Vec<Write>) -> Self {
+    fn start(settings: Settings, batch: Vec<Write>) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("threads");
         let store = Store::in_memory();
         runtime.block_on(store.write(batch)).expect("a write");
-        let services = Arc::new(services(runtime.handle().clone()));
+        let services = Arc::new(services(settings, runtime.handle().clone()));
         let registry = Arc::new(tidegate_plugins::registry(None));
         let keyring = Arc::new(config::keyring::Keyring::published());
         let planner = Planner::new(registry, services.clone(), keyring);
@@ -141,16 +147,18 @@ fn answer(mut stream: TcpStream) {
     let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&request));
 }
 
-fn services(side: tokio::runtime::Handle) -> Services {
+fn services(settings: Settings, side: tokio::runtime::Handle) -> Services {
+    let settings = Arc::new(settings);
+    let tls = gateway::tls::client::ClientConfigs::new(None).expect("a trust store");
     Services {
-        settings: Arc::default(),
         limiter: Arc::new(limits::Limiter::local()),
-        metrics: Arc::new(gateway::metrics::Metrics::new()),
+        metrics: Arc::new(gateway::metrics::Metrics::new(&settings.plugin_attr.prometheus)),
         side,
-        client: Arc::new(gateway::side::SideClient {}),
+        client: Arc::new(gateway::side::SideClient::new(&tls)),
         origins: gateway::transport::Origins::default(),
         trusted_addresses: None,
-        tls: gateway::tls::client::ClientConfigs::new(None).expect("a trust store"),
+        tls,
         hostname: "test".into(),
+        settings,
     }
 }

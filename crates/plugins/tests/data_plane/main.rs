@@ -1,5 +1,6 @@
 //! Plugins as clients meet them: configured in resources, run by a data plane, seen over a socket.
 
+mod answers;
 mod auth;
 mod fixture;
 mod limits;

@@ -22,12 +22,43 @@ fn the_upstream_gets_the_rewritten_request() {
 }
 
 #[test]
+fn a_header_may_come_from_the_environment() {
+    // Set by cargo for every test.
+    let headers = json!({"set": {"Authorization": "$env://CARGO_PKG_NAME"}});
+    let seen = Gateway::with_plugins(json!({"proxy-rewrite": {"headers": headers}})).get("/a%2Fb/", &[]).body;
+    assert!(seen.contains("authorization: tidegate-plugins\r\n"), "{seen}");
+    assert!(seen.starts_with("GET /a%2Fb/ HTTP/1.1\r\n"), "{seen}");
+}
+
+#[test]
 fn a_hidden_credential_stays_hidden_when_the_uri_is_rewritten() {
-    let consumer = json!({"username": "jack", "plugins": {"key-auth": {"key": "jacks"}}});
-    let plugins = json!({"key-auth": {"hide_credentials": true}, "proxy-rewrite": {"uri": "/fixed"}});
-    let gateway = Gateway::with_plugins_and(plugins, &[("/apisix/consumers/jack", consumer)]);
-    let seen = gateway.get("/?apikey=jacks&a=1", &[]).body;
-    assert!(seen.starts_with("GET /fixed?a=1 HTTP/1.1\r\n"), "{seen}");
+    let raw = json!({"regex_uri": ["^/", "/fixed"], "use_real_request_uri_unsafe": true});
+    for (rewrite, expected) in [(json!({"uri": "/fixed"}), "/fixed?a=1"), (raw, "/fixed?a=1")] {
+        let consumer = json!({"username": "jack", "plugins": {"key-auth": {"key": "jacks"}}});
+        let plugins = json!({"key-auth": {"hide_credentials": true}, "proxy-rewrite": rewrite});
+        let gateway = Gateway::with_plugins_and(plugins, &[("/apisix/consumers/jack", consumer)]);
+        let seen = gateway.get("/?apikey=jacks&a=1", &[]).body;
+        assert!(seen.starts_with(&format!("GET {expected} HTTP/1.1\r\n")), "{seen}");
+    }
+}
+
+#[test]
+fn filters_leave_a_compressed_body_alone() {
+    let plugins = json!({
+        "mocking": {"response_example": "aaa", "response_headers": {"Content-Encoding": "gzip"}},
+        "response-rewrite": {"filters": [{"regex": "a", "replace": "b"}]}
+    });
+    let response = Gateway::with_plugins(plugins).get("/", &[]);
+    assert_eq!((response.body.as_str(), response.header("content-encoding").as_deref()), ("aaa", Some("gzip")));
+}
+
+#[test]
+fn a_global_rule_and_a_route_may_both_rewrite_a_response() {
+    let filter = |from: &str, to: &str| json!({"response-rewrite": {"filters": [{"regex": from, "replace": to}]}});
+    let rule = json!({"id": "1", "plugins": filter("HTTP", "global")});
+    let gateway = Gateway::with_plugins_and(filter("GET", "route"), &[("/apisix/global_rules/1", rule)]);
+    let seen = gateway.get("/", &[]).body;
+    assert!(seen.starts_with("route / global/1.1"), "{seen}");
 }
 
 #[test]
@@ -68,22 +99,4 @@ fn every_request_has_an_id_that_both_sides_see() {
     assert_eq!(brought.header("x-request-id").as_deref(), Some("mine"));
     let quiet = Gateway::with_plugins(json!({"request-id": {"include_in_response": false}}));
     assert_eq!(quiet.get("/", &[]).header("x-request-id"), None);
-}
-
-#[test]
-fn mocked_answers_need_no_upstream() {
-    let mocking = json!({
-        "response_status": 202, "response_example": "{\"uri\":\"$uri\"}", "response_headers": {"X-Number": 7}
-    });
-    let response = Gateway::with_plugins(json!({"mocking": mocking})).get("/here", &[]);
-    assert_eq!((response.status, response.body.as_str()), (202, "{\"uri\":\"/here\"}"));
-    assert_eq!(response.header("content-type").as_deref(), Some("application/json;charset=utf8"));
-    assert_eq!(response.header("x-mock-by").as_deref(), Some("APISIX/3.18.0"));
-    assert_eq!(response.header("x-number").as_deref(), Some("7"));
-}
-
-#[test]
-fn what_no_plugin_publishes_is_not_found() {
-    let gateway = Gateway::with_plugins(json!({"public-api": {"uri": "/apisix/nothing"}}));
-    assert_eq!(gateway.get("/", &[]).status, 404);
 }

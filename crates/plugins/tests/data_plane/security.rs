@@ -13,9 +13,15 @@ fn addresses_that_may_not_pass_are_told_so() {
 
 #[test]
 fn preflights_are_answered_and_responses_say_who_may_read_them() {
-    let cors = json!({"cors": {"allow_origins": "http://a.com", "allow_headers": "**", "max_age": 9}});
-    let gateway = Gateway::with_plugins(cors);
+    let cors = json!({"allow_origins": "http://a.com", "allow_headers": "**", "max_age": 9});
+    // Preflights carry no credentials: cors answers them before anybody asks for some.
+    let guarded = Gateway::with_plugins(json!({"cors": cors, "key-auth": {}}));
+    assert_eq!(guarded.send("OPTIONS", "/", &[]).status, 200);
+    let refused = guarded.get("/", &[("Origin", "http://a.com")]);
+    assert_eq!(refused.status, 401);
+    assert_eq!(refused.header("access-control-allow-origin").as_deref(), Some("http://a.com"));
 
+    let gateway = Gateway::with_plugins(json!({"cors": cors}));
     let asked = [("Origin", "http://a.com"), ("Access-Control-Request-Headers", "x-one, x-two")];
     let preflight = gateway.send("OPTIONS", "/", &asked);
     assert_eq!((preflight.status, preflight.body.as_str()), (200, ""));

@@ -7,7 +7,6 @@ mod xml;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,10 +18,11 @@ use gateway::plugin::{CompileContext, Needs, Phases, Plugin, PluginDef, Step, Ve
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::definition::{self, Declare as _};
+use crate::header_change::{Change, Flat};
 
 const MOCKED_BY: HeaderName = HeaderName::from_static("x-mock-by");
 const MOCKER: HeaderValue = HeaderValue::from_static("APISIX/3.18.0");
@@ -54,17 +54,7 @@ pub struct Config {
     pub with_mock_header: bool,
     /// More headers.
     #[serde(default)]
-    #[schemars(extend("minProperties" = 1))]
-    pub response_headers: Option<BTreeMap<String, HeaderText>>,
-}
-
-/// A header's value: a template, or a number.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-#[schemars(transform = definition::exactly_one)]
-pub enum HeaderText {
-    Text(String),
-    Number(serde_json::Number),
+    pub response_headers: Option<Flat>,
 }
 
 fn default_response_status() -> u16 {
@@ -97,7 +87,7 @@ struct Mocking {
     status: StatusCode,
     content_type: HeaderValue,
     body: Body,
-    headers: Vec<(HeaderName, Template)>,
+    headers: Vec<Change>,
     with_mock_header: bool,
 }
 
@@ -119,14 +109,6 @@ impl Mocking {
             (None, Some(schema)) if kind.ends_with("xml") => Body::Xml(schema),
             (None, schema) => Body::Json(schema.unwrap_or_default()),
         };
-        let headers = config.response_headers.into_iter().flatten().map(|(name, text)| {
-            let template = match text {
-                HeaderText::Text(text) => Template::new(&text),
-                HeaderText::Number(number) => Template::new(&number.to_string()),
-            };
-            let name = name.parse().map_err(|_| format!("response_headers: {name:?} is not a header name"))?;
-            Ok((name, template))
-        });
         Ok(Self {
             delay: Duration::from_secs(config.delay),
             status: StatusCode::from_u16(config.response_status)
@@ -134,7 +116,7 @@ impl Mocking {
             content_type: HeaderValue::from_str(&config.content_type)
                 .map_err(|_| "unsupported content type!".to_owned())?,
             body,
-            headers: headers.collect::<Result<_, String>>()?,
+            headers: config.response_headers.as_ref().map_or(Ok(Vec::new()), Flat::changes)?,
             with_mock_header: config.with_mock_header,
         })
     }
@@ -149,10 +131,8 @@ impl Mocking {
         if self.with_mock_header {
             answer = answer.with_header(MOCKED_BY, MOCKER);
         }
-        for (name, template) in &self.headers {
-            if let Ok(value) = HeaderValue::try_from(template.render_to_string(exchange)) {
-                answer = answer.with_header(name.clone(), value);
-            }
+        for change in &self.headers {
+            change.apply(change.resolve(exchange, &|_| None), &mut answer.headers);
         }
         answer
     }
@@ -168,7 +148,8 @@ impl Plugin for Mocking {
             Body::Example(template) => template.variables().any(definition::reads_body),
             Body::Json(_) | Body::Xml(_) => false,
         };
-        let in_headers = self.headers.iter().flat_map(|(_, template)| template.variables()).any(definition::reads_body);
+        let templates = self.headers.iter().filter_map(Change::template);
+        let in_headers = templates.flat_map(|template| template.variables()).any(definition::reads_body);
         Needs { body_before_rewrite: in_body || in_headers, ..Needs::default() }
     }
 

@@ -70,9 +70,11 @@ impl Rewrite {
         match (&self.source, self.escaping) {
             (Source::Template(_), _) => String::new(),
             (Source::Patterns(_), Escaping::Safe) => exchange.request.path().to_owned(),
-            (Source::Patterns(_), Escaping::Raw) => {
-                exchange.request.uri.path_and_query().map_or("/", |raw| raw.as_str()).to_owned()
-            }
+            // Less what earlier plugins took out of it: a credential, say.
+            (Source::Patterns(_), Escaping::Raw) => match &exchange.forward.uri {
+                Some(uri) => uri.clone(),
+                None => exchange.request.uri.path_and_query().map_or("/", |raw| raw.as_str()).to_owned(),
+            },
         }
     }
 

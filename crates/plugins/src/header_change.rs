@@ -1,4 +1,4 @@
-//! Changes to headers, as proxy-rewrite and response-rewrite share them: add a value, set a header, remove one.
+//! Changes to headers, as users configure them: add a value, set a header, remove one.
 //! Compiled to a flat list, so that each change can be resolved against the request first (which borrows it) and
 //! applied after.
 
@@ -37,7 +37,7 @@ pub struct Flat(pub BTreeMap<String, HeaderText>);
 
 /// One change to the headers.
 #[derive(Debug)]
-pub(super) enum Change {
+pub(crate) enum Change {
     /// One more value.
     Add(HeaderName, Text),
     /// This value instead of all others.
@@ -47,13 +47,13 @@ pub(super) enum Change {
 
 /// A header's value, made ahead where it does not depend on the request.
 #[derive(Debug)]
-pub(super) enum Text {
+pub(crate) enum Text {
     Ready(HeaderValue),
     Template(Template),
 }
 
 /// Finds the groups of a regular expression's match by number.
-pub(super) type Groups<'a, 'c> = &'a dyn Fn(usize) -> Option<&'c str>;
+pub(crate) type Groups<'a, 'c> = &'a dyn Fn(usize) -> Option<&'c str>;
 
 impl HeaderText {
     fn compile(&self) -> Result<Text, String> {
@@ -145,7 +145,7 @@ impl HeaderTexts {
 
 impl Flat {
     /// The changes that set every header.
-    pub(super) fn changes(&self) -> Result<Vec<Change>, String> {
+    pub(crate) fn changes(&self) -> Result<Vec<Change>, String> {
         self.0.iter().map(|(name, text)| Ok(Change::Set(header_name(name)?, text.compile()?))).collect()
     }
 }
@@ -155,6 +155,6 @@ fn header_name(name: &str) -> Result<HeaderName, String> {
 }
 
 /// The schema of a list of header names.
-pub(super) fn names(_: &mut schemars::SchemaGenerator) -> Schema {
+pub(crate) fn names(_: &mut schemars::SchemaGenerator) -> Schema {
     schemars::json_schema!({"type": "array", "minItems": 1, "items": {"type": "string", "pattern": NAME}})
 }
