@@ -134,7 +134,8 @@ impl Family {
             }
             Shape::Gauge => {
                 text::head(out, &self.name, self.help, "gauge");
-                all.iter().for_each(|(labels, series)| text::sample(out, &self.name, labels, series.cells.sum(0) as i64));
+                all.iter()
+                    .for_each(|(labels, series)| text::sample(out, &self.name, labels, series.cells.sum(0) as i64));
             }
             Shape::Histogram(bounds) => {
                 text::head(out, &self.name, self.help, "histogram");

@@ -23,8 +23,8 @@ use config::settings::PrometheusAttr;
 use parking_lot::RwLock;
 
 pub use cache::HandleCache;
-pub use family::{FamilyOf, Handle, MOST_SERIES};
 use family::{Family, Shape};
+pub use family::{FamilyOf, Handle, MOST_SERIES};
 pub use handle::{Counter, Gauge, Held, Histogram};
 pub use process::{Traffic, TrafficTotals};
 
@@ -85,12 +85,7 @@ impl Metrics {
     }
 
     /// A gauge whose values `observe` tells at each scrape; it replaces an earlier one of that name.
-    pub fn observe(
-        &self,
-        name: &str,
-        help: &'static str,
-        observe: impl Fn(&mut Observed<'_>) + Send + Sync + 'static,
-    ) {
+    pub fn observe(&self, name: &str, help: &'static str, observe: impl Fn(&mut Observed<'_>) + Send + Sync + 'static) {
         let name = format!("{}{name}", self.settings.metric_prefix);
         self.observers.write().insert(name, Observer { help, observe: Box::new(observe) });
     }

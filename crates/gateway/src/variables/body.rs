@@ -20,10 +20,9 @@ const MULTIPART: &str = "multipart/form-data";
 pub(super) fn bytes(exchange: &Exchange) -> Option<&Bytes> {
     match &exchange.body {
         RequestBody::Buffered(body) => Some(body),
-        RequestBody::Empty | RequestBody::Stream(_) | RequestBody::Sent => exchange
-            .captured_request
-            .as_ref()
-            .or_else(|| exchange.llm.as_ref().map(|call| call.scan.body())),
+        RequestBody::Empty | RequestBody::Stream(_) | RequestBody::Sent => {
+            exchange.captured_request.as_ref().or_else(|| exchange.llm.as_ref().map(|call| call.scan.body()))
+        }
     }
 }
 
@@ -89,14 +88,14 @@ fn dotted<'e>(exchange: &'e Exchange, body: &'e Bytes, path: &str) -> Var<'e> {
     if let Some(call) = &exchange.llm {
         return descend(call.scan.raw(), steps);
     }
-    match ::llm::BodyScan::parse(body, ::llm::DEFAULT_MAX_DEPTH) {
+    match llm::BodyScan::parse(body, llm::DEFAULT_MAX_DEPTH) {
         // The scan is checked JSON; what is found in it is looked up again in the body, which outlives the scan.
-        Ok(_) => ::llm::Raw::new(body).map_or(Var::Nil, |raw| descend(raw, steps)),
+        Ok(_) => llm::Raw::new(body).map_or(Var::Nil, |raw| descend(raw, steps)),
         Err(_) => Var::Nil,
     }
 }
 
-fn descend<'b, 'p>(mut raw: ::llm::Raw<'b>, steps: impl Iterator<Item = &'p str>) -> Var<'b> {
+fn descend<'b, 'p>(mut raw: llm::Raw<'b>, steps: impl Iterator<Item = &'p str>) -> Var<'b> {
     for step in steps {
         match raw.get(step) {
             Some(found) => raw = found,
@@ -106,7 +105,7 @@ fn descend<'b, 'p>(mut raw: ::llm::Raw<'b>, steps: impl Iterator<Item = &'p str>
     of_raw(raw)
 }
 
-fn of_raw(raw: ::llm::Raw<'_>) -> Var<'_> {
+fn of_raw(raw: llm::Raw<'_>) -> Var<'_> {
     if let Some(text) = raw.text() {
         return Var::Text(text);
     }

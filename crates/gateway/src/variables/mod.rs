@@ -8,8 +8,8 @@
 mod body;
 mod graphql;
 mod head;
+mod inference;
 mod json_path;
-mod llm;
 mod served;
 mod timestamp;
 
@@ -32,7 +32,7 @@ impl Vars for Exchange {
         if let Some(value) = prefixed(self, name) {
             return value;
         }
-        let sources = [head::var, llm::var, served::var, body::var, process];
+        let sources = [head::var, inference::var, served::var, body::var, process];
         sources.into_iter().find_map(|source| source(self, name)).unwrap_or(Var::Nil)
     }
 }

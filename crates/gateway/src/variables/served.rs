@@ -34,9 +34,7 @@ pub(super) fn var<'e>(exchange: &'e Exchange, name: &str) -> Option<Var<'e>> {
             Var::Text(String::from_utf8_lossy(&exchange.captured_response))
         }
         "balancer_ip" => balancer_ip(exchange),
-        "balancer_port" => {
-            settlement.attempts.last().map_or(Var::Nil, |attempt| Var::Number(f64::from(attempt.port)))
-        }
+        "balancer_port" => settlement.attempts.last().map_or(Var::Nil, |attempt| Var::Number(f64::from(attempt.port))),
         name => return name.strip_prefix("upstream_").map(|fact| upstream(exchange, fact)),
     })
 }

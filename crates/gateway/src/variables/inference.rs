@@ -23,9 +23,7 @@ pub(super) fn var<'e>(exchange: &'e Exchange, name: &str) -> Option<Var<'e>> {
 
 fn of_call<'e>(call: Option<&'e LlmCall>, fact: &str) -> Var<'e> {
     let usage = call.and_then(|call| call.usage.as_ref());
-    let tokens = |count: fn(&::llm::Usage) -> u64| {
-        usage.map_or(borrowed("0"), |usage| Var::Number(count(usage) as f64))
-    };
+    let tokens = |count: fn(&llm::Usage) -> u64| usage.map_or(borrowed("0"), |usage| Var::Number(count(usage) as f64));
     match fact {
         "model" => borrowed(call.map_or("", |call| &call.model)),
         "time_to_first_token" => {
