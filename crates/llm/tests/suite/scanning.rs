@@ -60,6 +60,12 @@ fn escaped_keys_and_values_are_understood() {
 }
 
 #[test]
+fn an_escaped_key_is_not_found_by_its_spelling() {
+    let body = scan(r#"{"mod\\u0065l":1,"mod\u0065l":2}"#).unwrap();
+    assert_eq!((body.field(r"mod\u0065l"), body.field("model")), (Some(&b"1"[..]), Some(&b"2"[..])));
+}
+
+#[test]
 fn only_the_literal_true_streams() {
     for value in ["false", "null", "1", "\"true\"", "[true]"] {
         assert!(!scan(format!("{{\"stream\":{value}}}")).unwrap().stream(), "{value}");
