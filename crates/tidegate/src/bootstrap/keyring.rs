@@ -1,0 +1,71 @@
+//! The key that secrets in the store are encrypted with. APISIX's default is a key that everyone knows; here a key
+//! of this installation's own is made instead, and the known ones only decrypt what was imported.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use config::keyring::{Keyring, PUBLISHED_KEYS};
+use config::secret::Secret;
+use config::settings::Settings;
+
+use crate::failure::Failure;
+use crate::random;
+
+/// In the data folder. Who has this file and the store can read the store's secrets.
+const FILE: &str = "keyring";
+
+/// Makes the key fit AES-256.
+const LENGTH: usize = 32;
+
+/// The keyring in use: the configured one, or the data folder's own key, made if there is none. The data folder must
+/// exist.
+///
+/// # Errors
+/// If the file cannot be read or written, or holds no key.
+pub fn open(settings: &Settings) -> Result<Keyring, Failure> {
+    read_or(settings, |path| {
+        let key = random::letters(LENGTH)?;
+        write_new(path, &key).map_err(|error| Failure::runtime(format!("{}: {error}", path.display())))?;
+        Ok(Some(key))
+    })
+}
+
+/// As [`open`], without making a file.
+///
+/// # Errors
+/// If the file is there and cannot be used.
+pub fn read(settings: &Settings) -> Result<Keyring, Failure> {
+    read_or(settings, |_| Ok(None))
+}
+
+fn read_or(
+    settings: &Settings,
+    otherwise: impl FnOnce(&Path) -> Result<Option<String>, Failure>,
+) -> Result<Keyring, Failure> {
+    let configured = &settings.apisix.data_encryption.keyring;
+    if !configured.is_published() {
+        return Ok(configured.clone());
+    }
+    let path = settings.tidegate.data_dir.join(FILE);
+    let own = match fs::read_to_string(&path) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == ErrorKind::NotFound => otherwise(&path)?,
+        Err(error) => return Err(Failure::runtime(format!("{}: {error}", path.display()))),
+    };
+    let own = own.iter().flat_map(|text| text.split_whitespace()).map(Secret::from);
+    Keyring::new(own.chain(PUBLISHED_KEYS.into_iter().map(Secret::from)))
+        .map_err(|error| Failure::configuration(format!("{}: {error}", path.display())))
+}
+
+/// Writes a file that only this user can read, in one step: a crash leaves no half key behind.
+fn write_new(path: &Path, key: &str) -> std::io::Result<()> {
+    let draft = path.with_extension("new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    writeln!(file, "{key}")?;
+    file.sync_all()?;
+    fs::rename(&draft, path)?;
+    path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
+}

@@ -1,0 +1,102 @@
+//! `tidegate check`: holds `config.yaml` and what is stored against the rules, and prints every problem. It starts
+//! nothing, locks nothing and changes nothing, so it can look at the data of a process that runs.
+
+use std::path::Path;
+
+use config::check::Checker;
+use config::encrypt;
+use config::resource::Kind;
+use store::{Snapshot, Store};
+
+use crate::bootstrap::keyring;
+use crate::configuration::Configuration;
+use crate::failure::Failure;
+
+/// Prints what is wrong, and what has no effect.
+///
+/// # Errors
+/// If anything is wrong.
+pub fn run(config: Option<&Path>) -> Result<(), Failure> {
+    let configuration = Configuration::load(config)?;
+    for warning in &configuration.warnings {
+        println!("warning: {warning}");
+    }
+    let settings = &configuration.settings;
+    let registry = plugins::registry(settings.plugins.as_deref());
+    let keyring = keyring::read(settings)?;
+    let data = &settings.tidegate.data_dir;
+    let snapshot = Store::read(data).map_err(Failure::configuration)?;
+    let stored = Stored { snapshot: &snapshot, catalog: registry.catalog(), keyring: &keyring };
+    let problems = stored.problems();
+    for problem in &problems {
+        println!("{problem}");
+    }
+    let file = configuration.file.as_deref().map_or_else(|| "defaults".to_owned(), |file| file.display().to_string());
+    match problems.len() {
+        0 => {
+            println!("ok: configuration ({file}) and {} resources in {}", snapshot.len(), data.display());
+            Ok(())
+        }
+        problems => Err(Failure::configuration(format!("{problems} of the resources in {} are wrong", data.display()))),
+    }
+}
+
+/// What is stored, to be checked.
+struct Stored<'a> {
+    snapshot: &'a Snapshot,
+    catalog: &'a config::catalog::Catalog,
+    keyring: &'a config::keyring::Keyring,
+}
+
+impl Stored<'_> {
+    /// One line per problem, in the order of keys within each kind.
+    fn problems(&self) -> Vec<String> {
+        let checker = Checker::new(self.catalog, self);
+        let mut problems = Vec::new();
+        for kind in Kind::ALL {
+            self.visit(kind, &mut |key, id, value| {
+                if let Err(rejection) = checker.check(kind, id, value) {
+                    problems.push(format!("{key}: {rejection}"));
+                }
+            });
+        }
+        problems
+    }
+
+    /// Every resource of `kind`: key, id, and value with secrets in clear.
+    fn visit(&self, kind: Kind, each: &mut dyn FnMut(&str, &str, &serde_json::Value)) {
+        let folder = format!("/apisix/{}/", kind.collection());
+        for item in self.snapshot.under(&folder) {
+            let id = &item.key[folder.len()..];
+            let is_member = match kind {
+                Kind::Consumer => !id.contains('/'),
+                Kind::Credential => id.contains("/credentials/"),
+                _ => true,
+            };
+            if is_member {
+                each(&item.key, id, &self.opened(kind, &item.value));
+            }
+        }
+    }
+
+    fn opened(&self, kind: Kind, value: &serde_json::Value) -> serde_json::Value {
+        let mut value = value.clone();
+        encrypt::open(kind, &mut value, self.catalog, self.keyring);
+        value
+    }
+}
+
+impl config::check::References for Stored<'_> {
+    fn exists(&self, kind: Kind, id: &str) -> bool {
+        self.snapshot.get(&format!("/apisix/{}/{id}", kind.collection())).is_some()
+    }
+
+    fn get(&self, kind: Kind, id: &str) -> Option<std::sync::Arc<serde_json::Value>> {
+        let item = self.snapshot.get(&format!("/apisix/{}/{id}", kind.collection()))?;
+        Some(std::sync::Arc::new(self.opened(kind, &item.value)))
+    }
+
+    fn each(&self, kind: Kind, each: &mut dyn FnMut(&str, &serde_json::Value)) {
+        self.visit(kind, &mut |_, id, value| each(id, value));
+    }
+}

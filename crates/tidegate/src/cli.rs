@@ -1,0 +1,59 @@
+//! The command line. What each option means is said here and nowhere else: `--help` is made of these comments.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  done; for serve: stopped by SIGTERM or SIGINT, after draining
+  1  failed at run time (a port is in use, the data folder cannot be written, …)
+  2  wrong command line, config.yaml or stored resources
+
+Signals of a serving process:
+  SIGTERM, SIGINT  stop accepting, let streams finish for up to tidegate.drain_timeout, exit
+  SIGHUP           read config.yaml again
+  SIGUSR1          open log files again, after they were rotated
+
+Environment:
+  TIDEGATE_ADMIN_KEY  the Admin API's key, instead of a generated one
+  TIDEGATE_LOG        log filter such as `info` or `gateway=debug`, instead of nginx_config.error_log_level
+  OPENAI_API_KEY, ANTHROPIC_API_KEY, …  providers to route to at the first start";
+
+/// An AI gateway and API gateway in one binary, with Apache APISIX's Admin API and plugin configuration.
+///
+/// Without a command it serves. Nothing needs to be configured first: it makes a data folder, an admin key and a
+/// consumer key, and routes to the providers whose keys it finds in the environment, or to a simulated one.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate", version, after_help = AFTER_HELP, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    serve: ConfigFile,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Serve (the default)
+    Serve(ConfigFile),
+    /// Validate config.yaml and the stored resources; starts and changes nothing
+    Check(ConfigFile),
+    /// Run the provider simulator alone
+    Simulate(simulator::Options),
+}
+
+/// Which configuration.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ConfigFile {
+    /// config.yaml; without it ./config.yaml or ./conf/config.yaml if there is one, else the defaults
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+impl Cli {
+    /// The command, `serve` if none is given.
+    pub fn into_command(self) -> Command {
+        self.command.unwrap_or(Command::Serve(self.serve))
+    }
+}

@@ -1,0 +1,166 @@
+//! `tidegate serve`: starts every part in an order in which nothing is half done when a later part fails, waits for
+//! signals, and ends the parts in the opposite order.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use config::settings::Settings;
+use gateway::data_plane::DataPlane;
+use gateway::plan::Planner;
+use store::Store;
+use tokio::runtime::Runtime;
+
+use crate::banner::Banner;
+use crate::bootstrap::{Bootstrap, admin_key, keyring};
+use crate::configuration::Configuration;
+use crate::failure::Failure;
+use crate::logging::Log;
+use crate::servers::{self, Parts, Servers};
+use crate::signals::{Signal, Signals};
+use crate::sockets::Sockets;
+use crate::view::View;
+use crate::{reload, services};
+
+/// Threads for everything that is not the data plane's own work.
+const SIDE_THREADS: usize = 2;
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// If something cannot be started. What was started is ended before this returns.
+pub fn run(config: Option<&Path>) -> Result<(), Failure> {
+    let configuration = Configuration::load(config)?;
+    let log = Log::start(&configuration.settings);
+    for warning in &configuration.warnings {
+        tracing::warn!("{warning}");
+    }
+    raise_open_files_limit();
+    let side = side_runtime()?;
+    let mut process = Process::start(configuration, log, &side)?;
+    side.block_on(process.serve())?;
+    side.block_on(process.end());
+    Ok(())
+}
+
+fn side_runtime() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(SIDE_THREADS)
+        .thread_name("side")
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::runtime(format!("the side runtime cannot be started: {error}")))
+}
+
+/// Each connection is an open file, and each request may hold two. The usual soft limit of 1024 is there for programs
+/// that still use `select`.
+fn raise_open_files_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::debug!(%error, ?limit, "the limit of open files stays");
+    }
+}
+
+/// Everything that runs.
+struct Process<'r> {
+    side: &'r Runtime,
+    signals: Signals,
+    log: Log,
+    configuration: Configuration,
+    store: Store,
+    data_plane: Arc<DataPlane>,
+    servers: Servers,
+    /// Serves as a provider while it lives.
+    _simulated: Option<crate::bootstrap::Simulated>,
+}
+
+impl<'r> Process<'r> {
+    fn start(configuration: Configuration, log: Log, side: &'r Runtime) -> Result<Self, Failure> {
+        let _context = side.enter();
+        let signals = Signals::listen().map_err(Failure::runtime)?;
+        let name = configuration.name();
+        let settings = Arc::new(configuration.settings.clone());
+        let admin_tls = settings.deployment.admin.tls.as_ref().map(|tls| servers::admin_tls(tls, &name)).transpose()?;
+        let services = services::start(&settings, &name, side.handle().clone())?;
+        let (traffic, side_sockets) = Sockets::open(&settings, &name)?.split();
+
+        let store = Store::open(&settings.tidegate.data_dir)
+            .map_err(|error| Failure::runtime(format!("{name}: tidegate.data_dir: {error}")))?;
+        let keyring = Arc::new(keyring::open(&settings)?);
+        let registry = Arc::new(plugins::registry(settings.plugins.as_deref()));
+        let catalog = registry.catalog().clone();
+        let (admin, admin_keys) = side.block_on(admin_key::complete(&settings, &store, &environment))?;
+        let bootstrap =
+            Bootstrap { settings: &settings, store: &store, catalog: &catalog, keyring: &keyring, env: &environment };
+        let first = side.block_on(bootstrap.run())?;
+
+        let planner = Planner::new(registry, services.clone(), keyring.clone());
+        let data_plane = DataPlane::start(planner, services.clone(), &store, traffic, worker_count(&settings))
+            .map_err(|error| Failure::runtime(format!("the data plane cannot be started: {error}")))?;
+        let data_plane = Arc::new(data_plane);
+        let view = Arc::new(View { data_plane: data_plane.clone(), services, store: store.clone() });
+        let parts = Parts { view, store: store.clone(), catalog, keyring, admin, admin_tls };
+        let servers = Servers::start(side_sockets, parts, &settings, side.handle())?;
+        let file = configuration.file.as_deref();
+        println!("{}", Banner { settings: &settings, file, admin_keys: &admin_keys, first: &first });
+        Ok(Self { side, signals, log, configuration, store, data_plane, servers, _simulated: first.simulated })
+    }
+
+    /// Obeys signals until one asks for the end.
+    async fn serve(&mut self) -> Result<(), Failure> {
+        loop {
+            match self.signals.next().await {
+                Signal::End => return Ok(()),
+                Signal::Reload => self.reload().await,
+                Signal::ReopenLogs => tracing::info!("log files are opened again"),
+            }
+        }
+    }
+
+    /// Takes over what may change. A file that is wrong changes nothing.
+    async fn reload(&mut self) {
+        let outcome = match Configuration::load(self.configuration.file.as_deref()) {
+            Ok(read) => self.take_over(read).await,
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = outcome {
+            tracing::error!("config.yaml was not taken over, the settings stay as they are: {failure}");
+        }
+    }
+
+    async fn take_over(&mut self, read: Configuration) -> Result<(), Failure> {
+        let running = &self.configuration.settings;
+        for section in reload::needing_restart(running, &read.settings) {
+            tracing::warn!("{}: {section} has changed, which takes effect at the next start", read.name());
+        }
+        let merged = reload::merged(running, &read.settings);
+        let (admin, generated) = admin_key::complete(&merged, &self.store, &environment).await?;
+        self.servers.set_admin(admin, self.side.handle())?;
+        self.log.set_level(&merged);
+        for key in generated {
+            println!("A key for the Admin API, made now and shown only this once: {} {}", key.name, key.key.expose());
+        }
+        self.configuration = Configuration { settings: merged, ..read };
+        tracing::info!("config.yaml was read again");
+        Ok(())
+    }
+
+    /// Drains and stops.
+    async fn end(self) {
+        let limit = self.configuration.settings.tidegate.drain_timeout;
+        if !self.data_plane.drain(limit).await {
+            let left = self.data_plane.connections();
+            tracing::warn!(left, ?limit, "tidegate.drain_timeout is over; connections are cut");
+        }
+        self.servers.stop().await;
+    }
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// As configured, else one per core that this process may use.
+fn worker_count(settings: &Settings) -> usize {
+    settings.workers().or_else(|| std::thread::available_parallelism().ok()).map_or(1, usize::from)
+}
