@@ -78,4 +78,12 @@ mod tests {
             assert_eq!(without_argument(query, "apikey"), expected, "{query}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn what_was_taken_out_is_not_found_any_more(query in "[ab=&%6+]{0,24}") {
+            let rest = without_argument(&query, "a");
+            proptest::prop_assert_eq!(argument(&rest, "a"), None);
+        }
+    }
 }

@@ -113,6 +113,14 @@ fn seconds_have_at_most_two_decimals() {
     }
 }
 
+proptest::proptest! {
+    #[test]
+    fn printed_seconds_are_within_half_a_hundredth(seconds in 0.0..1e9) {
+        let printed: f64 = Seconds::new(seconds).as_str().parse().expect("a number");
+        proptest::prop_assert!((printed - seconds).abs() <= 0.005 + 1e-6, "{} {}", printed, seconds);
+    }
+}
+
 #[test]
 fn what_cannot_be_done_is_refused_when_written() {
     let schema = Validator::compile(&definition().info.schema).expect("a schema");
