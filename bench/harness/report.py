@@ -62,15 +62,20 @@ def environment(args, root):
         "cpu": cpu[0] if cpu else "unknown",
         "cores": os.cpu_count(),
         "kernel": platform.release(),
-        "load_at_end": os.getloadavg()[0],
+        "load_at_start": args.load_at_start,
         "rounds": args.rounds,
         "seconds": args.seconds,
         "workers": args.workers,
+        "binaries": str(args.binaries or "built as released"),
     }
 
 
 def write(results, environment, folder):
     figures = results["figures"]
+    if environment["rounds"] < 3:
+        results["doubts"].append(f"only {environment['rounds']} round(s): noise does not show")
+    if environment["load_at_start"] > 0.5:
+        results["doubts"].append(f"the machine was not idle at the start: load {environment['load_at_start']:.1f}")
     add_differences(figures)
     ratios = {way: nginx_ratios(figures, way) for way in figures if way not in (DIRECT.name, NGINX_WAY.name)}
     verdicts = list(targets(figures, ratios))
