@@ -1,5 +1,6 @@
-//! Parsing of secret references. A reference is always a whole string; a text that only contains one is an
-//! ordinary text.
+//! Parsing of secret references. A reference is a whole string, as in APISIX, or stands behind one word: the value of
+//! an `Authorization` header cannot be a reference otherwise, unless the secret itself begins with `Bearer `. Any
+//! other text that contains one is an ordinary text.
 
 const ENVIRONMENT_PREFIX: &str = "$env://";
 const MANAGER_PREFIX: &str = "$secret://";
@@ -23,6 +24,16 @@ impl Reference {
             }
             _ => Self::managed(text.strip_prefix(MANAGER_PREFIX)?),
         }
+    }
+
+    /// Reads `{scheme} {reference}`, such as `Bearer $env://NAME`. The scheme is a token of letters, digits and `-`.
+    pub fn parse_credentials(text: &str) -> Option<(&str, Self)> {
+        let (scheme, reference) = text.split_once(' ')?;
+        let is_token = !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if !is_token || reference.contains(char::is_whitespace) {
+            return None;
+        }
+        Some((scheme, Self::parse(reference)?))
     }
 
     fn environment(rest: &str) -> Option<Self> {

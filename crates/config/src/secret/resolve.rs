@@ -36,7 +36,7 @@ pub struct Unresolved {
     pub reference: String,
 }
 
-/// Replaces every reference in `conf` with its secret, in place. Only whole string values count, keys do not.
+/// Replaces every reference in `conf` with its secret, in place, as [`resolve_text`] does; keys are left alone.
 /// Returns those that stay because no resolver knows them.
 pub fn resolve_all(conf: &mut Value, resolver: &dyn Resolver) -> Vec<Unresolved> {
     let mut unresolved = Vec::new();
@@ -44,12 +44,18 @@ pub fn resolve_all(conf: &mut Value, resolver: &dyn Resolver) -> Vec<Unresolved>
     unresolved
 }
 
-/// The secret behind one text: `Ok(None)` if the text is no reference, `Err` with the reference if nobody
-/// knows it.
+/// The secret behind one text: `Ok(None)` if the text holds no reference, `Err` with the reference if nobody
+/// knows it. A scheme may stand before the reference, as in `Bearer $env://KEY`, and stays before the secret.
 pub fn resolve_text(text: &str, resolver: &dyn Resolver) -> Result<Option<String>, Reference> {
-    match Reference::parse(text) {
+    if let Some(reference) = Reference::parse(text) {
+        return resolver.resolve(&reference).map(Some).ok_or(reference);
+    }
+    match Reference::parse_credentials(text) {
         None => Ok(None),
-        Some(reference) => resolver.resolve(&reference).map(Some).ok_or(reference),
+        Some((scheme, reference)) => match resolver.resolve(&reference) {
+            Some(secret) => Ok(Some(format!("{scheme} {secret}"))),
+            None => Err(reference),
+        },
     }
 }
 

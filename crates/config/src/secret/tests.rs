@@ -121,6 +121,28 @@ fn a_text_that_is_no_reference_is_told_from_an_unknown_one() {
 }
 
 #[test]
+fn a_reference_may_stand_behind_an_authentication_scheme() {
+    for (text, expected) in [
+        ("Bearer $env://KEY", Ok(Some("Bearer sk-1"))),
+        ("Token $env://JSON/openai", Ok(Some("Token sk-2"))),
+        ("Api-Key $secret://file/mine/db/password", Ok(Some("Api-Key pw"))),
+        ("Bearer $env://MISSING", Err("MISSING")),
+        ("Bearer  $env://KEY", Ok(None)),
+        ("Bearer $env://KEY now", Ok(None)),
+        ("key=$env://KEY", Ok(None)),
+        ("key= $env://KEY", Ok(None)),
+        (" $env://KEY", Ok(None)),
+        ("Bearer$env://KEY", Ok(None)),
+    ] {
+        let resolved = resolve_text(text, &resolvers()).map_err(|reference| match reference {
+            Reference::Environment { name, .. } => name,
+            Reference::Managed { path, .. } => path,
+        });
+        assert_eq!(resolved.as_ref().map(Option::as_deref).map_err(String::as_str), expected, "{text}");
+    }
+}
+
+#[test]
 fn the_environment_of_the_process_is_read() {
     let reference = Reference::parse("$env://PATH").unwrap();
     assert_eq!(Environment::of_process().resolve(&reference), std::env::var("PATH").ok());
