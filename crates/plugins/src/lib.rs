@@ -11,6 +11,7 @@ mod answers;
 mod auth;
 mod definition;
 mod header_change;
+pub mod observability;
 mod query;
 mod security;
 mod traffic;
@@ -39,6 +40,9 @@ fn definitions() -> Vec<PluginDef> {
         traffic::limit_count::definition(),
         transform::response_rewrite::definition(),
         answers::public_api::definition(),
+        observability::prometheus::definition(),
+        observability::http_logger::definition(),
+        observability::file_logger::definition(),
     ]
 }
 

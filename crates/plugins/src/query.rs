@@ -44,7 +44,7 @@ pub(crate) fn hide(exchange: &mut Exchange, name: &str) {
 }
 
 /// Percent-decoded, with `+` as a space, as nginx reads arguments.
-fn decoded(text: &str) -> Cow<'_, str> {
+pub(crate) fn decoded(text: &str) -> Cow<'_, str> {
     if text.contains('+') {
         let spaced = text.replace('+', " ");
         return Cow::Owned(percent_decode_str(&spaced).decode_utf8_lossy().into_owned());

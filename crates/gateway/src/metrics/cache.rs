@@ -14,8 +14,14 @@ const MOST_ENTRIES: usize = 16_384;
 pub struct HandleCache<T> {
     hasher: foldhash::fast::RandomState,
     generation: u64,
-    /// With the values themselves: two combinations may have the same hash.
-    entries: HashMap<u64, (Box<[Box<str>]>, T), foldhash::fast::RandomState>,
+    entries: HashMap<u64, Entry<T>, foldhash::fast::RandomState>,
+}
+
+/// Two combinations of values may have the same hash, so that they are kept beside the handles.
+#[derive(Debug)]
+struct Entry<T> {
+    values: Box<[Box<str>]>,
+    handles: T,
 }
 
 impl<T> HandleCache<T> {
@@ -45,12 +51,13 @@ impl<T> HandleCache<T> {
             hasher.write_u8(0xff);
         }
         let hash = hasher.finish();
-        let known = self.entries.get(&hash).is_some_and(|(known, _)| same(known, values));
+        let known = self.entries.get(&hash).is_some_and(|known| same(&known.values, values));
         if !known {
             let handles = bind()?;
-            self.entries.insert(hash, (values.iter().map(|value| Box::from(*value)).collect(), handles));
+            let values = values.iter().map(|value| Box::from(*value)).collect();
+            self.entries.insert(hash, Entry { values, handles });
         }
-        self.entries.get(&hash).map(|(_, handles)| handles)
+        self.entries.get(&hash).map(|known| &known.handles)
     }
 }
 

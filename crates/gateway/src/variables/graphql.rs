@@ -164,9 +164,12 @@ fn string_length(text: &str) -> usize {
 mod tests {
     use super::*;
 
+    /// Kind, name and root fields.
+    type Described<'d> = (&'d str, &'d str, &'d [&'d str]);
+
     #[test]
     fn the_first_operation_is_described() {
-        let rows: [(&str, Option<(&str, &str, &[&str])>); 6] = [
+        let rows: [(&str, Option<Described<'_>>); 6] = [
             ("{ owner repo }", Some(("query", "", &["owner", "repo"]))),
             (
                 "query getRepo($id: ID = \"}\") @cached { alias: owner(id: $id) { name } repo # and }\n }",

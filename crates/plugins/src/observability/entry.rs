@@ -1,0 +1,420 @@
+//! Log entries, as all loggers write them: APISIX's default entry or the user's own format, with what is known of LLM
+//! requests added. Compiled once per configuration; an entry is written straight into its JSON text.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use config::catalog::Side;
+use config::expr::Expr;
+use config::vars::Vars as _;
+use gateway::exchange::Exchange;
+use gateway::inference::LlmCall;
+use gateway::plugin::Needs;
+use gateway::request_body::RequestBody;
+use http::HeaderMap;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::json::Object;
+use super::log_format::{Bodies, LogFormat};
+
+/// The version that entries report, as log pipelines made for APISIX know it.
+const VERSION: &str = "3.18.0";
+
+/// What the default entry has of its own; added fields cannot replace it.
+const OWN_KEYS: [&str; 17] = [
+    "request",
+    "response",
+    "server",
+    "upstream",
+    "service_id",
+    "route_id",
+    "consumer",
+    "client_ip",
+    "start_time",
+    "latency",
+    "upstream_latency",
+    "apisix_latency",
+    "outcome",
+    "llm_usage",
+    "llm_summary",
+    "llm_request",
+    "llm_response_text",
+];
+
+/// What is added to entries of any format.
+const ADDED_KEYS: [&str; 2] = ["route_id", "service_id"];
+
+/// The options that every logger has.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct LogOptions {
+    /// The whole entry: names to values, where `"$name"` is a variable. Objects may be nested.
+    pub log_format: Option<Map<String, Value>>,
+    /// Added to the default entry.
+    pub log_format_extra: Option<Map<String, Value>>,
+    /// Log request bodies.
+    pub include_req_body: bool,
+    /// Log the request body only where this expression holds.
+    #[schemars(length(min = 1))]
+    pub include_req_body_expr: Option<Vec<Value>>,
+    /// Log response bodies.
+    pub include_resp_body: bool,
+    /// Log the response body only where this expression holds.
+    #[schemars(length(min = 1))]
+    pub include_resp_body_expr: Option<Vec<Value>>,
+    /// Longer request bodies are cut, in bytes.
+    #[schemars(range(min = 1))]
+    pub max_req_body_bytes: usize,
+    /// Longer response bodies are cut, in bytes.
+    #[schemars(range(min = 1))]
+    pub max_resp_body_bytes: usize,
+}
+
+impl Default for LogOptions {
+    fn default() -> Self {
+        Self {
+            log_format: None,
+            log_format_extra: None,
+            include_req_body: false,
+            include_req_body_expr: None,
+            include_resp_body: false,
+            include_resp_body_expr: None,
+            max_req_body_bytes: 512 * 1024,
+            max_resp_body_bytes: 512 * 1024,
+        }
+    }
+}
+
+/// What loggers find in their plugin metadata where their configuration says nothing.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct FormatDefaults {
+    pub log_format: Option<Map<String, Value>>,
+    pub log_format_extra: Option<Map<String, Value>>,
+}
+
+/// Writes the entries of one logger.
+#[derive(Debug)]
+pub(super) struct EntryWriter {
+    shape: Shape,
+    request_body: Inclusion,
+    response_body: Inclusion,
+    hostname: Arc<str>,
+}
+
+#[derive(Debug)]
+enum Shape {
+    /// With fields added.
+    Default(LogFormat),
+    Custom(LogFormat),
+}
+
+/// Whether and how much of a body is logged.
+#[derive(Debug)]
+struct Inclusion {
+    included: bool,
+    condition: Option<Expr>,
+    max_bytes: usize,
+}
+
+/// The checks of the options that a schema cannot say.
+///
+/// # Errors
+/// If an expression does not parse or a format is nested too deep.
+pub(super) fn check(options: &LogOptions, side: Side) -> Result<(), String> {
+    match side {
+        Side::Route => EntryWriter::new(options, &FormatDefaults::default(), &Arc::from("")).map(|_| ()),
+        Side::Consumer | Side::Metadata => Ok(()),
+    }
+}
+
+impl EntryWriter {
+    /// # Errors
+    /// As [`check`].
+    pub fn new(options: &LogOptions, defaults: &FormatDefaults, hostname: &Arc<str>) -> Result<Self, String> {
+        let own = options.log_format.as_ref().or(defaults.log_format.as_ref());
+        let shape = match own.map(LogFormat::compile).transpose()?.filter(|format| !format.is_empty()) {
+            Some(format) => Shape::Custom(format),
+            None => {
+                let extra = options.log_format_extra.as_ref().or(defaults.log_format_extra.as_ref());
+                Shape::Default(extra.map(LogFormat::compile).transpose()?.unwrap_or_default())
+            }
+        };
+        let condition = |name: &str, expr: &Option<Vec<Value>>| {
+            let parse = |expr: &Vec<Value>| Expr::parse(&Value::Array(expr.clone()));
+            expr.as_ref()
+                .map(parse)
+                .transpose()
+                .map_err(|error| format!("failed to validate the '{name}' expression: {error}"))
+        };
+        let wants = |name: &str| shape.format().variables().contains(&name);
+        Ok(Self {
+            request_body: Inclusion {
+                included: options.include_req_body || wants("request_body"),
+                condition: condition("include_req_body_expr", &options.include_req_body_expr)?,
+                max_bytes: options.max_req_body_bytes,
+            },
+            response_body: Inclusion {
+                included: options.include_resp_body || wants("resp_body"),
+                condition: condition("include_resp_body_expr", &options.include_resp_body_expr)?,
+                max_bytes: options.max_resp_body_bytes,
+            },
+            shape,
+            hostname: hostname.clone(),
+        })
+    }
+
+    /// What the exchange must keep for the entries.
+    pub fn needs(&self) -> Needs {
+        let reads_headers = |name: &&str| {
+            ["http_", "sent_http_", "cookie_", "original_", "content_"].iter().any(|family| name.starts_with(family))
+                || matches!(*name, "host" | "remote_user" | "proxy_add_x_forwarded_for")
+        };
+        let conditional = self.request_body.condition.is_some() || self.response_body.condition.is_some();
+        Needs {
+            request_body_bytes: self.request_body.bytes_to_keep(),
+            response_body_bytes: self.response_body.bytes_to_keep(),
+            headers: conditional
+                || match &self.shape {
+                    Shape::Default(_) => true,
+                    Shape::Custom(format) => format.variables().iter().any(reads_headers),
+                },
+            body_before_rewrite: false,
+        }
+    }
+
+    /// Appends the entry of `exchange` as JSON text on one line, without a line end.
+    pub fn write(&self, exchange: &Exchange, out: &mut Vec<u8>) {
+        let request = self.request_body.of(exchange, request_body(exchange));
+        let response = self.response_body.of(exchange, Some(&exchange.captured_response));
+        let bodies = Bodies { request: request.as_deref(), response: response.as_deref() };
+        let mut entry = Object::begin(out);
+        match &self.shape {
+            Shape::Default(extra) => {
+                self.write_default(exchange, bodies, &mut entry);
+                extra.write(exchange, bodies, &mut entry, &OWN_KEYS);
+            }
+            Shape::Custom(format) => {
+                format.write(exchange, bodies, &mut entry, &ADDED_KEYS);
+                write_owners(exchange, &mut entry);
+            }
+        }
+        if let Some(call) = &exchange.llm {
+            self.write_llm(exchange, call, &mut entry);
+        }
+        entry.end();
+    }
+
+    fn write_default(&self, exchange: &Exchange, bodies: Bodies<'_>, entry: &mut Object<'_>) {
+        write_request(exchange, bodies.request, entry);
+        let mut response = entry.object("response");
+        response.integer("status", exchange.response.status.into());
+        write_headers("headers", exchange.response.headers.as_deref(), &mut response);
+        response.integer("size", exchange.settlement.body_bytes_sent);
+        response.optional_text("body", bodies.response);
+        response.end();
+        let mut server = entry.object("server");
+        server.text("hostname", &self.hostname);
+        server.text("version", VERSION);
+        server.end();
+        entry.variable("upstream", &exchange.var("upstream_addr"));
+        write_owners(exchange, entry);
+        if let Some(attached) = &exchange.consumer {
+            let mut consumer = entry.object("consumer");
+            consumer.text("username", &attached.consumer.username);
+            consumer.optional_text("group_id", attached.consumer.group_id.as_deref());
+            consumer.end();
+        }
+        entry.variable("client_ip", &exchange.var("remote_addr"));
+        write_times(exchange, entry);
+        entry.text("outcome", exchange.settlement.outcome.as_str());
+        if let Some(call) = &exchange.llm {
+            write_usage(call, entry);
+        }
+    }
+
+    /// What the `logging` of the plugin that called the provider asks for, in entries of any format.
+    fn write_llm(&self, exchange: &Exchange, call: &LlmCall, entry: &mut Object<'_>) {
+        let is_free = |key: &str| match &self.shape {
+            Shape::Default(_) => true,
+            Shape::Custom(format) => !format.has(key),
+        };
+        if call.log_summary && is_free("llm_summary") {
+            write_summary(exchange, entry);
+        }
+        if !call.log_payload {
+            return;
+        }
+        if is_free("llm_request") {
+            let mut request = entry.object("llm_request");
+            if let Some(messages) = call.scan.field("messages").or_else(|| call.scan.field("input")) {
+                request.raw("messages", messages);
+            }
+            request.flag("stream", call.stream);
+            request.end();
+        }
+        if let Some(content) = call.answer_text.as_deref().filter(|_| is_free("llm_response_text")) {
+            let mut response = entry.object("llm_response_text");
+            response.text("content", content);
+            response.end();
+        }
+    }
+}
+
+impl Shape {
+    fn format(&self) -> &LogFormat {
+        match self {
+            Shape::Default(format) | Shape::Custom(format) => format,
+        }
+    }
+}
+
+impl Inclusion {
+    fn bytes_to_keep(&self) -> usize {
+        if self.included { self.max_bytes } else { 0 }
+    }
+
+    /// The body's text, if it is to be logged.
+    fn of<'e>(&self, exchange: &Exchange, body: Option<&'e [u8]>) -> Option<Cow<'e, str>> {
+        let body = body.filter(|body| self.included && !body.is_empty())?;
+        let holds = self.condition.as_ref().is_none_or(|condition| condition.eval(exchange));
+        holds.then(|| String::from_utf8_lossy(&body[..body.len().min(self.max_bytes)]))
+    }
+}
+
+fn request_body(exchange: &Exchange) -> Option<&[u8]> {
+    let unsent: Option<&Bytes> = match &exchange.body {
+        RequestBody::Buffered(body) => Some(body),
+        RequestBody::Empty | RequestBody::Stream(_) | RequestBody::Sent => None,
+    };
+    exchange.captured_request.as_ref().or(unsent).map(|body| &body[..])
+}
+
+/// Route and service: what every entry has, whatever its format.
+fn write_owners(exchange: &Exchange, entry: &mut Object<'_>) {
+    match &exchange.route {
+        Some(matched) => {
+            entry.text("service_id", matched.route.service_id.as_deref().unwrap_or(""));
+            entry.text("route_id", &matched.route.id);
+        }
+        None => entry.text("service_id", &exchange.request.host()),
+    }
+}
+
+fn write_request(exchange: &Exchange, body: Option<&str>, entry: &mut Object<'_>) {
+    let head = &exchange.request;
+    let target = exchange.var("request_uri").to_text().unwrap_or_default().into_owned();
+    let mut request = entry.object("request");
+    let (scheme, host, port) = (exchange.connection.scheme(), head.host(), exchange.connection.local.port());
+    request.text("url", &format!("{scheme}://{host}:{port}{target}"));
+    request.text("uri", &target);
+    request.text("method", head.method.as_str());
+    write_headers("headers", Some(&head.headers), &mut request);
+    write_query(head.query().unwrap_or(""), &mut request);
+    request.integer("size", head.length);
+    request.optional_text("body", body);
+    request.end();
+}
+
+/// By lower-case name; a header that came several times is a list.
+fn write_headers(key: &str, headers: Option<&HeaderMap>, into: &mut Object<'_>) {
+    let mut object = into.object(key);
+    for name in headers.into_iter().flat_map(HeaderMap::keys) {
+        let values = headers.into_iter().flat_map(|headers| headers.get_all(name));
+        object.texts(name.as_str(), values.map(|value| String::from_utf8_lossy(value.as_bytes())));
+    }
+    object.end();
+}
+
+/// Decoded arguments; one that came several times is a list, one without `=` is true.
+fn write_query(query: &str, into: &mut Object<'_>) {
+    let mut object = into.object("querystring");
+    let pairs: Vec<(Cow<'_, str>, Option<Cow<'_, str>>)> = query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| match pair.split_once('=') {
+            Some((name, value)) => (crate::query::decoded(name), Some(crate::query::decoded(value))),
+            None => (crate::query::decoded(pair), None),
+        })
+        .collect();
+    for (at, (name, value)) in pairs.iter().enumerate() {
+        if pairs[..at].iter().any(|(earlier, _)| earlier == name) {
+            continue;
+        }
+        let same = pairs[at..].iter().filter(|(other, _)| other == name);
+        match value {
+            None if same.clone().count() == 1 => object.flag(name, true),
+            _ => object.texts(name, same.map(|(_, value)| value.clone().unwrap_or(Cow::Borrowed("")))),
+        }
+    }
+    object.end();
+}
+
+fn write_times(exchange: &Exchange, entry: &mut Object<'_>) {
+    let settlement = &exchange.settlement;
+    let latency = settlement.request_time();
+    let provider_time = exchange.llm.as_ref().and_then(|call| call.provider_time);
+    let upstream = provider_time.or_else(|| settlement.upstream_time());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    entry.integer("start_time", now.saturating_sub(latency).as_millis() as u64);
+    entry.decimal("latency", milliseconds(latency));
+    if let Some(upstream) = upstream {
+        entry.decimal("upstream_latency", milliseconds(upstream));
+    }
+    entry.decimal("apisix_latency", milliseconds(latency.saturating_sub(upstream.unwrap_or_default())));
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000.0
+}
+
+/// The usage record: tokens, and whether the provider said them.
+fn write_usage(call: &LlmCall, entry: &mut Object<'_>) {
+    let Some(usage) = &call.usage else { return };
+    let mut object = entry.object("llm_usage");
+    object.integer("prompt", usage.prompt);
+    object.integer("completion", usage.completion);
+    object.integer("total", usage.total);
+    object.integer("cached", usage.cached);
+    object.integer("reasoning", usage.reasoning);
+    object.flag("estimated", usage.estimated);
+    if let Some(first_token) = call.time_to_first_token {
+        object.decimal("ttft_ms", milliseconds(first_token));
+    }
+    if let Some(speed) = call.tokens_per_second() {
+        object.decimal("tokens_per_second", speed);
+    }
+    object.optional_text("stream_error", call.stream_error.as_deref());
+    object.end();
+}
+
+/// APISIX's summary: its name for a value, and the variable it is.
+const SUMMARY: [(&str, &str); 15] = [
+    ("request_model", "request_llm_model"),
+    ("model", "llm_model"),
+    ("duration", "llm_time_to_first_token"),
+    ("prompt_tokens", "llm_prompt_tokens"),
+    ("completion_tokens", "llm_completion_tokens"),
+    ("total_tokens", "llm_total_tokens"),
+    ("upstream_response_time", "apisix_upstream_response_time"),
+    ("stream", "llm_stream"),
+    ("tool_count", "llm_tool_count"),
+    ("has_tool_calls", "llm_has_tool_calls"),
+    ("end_user_id", "llm_end_user_id"),
+    ("cache_read_input_tokens", "llm_cache_read_input_tokens"),
+    ("cache_creation_input_tokens", "llm_cache_creation_input_tokens"),
+    ("reasoning_tokens", "llm_reasoning_tokens"),
+    ("content_risk_level", "llm_content_risk_level"),
+];
+
+fn write_summary(exchange: &Exchange, entry: &mut Object<'_>) {
+    let mut summary = entry.object("llm_summary");
+    for (key, variable) in SUMMARY {
+        summary.variable(key, &exchange.var(variable));
+    }
+    summary.end();
+}

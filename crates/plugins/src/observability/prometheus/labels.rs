@@ -1,0 +1,222 @@
+//! The labels of every metric, in APISIX's order, and the facts about a request that they show.
+
+use std::ops::Range;
+
+use gateway::exchange::Exchange;
+
+/// Longer model names are cut, in bytes: clients choose them.
+const LONGEST_MODEL: usize = 128;
+
+/// nginx' code for a client that left before there was a response.
+const CLIENT_GONE: u16 = 499;
+
+/// One thing that labels show; a position in [`Facts`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fact {
+    Code,
+    /// Id or, where preferred, name.
+    Route,
+    RouteId,
+    RouteName,
+    MatchedUri,
+    MatchedHost,
+    /// Id or, where preferred, name.
+    Service,
+    ServiceId,
+    ServiceName,
+    Consumer,
+    Node,
+    RequestType,
+    RequestModel,
+    Model,
+    Source,
+}
+
+const FACTS: usize = Fact::Source as usize + 1;
+
+/// Where a label's value comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Value {
+    Is(Fact),
+    /// Told when the series is bound, such as `type`.
+    Given,
+}
+
+use Fact::*;
+use Value::{Given, Is};
+
+pub(super) type Labels = &'static [(&'static str, Value)];
+
+pub(super) const HTTP_STATUS: Labels = &[
+    ("code", Is(Code)),
+    ("route", Is(Route)),
+    ("matched_uri", Is(MatchedUri)),
+    ("matched_host", Is(MatchedHost)),
+    ("service", Is(Service)),
+    ("consumer", Is(Consumer)),
+    ("node", Is(Node)),
+    ("request_type", Is(RequestType)),
+    ("request_llm_model", Is(RequestModel)),
+    ("llm_model", Is(Model)),
+    ("response_source", Is(Source)),
+];
+
+/// `http_latency` and `bandwidth`.
+pub(super) const HTTP_TYPED: Labels = &[
+    ("type", Given),
+    ("route", Is(Route)),
+    ("service", Is(Service)),
+    ("consumer", Is(Consumer)),
+    ("node", Is(Node)),
+    ("request_type", Is(RequestType)),
+    ("request_llm_model", Is(RequestModel)),
+    ("llm_model", Is(Model)),
+];
+
+pub(super) const LLM: Labels = &[
+    ("route_id", Is(Route)),
+    ("service_id", Is(Service)),
+    ("consumer", Is(Consumer)),
+    ("node", Is(Node)),
+    ("request_type", Is(RequestType)),
+    ("request_llm_model", Is(RequestModel)),
+    ("llm_model", Is(Model)),
+];
+
+pub(super) const LLM_LATENCY: Labels = &[
+    ("type", Given),
+    ("route_id", Is(Route)),
+    ("service_id", Is(Service)),
+    ("consumer", Is(Consumer)),
+    ("node", Is(Node)),
+    ("request_type", Is(RequestType)),
+    ("request_llm_model", Is(RequestModel)),
+    ("llm_model", Is(Model)),
+];
+
+pub(super) const LLM_ACTIVE: Labels = &[
+    ("route", Is(RouteName)),
+    ("route_id", Is(RouteId)),
+    ("matched_uri", Is(MatchedUri)),
+    ("matched_host", Is(MatchedHost)),
+    ("service", Is(ServiceName)),
+    ("service_id", Is(ServiceId)),
+    ("consumer", Is(Consumer)),
+    ("node", Is(Node)),
+    ("request_type", Is(RequestType)),
+    ("request_llm_model", Is(RequestModel)),
+    ("llm_model", Is(Model)),
+];
+
+/// Every metric with its labels, for checking what is to be disabled.
+const METRICS: &[(&str, Labels)] = &[
+    ("http_status", HTTP_STATUS),
+    ("http_latency", HTTP_TYPED),
+    ("bandwidth", HTTP_TYPED),
+    ("llm_latency", LLM_LATENCY),
+    ("llm_prompt_tokens", LLM),
+    ("llm_completion_tokens", LLM),
+    ("llm_prompt_tokens_dist", LLM),
+    ("llm_completion_tokens_dist", LLM),
+    ("llm_active_connections", LLM_ACTIVE),
+];
+
+/// Labels without which a metric means nothing stay; metrics that are not known here may be APISIX's others.
+pub(super) fn check_disabled(metric: &str, disabled: &[String]) -> Result<(), String> {
+    let Some((_, labels)) = METRICS.iter().find(|(name, _)| *name == metric) else { return Ok(()) };
+    for name in disabled {
+        let Some((_, value)) = labels.iter().find(|(label, _)| label == name) else {
+            return Err(format!("disabled_labels: metric {metric} has no label {name}"));
+        };
+        if matches!(value, Given | Is(Code)) {
+            return Err(format!("disabled_labels: label {name} of metric {metric} cannot be disabled"));
+        }
+    }
+    Ok(())
+}
+
+/// What labels may show of one request.
+pub(super) struct Facts<'e> {
+    values: [&'e str; FACTS],
+    code: [u8; 3],
+    /// Values of configured labels, all metrics' in one row.
+    extra: Vec<String>,
+}
+
+impl<'e> Facts<'e> {
+    pub fn of(exchange: &'e Exchange, prefer_name: bool, extra: Vec<String>) -> Self {
+        let mut facts = Self { values: [""; FACTS], code: code(exchange.response.status), extra };
+        if let Some(matched) = &exchange.route {
+            let route = &*matched.route;
+            facts.set_object(prefer_name, [Route, RouteId, RouteName], Some(&*route.id), route.name.as_deref());
+            let service = (route.service_id.as_deref(), route.service_name.as_deref());
+            facts.set_object(prefer_name, [Service, ServiceId, ServiceName], service.0, service.1);
+            facts.set(MatchedUri, &matched.pattern);
+            facts.set(MatchedHost, matched.host.as_deref().unwrap_or(""));
+        }
+        facts.set(Consumer, exchange.consumer_name().unwrap_or(""));
+        facts.set(Source, exchange.response.source.as_str());
+        match &exchange.llm {
+            Some(call) => {
+                facts.set(Node, &call.instance);
+                facts.set(RequestType, call.request_type());
+                facts.set(RequestModel, model(&call.request_model));
+                facts.set(Model, model(&call.model));
+            }
+            None => {
+                facts.set(Node, exchange.settlement.attempts.last().map_or("", |attempt| &attempt.host));
+                facts.set(RequestType, "traditional_http");
+            }
+        }
+        facts
+    }
+
+    /// The provider that is about to be called.
+    pub fn set_provider(&mut self, instance: &'e str, fixed_model: Option<&'e str>) {
+        self.set(Node, instance);
+        if let Some(fixed) = fixed_model {
+            self.set(Model, model(fixed));
+        }
+    }
+
+    /// Everything, to look handles up by.
+    pub fn all(&self) -> Vec<&str> {
+        let mut all = Vec::with_capacity(FACTS + self.extra.len());
+        all.push(self.get(Code));
+        all.extend_from_slice(&self.values[Route as usize..]);
+        all.extend(self.extra.iter().map(String::as_str));
+        all
+    }
+
+    pub fn get(&self, fact: Fact) -> &str {
+        match fact {
+            Code => std::str::from_utf8(&self.code).unwrap_or(""),
+            fact => self.values[fact as usize],
+        }
+    }
+
+    pub fn extra(&self, range: Range<usize>) -> impl Iterator<Item = &str> {
+        self.extra.get(range).unwrap_or_default().iter().map(String::as_str)
+    }
+
+    fn set(&mut self, fact: Fact, value: &'e str) {
+        self.values[fact as usize] = value;
+    }
+
+    fn set_object(&mut self, prefer_name: bool, facts: [Fact; 3], id: Option<&'e str>, name: Option<&'e str>) {
+        let id = id.unwrap_or("");
+        let [preferred, id_fact, name_fact] = facts;
+        self.set(preferred, name.filter(|_| prefer_name).unwrap_or(id));
+        self.set(id_fact, id);
+        self.set(name_fact, name.unwrap_or(""));
+    }
+}
+
+fn code(status: u16) -> [u8; 3] {
+    let status = if status == 0 { CLIENT_GONE } else { status };
+    [status / 100, status / 10 % 10, status % 10].map(|digit| b'0' + digit as u8)
+}
+
+fn model(name: &str) -> &str {
+    &name[..name.floor_char_boundary(LONGEST_MODEL)]
+}

@@ -1,0 +1,280 @@
+//! The families that this plugin fills, and what one request adds to them.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
+
+use config::settings::PrometheusAttr;
+use config::template::Template;
+use gateway::exchange::Exchange;
+use gateway::inference::LlmCall;
+use gateway::metrics::{Counter, FamilyOf, Gauge, Handle, Histogram, Metrics};
+
+use super::labels::{self, Facts, Labels, Value};
+
+/// Tokens per second, from a slow model on a slow machine to small models on fast ones.
+const SPEED_BUCKETS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0];
+
+/// All families.
+pub(super) struct Series {
+    status: Metric<Counter>,
+    latency: Metric<Histogram>,
+    bandwidth: Metric<Counter>,
+    llm_latency: Metric<Histogram>,
+    prompt_tokens: Metric<Counter>,
+    completion_tokens: Metric<Counter>,
+    prompt_tokens_dist: Metric<Histogram>,
+    completion_tokens_dist: Metric<Histogram>,
+    active: Metric<Gauge>,
+    estimated: Metric<Counter>,
+    speed: Metric<Histogram>,
+    /// Configured labels of all metrics, one after the other.
+    extra: Vec<Template>,
+}
+
+/// A family and how its label values are found.
+struct Metric<H> {
+    family: FamilyOf<H>,
+    labels: Labels,
+    /// Beside `labels`: the value is left empty.
+    disabled: Vec<bool>,
+    /// This metric's part of [`Series::extra`].
+    extra: Range<usize>,
+}
+
+/// What every request adds to. Latencies of a type are bound when there is one to observe.
+pub(super) struct HttpHandles {
+    status: Counter,
+    request: Histogram,
+    upstream: OnceCell<Option<Histogram>>,
+    apisix: Histogram,
+    ingress: Counter,
+    egress: Counter,
+}
+
+/// What every LLM request adds to.
+pub(super) struct LlmHandles {
+    prompt: (Counter, Histogram),
+    completion: (Counter, Histogram),
+    total: OnceCell<Option<Histogram>>,
+    ttft: OnceCell<Option<Histogram>>,
+    estimated: OnceCell<Option<Counter>>,
+    speed: OnceCell<Option<Histogram>>,
+}
+
+/// Registers metrics one after the other.
+struct Registrar<'r> {
+    metrics: &'r Metrics,
+    settings: &'r PrometheusAttr,
+    disabled: &'r BTreeMap<String, Vec<String>>,
+    extra: Vec<Template>,
+}
+
+impl Series {
+    /// Registers what is not registered yet.
+    pub fn register(metrics: &Metrics, settings: &PrometheusAttr, disabled: &BTreeMap<String, Vec<String>>) -> Self {
+        let mut new = Registrar { metrics, settings, disabled, extra: Vec::new() };
+        let latency_bounds = &settings.default_buckets;
+        let llm_bounds = &settings.llm_latency_buckets;
+        let prompt_bounds = &settings.llm_prompt_tokens_buckets;
+        let completion_bounds = &settings.llm_completion_tokens_buckets;
+        Self {
+            status: new.counter("http_status", "HTTP status codes per service in APISIX", labels::HTTP_STATUS),
+            latency: new.histogram(
+                "http_latency",
+                "HTTP request latency in milliseconds per service in APISIX",
+                latency_bounds,
+                labels::HTTP_TYPED,
+            ),
+            bandwidth: new.counter(
+                "bandwidth",
+                "Total bandwidth in bytes consumed per service in APISIX",
+                labels::HTTP_TYPED,
+            ),
+            llm_latency: new.histogram(
+                "llm_latency",
+                "LLM request latency in milliseconds",
+                llm_bounds,
+                labels::LLM_LATENCY,
+            ),
+            prompt_tokens: new.counter("llm_prompt_tokens", "LLM service consumed prompt tokens", labels::LLM),
+            completion_tokens: new.counter(
+                "llm_completion_tokens",
+                "LLM service consumed completion tokens",
+                labels::LLM,
+            ),
+            prompt_tokens_dist: new.histogram(
+                "llm_prompt_tokens_dist",
+                "LLM prompt tokens per request",
+                prompt_bounds,
+                labels::LLM,
+            ),
+            completion_tokens_dist: new.histogram(
+                "llm_completion_tokens_dist",
+                "LLM completion tokens per request",
+                completion_bounds,
+                labels::LLM,
+            ),
+            active: new.gauge(
+                "llm_active_connections",
+                "Number of active connections to LLM service",
+                labels::LLM_ACTIVE,
+            ),
+            estimated: new.counter(
+                "llm_usage_estimated_total",
+                "LLM requests whose tokens were estimated, because the provider did not report them",
+                labels::LLM,
+            ),
+            speed: new.histogram(
+                "llm_tokens_per_second",
+                "Completion tokens per second after the first token",
+                &SPEED_BUCKETS,
+                labels::LLM,
+            ),
+            extra: new.extra,
+        }
+    }
+
+    /// The values of configured labels.
+    pub fn extra_values(&self, exchange: &Exchange) -> Vec<String> {
+        self.extra.iter().map(|template| template.render_to_string(exchange)).collect()
+    }
+
+    /// `true` if a configured label shows a header.
+    pub fn reads_headers(&self) -> bool {
+        let mut names = self.extra.iter().flat_map(Template::variables);
+        names.any(|name| name.starts_with("http_") || name.starts_with("sent_http_") || name == "host")
+    }
+
+    pub fn bind_http(&self, facts: &Facts<'_>) -> Option<HttpHandles> {
+        Some(HttpHandles {
+            status: self.status.bind("", facts)?,
+            request: self.latency.bind("request", facts)?,
+            upstream: OnceCell::new(),
+            apisix: self.latency.bind("apisix", facts)?,
+            ingress: self.bandwidth.bind("ingress", facts)?,
+            egress: self.bandwidth.bind("egress", facts)?,
+        })
+    }
+
+    pub fn bind_llm(&self, facts: &Facts<'_>) -> Option<LlmHandles> {
+        Some(LlmHandles {
+            prompt: (self.prompt_tokens.bind("", facts)?, self.prompt_tokens_dist.bind("", facts)?),
+            completion: (self.completion_tokens.bind("", facts)?, self.completion_tokens_dist.bind("", facts)?),
+            total: OnceCell::new(),
+            ttft: OnceCell::new(),
+            estimated: OnceCell::new(),
+            speed: OnceCell::new(),
+        })
+    }
+
+    pub fn bind_active(&self, facts: &Facts<'_>) -> Option<Gauge> {
+        self.active.bind("", facts)
+    }
+
+    pub fn observe_http(&self, handles: &HttpHandles, facts: &Facts<'_>, exchange: &Exchange) {
+        let settlement = &exchange.settlement;
+        let provider_time = exchange.llm.as_ref().and_then(|call| call.provider_time);
+        let upstream_time = provider_time.or_else(|| settlement.upstream_time());
+        let request_time = settlement.request_time();
+        handles.status.inc();
+        handles.request.observe(milliseconds(request_time));
+        if let Some(time) = upstream_time {
+            observe(&handles.upstream, || self.latency.bind("upstream", facts), milliseconds(time));
+        }
+        handles.apisix.observe(milliseconds(request_time.saturating_sub(upstream_time.unwrap_or_default())));
+        handles.ingress.add(exchange.request.length);
+        handles.egress.add(settlement.body_bytes_sent);
+    }
+
+    pub fn observe_llm(&self, handles: &LlmHandles, facts: &Facts<'_>, call: &LlmCall, status: u16) {
+        let usage = call.usage.unwrap_or_default();
+        for ((counter, distribution), tokens) in
+            [(&handles.prompt, usage.prompt), (&handles.completion, usage.completion)]
+        {
+            counter.add(tokens);
+            distribution.observe(tokens as f64);
+        }
+        if usage.estimated
+            && let Some(counter) = handles.estimated.get_or_init(|| self.estimated.bind("", facts))
+        {
+            counter.inc();
+        }
+        if let Some(speed) = call.tokens_per_second() {
+            observe(&handles.speed, || self.speed.bind("", facts), speed);
+        }
+        let (Some(first_token), Some(total)) = (call.time_to_first_token, call.provider_time) else { return };
+        if status == 0 || status >= 400 {
+            return;
+        }
+        observe(&handles.total, || self.llm_latency.bind("total", facts), milliseconds(total));
+        if call.stream {
+            observe(&handles.ttft, || self.llm_latency.bind("ttft", facts), milliseconds(first_token));
+        }
+    }
+}
+
+fn observe(handle: &OnceCell<Option<Histogram>>, bind: impl FnOnce() -> Option<Histogram>, value: f64) {
+    if let Some(histogram) = handle.get_or_init(bind) {
+        histogram.observe(value);
+    }
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000.0
+}
+
+impl<H: Handle> Metric<H> {
+    /// The series that shows `facts`; `given` is the value of a label that is no fact.
+    fn bind(&self, given: &str, facts: &Facts<'_>) -> Option<H> {
+        let own = self.labels.iter().zip(&self.disabled).map(|((_, value), disabled)| match value {
+            _ if *disabled => "",
+            Value::Given => given,
+            Value::Is(fact) => facts.get(*fact),
+        });
+        let values: Vec<&str> = own.chain(facts.extra(self.extra.clone())).collect();
+        self.family.with(&values)
+    }
+}
+
+impl Registrar<'_> {
+    fn counter(&mut self, name: &'static str, help: &'static str, labels: Labels) -> Metric<Counter> {
+        self.metric(name, labels, |metrics, names| metrics.counter(name, help, names))
+    }
+
+    fn gauge(&mut self, name: &'static str, help: &'static str, labels: Labels) -> Metric<Gauge> {
+        self.metric(name, labels, |metrics, names| metrics.gauge(name, help, names))
+    }
+
+    fn histogram(
+        &mut self,
+        name: &'static str,
+        help: &'static str,
+        bounds: &[f64],
+        labels: Labels,
+    ) -> Metric<Histogram> {
+        self.metric(name, labels, |metrics, names| metrics.histogram(name, help, bounds, names))
+    }
+
+    fn metric<H>(
+        &mut self,
+        name: &str,
+        labels: Labels,
+        register: impl FnOnce(&Metrics, &[&str]) -> FamilyOf<H>,
+    ) -> Metric<H> {
+        let configured = self.settings.metrics.get(name).map_or(&[][..], |metric| &metric.extra_labels);
+        let start = self.extra.len();
+        self.extra.extend(configured.iter().map(|extra| Template::new(&extra.value)));
+        let names: Vec<&str> =
+            labels.iter().map(|(label, _)| *label).chain(configured.iter().map(|extra| extra.label.as_str())).collect();
+        let disabled = self.disabled.get(name);
+        let is_disabled = |label: &str| disabled.is_some_and(|disabled| disabled.iter().any(|name| name == label));
+        Metric {
+            family: register(self.metrics, &names),
+            labels,
+            disabled: labels.iter().map(|(label, _)| is_disabled(label)).collect(),
+            extra: start..self.extra.len(),
+        }
+    }
+}

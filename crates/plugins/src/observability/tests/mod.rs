@@ -1,0 +1,5 @@
+//! Requests come to their end here, and what the plugins say about them is read.
+
+mod exposition;
+mod logging;
+mod metrics;
