@@ -1,5 +1,6 @@
-//! The one place that chooses the allocator of the process. The choice is a matter of measurement: a gateway
-//! makes and drops many small buffers on few threads.
+//! The one place that chooses the allocator of the process, by measurement (`bench/run --only memory`): with
+//! 2,000 slow streams held open jemalloc took 32 KB for each, mimalloc 65 KB (41 KB without huge pages), at the
+//! same CPU per request.
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
