@@ -32,11 +32,11 @@ impl<T> HandleCache<T> {
 
     /// The handles for `values` of `owner`, whose labels mean the same every time; `bind` makes them. `None` if it
     /// could not.
-    pub fn get(
+    pub fn get<'v>(
         &mut self,
         metrics: &Metrics,
         owner: u64,
-        values: &[&str],
+        values: impl Iterator<Item = &'v str> + Clone,
         bind: impl FnOnce() -> Option<T>,
     ) -> Option<&T> {
         let generation = metrics.generation();
@@ -46,15 +46,16 @@ impl<T> HandleCache<T> {
         }
         let mut hasher = self.hasher.build_hasher();
         hasher.write_u64(owner);
-        for value in values {
+        for value in values.clone() {
             hasher.write(value.as_bytes());
             hasher.write_u8(0xff);
         }
         let hash = hasher.finish();
-        let known = self.entries.get(&hash).is_some_and(|known| same(&known.values, values));
+        let known =
+            self.entries.get(&hash).is_some_and(|known| values.clone().eq(known.values.iter().map(|value| &**value)));
         if !known {
             let handles = bind()?;
-            let values = values.iter().map(|value| Box::from(*value)).collect();
+            let values = values.map(Box::from).collect();
             self.entries.insert(hash, Entry { values, handles });
         }
         self.entries.get(&hash).map(|known| &known.handles)
@@ -65,8 +66,4 @@ impl<T> Default for HandleCache<T> {
     fn default() -> Self {
         Self::new()
     }
-}
-
-fn same(known: &[Box<str>], values: &[&str]) -> bool {
-    known.len() == values.len() && known.iter().zip(values).all(|(known, value)| **known == **value)
 }

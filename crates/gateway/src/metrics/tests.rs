@@ -76,10 +76,10 @@ fn series_that_do_not_change_expire_and_caches_let_go_of_them() {
     let metrics = Metrics::new(&settings);
     let family = metrics.counter("hits", "Hits", &["route"]);
     let mut cache = HandleCache::new();
-    cache.get(&metrics, 1, &["r"], || family.with(&["r"])).expect("room").inc();
+    cache.get(&metrics, 1, ["r"].into_iter(), || family.with(&["r"])).expect("room").inc();
     assert!(metrics.render().contains("apisix_hits{route=\"r\"} 1"), "a change is seen first");
     assert!(!metrics.render().contains("apisix_hits{"));
-    cache.get(&metrics, 1, &["r"], || family.with(&["r"])).expect("room").inc();
+    cache.get(&metrics, 1, ["r"].into_iter(), || family.with(&["r"])).expect("room").inc();
     assert!(metrics.render().contains("apisix_hits{route=\"r\"} 1"), "counted anew");
 }
 
@@ -89,7 +89,7 @@ fn a_cache_tells_owners_and_values_apart_and_binds_once() {
     let mut cache = HandleCache::new();
     let mut made = 0;
     for (owner, values) in [(1, ["ab", "c"]), (1, ["a", "bc"]), (2, ["ab", "c"]), (1, ["ab", "c"])] {
-        let handle = cache.get(&metrics, owner, &values, || {
+        let handle = cache.get(&metrics, owner, values.into_iter(), || {
             made += 1;
             Some(format!("{owner}{values:?}"))
         });

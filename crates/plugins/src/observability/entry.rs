@@ -103,6 +103,8 @@ pub(super) struct EntryWriter {
     shape: Shape,
     request_body: Inclusion,
     response_body: Inclusion,
+    /// Some variable of the format is found in the request body.
+    reads_body: bool,
     hostname: Arc<str>,
 }
 
@@ -152,6 +154,7 @@ impl EntryWriter {
                 .map_err(|error| format!("failed to validate the '{name}' expression: {error}"))
         };
         let wants = |name: &str| shape.format().variables().contains(&name);
+        let reads_body = shape.format().variables().into_iter().any(crate::definition::reads_body);
         Ok(Self {
             request_body: Inclusion {
                 included: options.include_req_body || wants("request_body"),
@@ -163,6 +166,7 @@ impl EntryWriter {
                 condition: condition("include_resp_body_expr", &options.include_resp_body_expr)?,
                 max_bytes: options.max_resp_body_bytes,
             },
+            reads_body,
             shape,
             hostname: hostname.clone(),
         })
@@ -176,7 +180,11 @@ impl EntryWriter {
         };
         let conditional = self.request_body.condition.is_some() || self.response_body.condition.is_some();
         Needs {
-            request_body_bytes: self.request_body.bytes_to_keep(),
+            request_body_bytes: if self.reads_body {
+                self.request_body.max_bytes
+            } else {
+                self.request_body.bytes_to_keep()
+            },
             response_body_bytes: self.response_body.bytes_to_keep(),
             headers: conditional
                 || match &self.shape {

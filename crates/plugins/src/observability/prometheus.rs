@@ -115,14 +115,13 @@ impl Plugin for Prometheus {
     fn log(&self, exchange: &Exchange) {
         with_known(|known| {
             let facts = Facts::of(exchange, self.prefer_name, self.series.extra_values(exchange));
-            let values = facts.all();
             let metrics = &*self.services.metrics;
-            let http = known.http.get(metrics, self.identity, &values, || self.series.bind_http(&facts));
+            let http = known.http.get(metrics, self.identity, facts.all(), || self.series.bind_http(&facts));
             if let Some(handles) = http {
                 self.series.observe_http(handles, &facts, exchange);
             }
             let Some(call) = &exchange.llm else { return None };
-            let llm = known.llm.get(metrics, self.identity, &values, || self.series.bind_llm(&facts));
+            let llm = known.llm.get(metrics, self.identity, facts.all(), || self.series.bind_llm(&facts));
             if let Some(handles) = llm {
                 self.series.observe_llm(handles, &facts, call, exchange.response.status);
             }
@@ -142,9 +141,8 @@ impl Prometheus {
         let mut facts = Facts::of(exchange, self.prefer_name, self.series.extra_values(exchange));
         facts.set_provider(&backend.name, backend.fixed_model.as_deref());
         with_known(|known| {
-            let values = facts.all();
             let bind = || self.series.bind_active(&facts);
-            known.active.get(&self.services.metrics, self.identity, &values, bind).map(Gauge::hold)
+            known.active.get(&self.services.metrics, self.identity, facts.all(), bind).map(Gauge::hold)
         })
     }
 }

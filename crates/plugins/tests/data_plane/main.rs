@@ -4,5 +4,6 @@ mod answers;
 mod auth;
 mod fixture;
 mod limits;
+mod observability;
 mod rewriting;
 mod security;

@@ -180,12 +180,9 @@ impl<'e> Facts<'e> {
     }
 
     /// Everything, to look handles up by.
-    pub fn all(&self) -> Vec<&str> {
-        let mut all = Vec::with_capacity(FACTS + self.extra.len());
-        all.push(self.get(Code));
-        all.extend_from_slice(&self.values[Route as usize..]);
-        all.extend(self.extra.iter().map(String::as_str));
-        all
+    pub fn all(&self) -> impl Iterator<Item = &str> + Clone {
+        let own = self.values[Route as usize..].iter().copied();
+        std::iter::once(self.get(Code)).chain(own).chain(self.extra.iter().map(String::as_str))
     }
 
     pub fn get(&self, fact: Fact) -> &str {
