@@ -7,8 +7,8 @@ use std::path::Path;
 
 use config::settings::Settings;
 
-use crate::bootstrap::FirstResources;
 use crate::bootstrap::admin_key::Generated;
+use crate::bootstrap::{FirstResources, Served};
 
 /// Everything there is to tell.
 pub struct Banner<'a> {
@@ -24,7 +24,8 @@ impl Display for Banner<'_> {
         self.listeners(f)?;
         self.keys(f)?;
         self.models(f)?;
-        self.try_it(f)
+        self.try_it(f)?;
+        write!(f, "\nServing. Ctrl-C or SIGTERM drains and stops.")
     }
 }
 
@@ -76,28 +77,28 @@ impl Banner<'_> {
 
     fn models(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let served = &self.first.served;
-        if !served.models.is_empty() {
+        if !served.is_empty() {
             writeln!(f, "\nModels to ask for:")?;
         }
-        for (provider, model) in &served.models {
-            row(f, model, provider)?;
+        for Served { provider, model, missing } in served {
+            match missing {
+                None => row(f, model, provider)?,
+                Some(variable) => row(f, model, &format!("{provider}   ({variable} IS NOT SET)"))?,
+            }
         }
         if let Some(simulated) = &self.first.simulated {
             let address = simulated.address();
             writeln!(f, "\n  SIMULATED: the built-in simulator (http://{address}) answers in place of a model.")?;
-            if served.models.len() == 1 {
+            if served.len() == 1 {
                 writeln!(f, "  Set OPENAI_API_KEY, ANTHROPIC_API_KEY, … and start again to ask a real one.")?;
             }
-        }
-        for name in &served.missing {
-            writeln!(f, "\n  {name} is not set, and a route needs it.")?;
         }
         Ok(())
     }
 
     fn try_it(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Some((_, model)), Some(address)) =
-            (self.first.served.models.first(), self.settings.http_addresses().first().copied())
+        let served = self.first.served.iter().find(|served| served.missing.is_none());
+        let (Some(Served { model, .. }), Some(address)) = (served, self.settings.http_addresses().first().copied())
         else {
             return Ok(());
         };

@@ -17,6 +17,7 @@ Signals of a serving process:
 
 Environment:
   TIDEGATE_ADMIN_KEY  the Admin API's key, instead of a generated one
+  TIDEGATE_KEY        the first consumer's key, instead of a generated one; read at the first start only
   TIDEGATE_LOG        log filter such as `info` or `gateway=debug`, instead of nginx_config.error_log_level
   OPENAI_API_KEY, ANTHROPIC_API_KEY, …  providers to route to at the first start";
 

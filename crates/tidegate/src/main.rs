@@ -9,6 +9,7 @@ mod cli;
 mod configuration;
 mod failure;
 mod logging;
+mod node_metrics;
 mod random;
 mod reload;
 mod serve;

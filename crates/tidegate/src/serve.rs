@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use config::settings::Settings;
 use gateway::data_plane::DataPlane;
@@ -19,10 +20,13 @@ use crate::servers::{self, Parts, Servers};
 use crate::signals::{Signal, Signals};
 use crate::sockets::Sockets;
 use crate::view::View;
-use crate::{reload, services};
+use crate::{node_metrics, reload, services};
 
 /// Threads for everything that is not the data plane's own work.
 const SIDE_THREADS: usize = 2;
+
+/// How long writing the last lines into log files may take.
+const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 
 /// Serves until SIGTERM or SIGINT.
 ///
@@ -89,7 +93,7 @@ impl<'r> Process<'r> {
         let keyring = Arc::new(keyring::open(&settings)?);
         let registry = Arc::new(plugins::registry(settings.plugins.as_deref()));
         let catalog = registry.catalog().clone();
-        let (admin, admin_keys) = side.block_on(admin_key::complete(&settings, &store, &environment))?;
+        let (admin, admin_keys) = admin_key::complete(&settings, &store, &environment)?;
         let bootstrap =
             Bootstrap { settings: &settings, store: &store, catalog: &catalog, keyring: &keyring, env: &environment };
         let first = side.block_on(bootstrap.run())?;
@@ -98,9 +102,11 @@ impl<'r> Process<'r> {
         let data_plane = DataPlane::start(planner, services.clone(), &store, traffic, worker_count(&settings))
             .map_err(|error| Failure::runtime(format!("the data plane cannot be started: {error}")))?;
         let data_plane = Arc::new(data_plane);
+        node_metrics::register(&services.metrics, &services.hostname, &store, &data_plane);
         let view = Arc::new(View { data_plane: data_plane.clone(), services, store: store.clone() });
         let parts = Parts { view, store: store.clone(), catalog, keyring, admin, admin_tls };
         let servers = Servers::start(side_sockets, parts, &settings, side.handle())?;
+        side.block_on(admin_key::keep(&admin_keys, &store))?;
         let file = configuration.file.as_deref();
         println!("{}", Banner { settings: &settings, file, admin_keys: &admin_keys, first: &first });
         Ok(Self { side, signals, log, configuration, store, data_plane, servers, _simulated: first.simulated })
@@ -112,7 +118,10 @@ impl<'r> Process<'r> {
             match self.signals.next().await {
                 Signal::End => return Ok(()),
                 Signal::Reload => self.reload().await,
-                Signal::ReopenLogs => tracing::info!("log files are opened again"),
+                Signal::ReopenLogs => {
+                    plugins::observability::reopen_log_files();
+                    tracing::info!("log files are opened again");
+                }
             }
         }
     }
@@ -134,7 +143,8 @@ impl<'r> Process<'r> {
             tracing::warn!("{}: {section} has changed, which takes effect at the next start", read.name());
         }
         let merged = reload::merged(running, &read.settings);
-        let (admin, generated) = admin_key::complete(&merged, &self.store, &environment).await?;
+        let (admin, generated) = admin_key::complete(&merged, &self.store, &environment)?;
+        admin_key::keep(&generated, &self.store).await?;
         self.servers.set_admin(admin, self.side.handle())?;
         self.log.set_level(&merged);
         for key in generated {
@@ -153,6 +163,9 @@ impl<'r> Process<'r> {
             tracing::warn!(left, ?limit, "tidegate.drain_timeout is over; connections are cut");
         }
         self.servers.stop().await;
+        if !plugins::observability::flush_log_files(FLUSH_LIMIT) {
+            tracing::warn!(limit = ?FLUSH_LIMIT, "log files could not be written to their end");
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use config::secret::Secret;
 use config::settings::{self, Settings};
 use store::Store;
 
+use super::Environment;
 use crate::failure::Failure;
 use crate::random;
 
@@ -23,14 +24,15 @@ pub struct Generated {
     pub key: Secret,
 }
 
-/// The settings of the Admin API with all keys in place, and the keys that were made for it.
+/// The settings of the Admin API with all keys in place, and the keys that were made for it: [`keep`] them when they are
+/// shown, not before.
 ///
 /// # Errors
-/// If a made key cannot be stored.
-pub async fn complete(
+/// If there are no random numbers.
+pub fn complete(
     settings: &Settings,
     store: &Store,
-    env: &dyn Fn(&str) -> Option<String>,
+    env: Environment<'_>,
 ) -> Result<(AdminSettings, Vec<Generated>), Failure> {
     let mut complete = AdminSettings::from(settings);
     let mut generated = Vec::new();
@@ -39,7 +41,7 @@ pub async fn complete(
         for empty in written.iter().filter(|key| key.key.is_empty()) {
             let secret = match env(VARIABLE).filter(|key| !key.is_empty()) {
                 Some(key) => KeyMatcher::Plain(Secret::from(key)),
-                None => KeyMatcher::Sha256(kept_or_made(empty, store, &mut generated).await?),
+                None => KeyMatcher::Sha256(kept_or_made(empty, store, &mut generated)?),
             };
             keys.push(AdminKey { name: empty.name.clone(), role: empty.role, secret });
         }
@@ -47,21 +49,35 @@ pub async fn complete(
     Ok((complete, generated))
 }
 
+/// Keeps the digests of the keys, so that they are good at the next start too.
+///
+/// # Errors
+/// If the store cannot be written.
+pub async fn keep(generated: &[Generated], store: &Store) -> Result<(), Failure> {
+    for Generated { name, key } in generated {
+        store.put_meta(&place(name), &to_hex(&sha256(key.expose()))).await.map_err(Failure::runtime)?;
+    }
+    Ok(())
+}
+
 /// The digest of the key that was made at an earlier start, or of one made now.
-async fn kept_or_made(
+fn kept_or_made(
     empty: &settings::AdminKey,
     store: &Store,
     generated: &mut Vec<Generated>,
 ) -> Result<[u8; 32], Failure> {
-    let place = format!("admin_key_sha256/{}", empty.name);
-    if let Some(kept) = store.get_meta(&place).as_deref().and_then(from_hex) {
+    if let Some(kept) = store.get_meta(&place(&empty.name)).as_deref().and_then(from_hex) {
         return Ok(kept);
     }
     let key = random::letters(LENGTH)?;
     let hash = sha256(&key);
-    store.put_meta(&place, &to_hex(&hash)).await.map_err(Failure::runtime)?;
     generated.push(Generated { name: empty.name.clone(), key: Secret::from(key) });
     Ok(hash)
+}
+
+/// Where the digest of the key `name` is kept in the store.
+fn place(name: &str) -> String {
+    format!("admin_key_sha256/{name}")
 }
 
 fn sha256(key: &str) -> [u8; 32] {

@@ -56,7 +56,7 @@ use Variable::{Address, Key};
 const COMPATIBLE: &str = "openai-compatible";
 
 /// All of them.
-pub const PROVIDERS: [Provider; 11] = [
+pub static PROVIDERS: [Provider; 11] = [
     Provider {
         id: "openai",
         name: "OpenAI",
@@ -170,24 +170,18 @@ pub const PROVIDERS: [Provider; 11] = [
 ];
 
 impl Provider {
-    /// Whether the environment has what this provider needs.
-    pub fn is_in(&self, env: &dyn Fn(&str) -> Option<String>) -> bool {
-        let (Key(name) | Address(name)) = self.variable;
-        env(name).is_some_and(|value| !value.trim().is_empty())
-    }
-
     /// The environment variable that tells of it.
     pub fn variable_name(&self) -> &'static str {
         let (Key(name) | Address(name)) = self.variable;
         name
     }
 
-    /// `override.endpoint` of `ai-proxy`, if it needs one.
-    pub fn endpoint(&self, env: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    /// `override.endpoint` of `ai-proxy`, if it needs one; `value` is what the environment variable holds.
+    pub fn endpoint(&self, value: &str) -> Option<String> {
         match self.endpoint {
             OfDriver => None,
             Server(url) | Chat(url) => Some(url.to_owned()),
-            FromVariable { port } => Some(server_of(&env(self.variable_name()).unwrap_or_default(), port)),
+            FromVariable { port } => Some(server_of(value, port)),
         }
     }
 }

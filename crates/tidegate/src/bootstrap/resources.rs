@@ -39,11 +39,6 @@ impl Draft {
 }
 
 impl Writer<'_> {
-    /// Whether configurations may name the plugin.
-    pub fn has_plugin(&self, name: &str) -> bool {
-        self.catalog.get(name).is_some()
-    }
-
     /// Writes all `drafts` and deletes `obsolete` keys, or nothing. Gives the revision of what was written.
     ///
     /// # Errors

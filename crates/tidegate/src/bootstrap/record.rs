@@ -1,0 +1,65 @@
+//! What earlier starts wrote, kept beside the resources: by it a later start can tell whether somebody changed a
+//! route since.
+
+use serde::{Deserialize, Serialize};
+use store::{Snapshot, Store};
+
+use super::targets::Target;
+use crate::failure::Failure;
+
+/// Where it is kept in the store.
+const PLACE: &str = "first_routes";
+
+/// The routes that were written last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    targets: Vec<RecordedTarget>,
+    /// The routes' keys in the store.
+    pub keys: Vec<String>,
+    /// The one revision that wrote them all.
+    revision: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct RecordedTarget {
+    id: String,
+    endpoint: Option<String>,
+}
+
+impl Record {
+    pub fn new(targets: &[Target], keys: Vec<String>, revision: u64) -> Self {
+        Self { targets: recorded(targets), keys, revision }
+    }
+
+    /// `None` before the first start has come to its end.
+    pub fn read(store: &Store) -> Option<Self> {
+        serde_json::from_str(&store.get_meta(PLACE)?).ok()
+    }
+
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn keep(&self, store: &Store) -> Result<(), Failure> {
+        let text = serde_json::to_string(self).map_err(Failure::runtime)?;
+        store.put_meta(PLACE, &text).await.map_err(Failure::runtime)
+    }
+
+    /// Whether every route is still as it was written.
+    pub fn is_untouched(&self, snapshot: &Snapshot) -> bool {
+        self.keys.iter().all(|key| snapshot.get(key).is_some_and(|item| item.modified_index == self.revision))
+    }
+
+    /// Whether the routes lead to exactly these targets.
+    pub fn is_of(&self, targets: &[Target]) -> bool {
+        self.targets == recorded(targets)
+    }
+
+    /// The endpoint of the target `id`; `None` if there was no such target.
+    pub fn endpoint(&self, id: &str) -> Option<Option<&str>> {
+        self.targets.iter().find(|target| target.id == id).map(|target| target.endpoint.as_deref())
+    }
+}
+
+fn recorded(targets: &[Target]) -> Vec<RecordedTarget> {
+    let recorded = |target: &Target| RecordedTarget { id: target.id().to_owned(), endpoint: target.endpoint.clone() };
+    targets.iter().map(recorded).collect()
+}

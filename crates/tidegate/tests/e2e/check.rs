@@ -1,0 +1,62 @@
+//! `tidegate check`: every problem, nothing started, nothing changed.
+
+use crate::harness::{Gateway, Launch, run_in};
+use serde_json::json;
+use store::{Expect, Store, Write};
+
+#[test]
+fn a_running_gateways_data_can_be_checked() {
+    let gateway = Gateway::start_first_time();
+    let checked = gateway.run(&["check", "-c", "config.yaml"]);
+    assert_eq!(checked.status.code(), Some(0), "{} {}", checked.output, checked.errors);
+    assert!(checked.output.starts_with("ok: "), "{}", checked.output);
+}
+
+#[test]
+fn an_empty_folder_is_fine_and_stays_empty() {
+    let launch = Launch::new();
+    launch.write_config();
+    let checked = run_in(launch.folder.path(), &["check", "-c", "config.yaml"]);
+    assert_eq!(checked.status.code(), Some(0), "{}", checked.errors);
+    assert!(!launch.folder.path().join("data").exists());
+}
+
+#[test]
+fn every_wrong_resource_is_named() {
+    let launch = Launch::new();
+    launch.write_config();
+    let data = launch.folder.path().join("data");
+    let put = |key: &str, value| Write::Put { key: key.to_owned(), value, expect: Expect::Any, ttl: None };
+    let writes = vec![
+        put(
+            "/apisix/routes/good",
+            json!({"id": "good", "uri": "/", "upstream": {"nodes": {"127.0.0.1:1": 1}, "type": "roundrobin"}}),
+        ),
+        put("/apisix/routes/dangling", json!({"id": "dangling", "uri": "/", "upstream_id": "gone"})),
+        put("/apisix/routes/unknown", json!({"id": "unknown", "uri": "/", "plugins": {"no-such-plugin": {}}})),
+    ];
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let store = Store::open(&data).unwrap();
+    runtime.block_on(store.write(writes)).unwrap();
+    drop(store);
+
+    let checked = run_in(launch.folder.path(), &["check", "-c", "config.yaml"]);
+    assert_eq!(checked.status.code(), Some(2));
+    assert!(checked.output.contains("/apisix/routes/dangling: "), "{}", checked.output);
+    assert!(checked.output.contains("/apisix/routes/unknown: unknown plugin [no-such-plugin]"), "{}", checked.output);
+    assert!(!checked.output.contains("/apisix/routes/good"), "{}", checked.output);
+    assert!(checked.errors.contains("2 of the resources"), "{}", checked.errors);
+}
+
+#[test]
+fn a_wrong_file_is_refused_as_serve_refuses_it() {
+    let launch = Launch::new().config(json!({"tidegate": {"max_json_depth": 0}}));
+    launch.write_config();
+    let checked = run_in(launch.folder.path(), &["check", "-c", "config.yaml"]);
+    assert_eq!(checked.status.code(), Some(2));
+    assert!(
+        checked.errors.contains("config.yaml: tidegate.max_json_depth must be 1..128, got 0"),
+        "{}",
+        checked.errors
+    );
+}

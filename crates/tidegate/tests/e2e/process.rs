@@ -1,0 +1,220 @@
+//! The process as the operating system and scripts see it: exit codes, texts of failures, signals.
+
+use std::net::TcpListener;
+
+use crate::harness::{ADMIN_KEY, Connection, Gateway, Launch, Request, get, post, run_in, wait_until};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+/// A route to a simulator, without a key.
+fn route_to(simulator: &simulator::Running) -> Value {
+    json!({"uri": "/*", "upstream": {"type": "roundrobin", "nodes": {simulator.addr.to_string(): 1}}})
+}
+
+fn streamed(directives: &str) -> Request {
+    let body = json!({"model": "m", "stream": true, "messages": [{"role": "user", "content": "Hi"}]});
+    post("/v1/chat/completions", &body).header("x-simulate", directives)
+}
+
+#[test]
+fn a_wrong_configuration_is_named_by_file_and_field() {
+    for (config, expected) in [
+        (json!({"tidegate": {"drain_timeout": "soon"}}), "config.yaml: tidegate.drain_timeout must be"),
+        (json!({"apisix": {"node_listen": 70000}}), "config.yaml: apisix.node_listen must be"),
+        (json!({"deployment": {"role": "data_plane"}}), "config.yaml: deployment.role"),
+        (json!({"tidegate": {"data_dir": "${{NOT_SET}}"}}), "can't find environment variable NOT_SET"),
+        (
+            json!({"apisix": {"ssl": {"ssl_trusted_certificate": "/no/such.pem"}}}),
+            "apisix.ssl.ssl_trusted_certificate: /no/such.pem",
+        ),
+    ] {
+        let ended = Launch::new().config(config).fail();
+        assert_eq!(ended.status.code(), Some(2), "{expected}: {}", ended.errors);
+        assert!(ended.errors.contains(expected), "{expected}: {}", ended.errors);
+    }
+}
+
+#[test]
+fn a_port_in_use_is_named_with_its_key_and_leaves_no_data_behind() {
+    let taken = |launch: Launch, address, key: &str| {
+        let _taken = TcpListener::bind(address).unwrap();
+        let data = launch.folder.path().join("data");
+        launch.write_config();
+        let ended = run_in(launch.folder.path(), &["serve", "-c", "config.yaml"]);
+        assert_eq!(ended.status.code(), Some(1), "{}", ended.errors);
+        let expected = format!("{key}: cannot listen on {address}: another process listens there");
+        assert!(ended.errors.contains(&expected), "{expected}: {}", ended.errors);
+        assert!(!data.exists(), "a start that failed made a data folder");
+    };
+    let launch = Launch::new();
+    let address = launch.proxy;
+    taken(launch, address, "apisix.node_listen");
+    let launch = Launch::new();
+    let address = launch.admin;
+    taken(launch, address, "deployment.admin.admin_listen");
+    let launch = Launch::new();
+    let address = launch.metrics;
+    taken(launch, address, "plugin_attr.prometheus.export_addr");
+}
+
+#[test]
+fn a_second_process_on_the_same_data_is_refused() {
+    let first = Gateway::start();
+    let data = first.folder.path().join("data");
+    let second = Launch::new().config(json!({"tidegate": {"data_dir": data}})).fail();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(second.errors.contains("in use by another Tidegate process"), "{}", second.errors);
+}
+
+#[test]
+fn a_wrong_command_line_is_told_apart_from_a_failure() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let code = |arguments: &[&str]| run_in(folder.path(), arguments).status.code();
+    assert_eq!(code(&["--no-such-option"]), Some(2));
+    assert_eq!(code(&["serve", "-c", "missing.yaml"]), Some(2));
+    assert_eq!(code(&["--help"]), Some(0));
+    let version = run_in(folder.path(), &["--version"]);
+    assert_eq!(version.output.trim(), format!("tidegate {}", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_stream_in_flight_ends_well_after_sigterm() {
+    let provider = crate::harness::simulator();
+    let mut gateway = Gateway::start();
+    gateway.put("/routes/1", &route_to(&provider));
+    let mut client = gateway.connect();
+    client.write(&streamed("tokens=30, tps=40, flush")).unwrap();
+    assert_eq!(client.head().unwrap().status, 200);
+    client.read_until("data: ").unwrap();
+
+    gateway.signal(Signal::TERM);
+    wait_until("new connections are refused", || Connection::try_open(gateway.proxy).is_err().then_some(()));
+    assert!(gateway.is_running(), "the process did not wait for the stream");
+    let rest = client.rest().unwrap();
+    assert!(String::from_utf8_lossy(&rest).ends_with("data: [DONE]\n\n"));
+    assert_eq!(gateway.wait().code(), Some(0));
+}
+
+#[test]
+fn draining_has_an_end() {
+    let provider = crate::harness::simulator();
+    let mut gateway =
+        Launch::new().admin_key(ADMIN_KEY).config(json!({"tidegate": {"drain_timeout": "200ms"}})).start();
+    gateway.put("/routes/1", &route_to(&provider));
+    let mut client = gateway.connect();
+    client.write(&streamed("hang=3, flush")).unwrap();
+    client.head().unwrap();
+    client.read_until("data: ").unwrap();
+    assert_eq!(gateway.terminate().code(), Some(0));
+    assert!(gateway.log().contains("tidegate.drain_timeout is over"), "{}", gateway.log());
+    assert!(client.rest().is_err(), "a cut stream looks complete");
+}
+
+#[test]
+fn an_idle_connection_does_not_hold_up_the_end() {
+    let mut gateway = Gateway::start();
+    let mut client = gateway.connect();
+    client.write(&get("/nothing")).unwrap();
+    assert_eq!(client.reply().unwrap().status, 404);
+    let began = std::time::Instant::now();
+    assert_eq!(gateway.terminate().code(), Some(0));
+    assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[test]
+fn sighup_takes_over_admin_keys() {
+    let gateway = Gateway::start();
+    let text = std::fs::read_to_string(gateway.config_file()).unwrap();
+    std::fs::write(gateway.config_file(), text.replace(ADMIN_KEY, "another-key")).unwrap();
+    gateway.signal(Signal::HUP);
+    let with = |key: &str| get("/apisix/admin/routes").header("X-API-KEY", key).try_send(gateway.admin).ok();
+    // A connection that is opened while the keys change hands may be closed unanswered.
+    let status = |key: &str| wait_until("the Admin API answers", || with(key)).status;
+    wait_until("the new key is good", || (status("another-key") == 200).then_some(()));
+    assert_eq!(status(ADMIN_KEY), 401);
+}
+
+#[test]
+fn sighup_with_a_wrong_file_changes_nothing_and_says_so() {
+    let mut gateway = Gateway::start();
+    std::fs::write(gateway.config_file(), "tidegate: {drain_timeout: never}").unwrap();
+    gateway.signal(Signal::HUP);
+    wait_until("the refusal is logged", || gateway.log().contains("was not taken over").then_some(()));
+    assert!(gateway.is_running());
+    assert_eq!(gateway.admin("GET", "/routes", None).status, 200);
+}
+
+#[test]
+fn sighup_says_what_needs_a_restart() {
+    let gateway = Gateway::start();
+    let text = std::fs::read_to_string(gateway.config_file()).unwrap();
+    let mut config: Value = serde_json::from_str(&text).unwrap();
+    config["apisix"]["enable_http2"] = json!(false);
+    config["plugins"] = json!(["key-auth"]);
+    std::fs::write(gateway.config_file(), config.to_string()).unwrap();
+    gateway.signal(Signal::HUP);
+    wait_until("the file is taken over", || gateway.log().contains("was read again").then_some(()));
+    for section in ["apisix has changed", "plugins has changed"] {
+        assert!(gateway.log().contains(section), "{section}: {}", gateway.log());
+    }
+    assert!(!gateway.log().contains("tidegate has changed"), "{}", gateway.log());
+}
+
+#[test]
+fn sigusr1_opens_a_rotated_log_anew() {
+    let provider = crate::harness::simulator();
+    let gateway = Gateway::start();
+    let log = gateway.folder.path().join("access.log");
+    let mut route = route_to(&provider);
+    route["plugins"] = json!({"file-logger": {"path": log}});
+    gateway.put("/routes/1", &route);
+    let lines = |path: &std::path::Path| std::fs::read_to_string(path).unwrap_or_default().lines().count();
+    gateway.send(get("/health"));
+    wait_until("the first line is written", || (lines(&log) == 1).then_some(()));
+
+    let rotated = log.with_extension("1");
+    std::fs::rename(&log, &rotated).unwrap();
+    gateway.signal(Signal::USR1);
+    wait_until("the signal has arrived", || gateway.log().contains("opened again").then_some(()));
+    gateway.send(get("/health"));
+    wait_until("the next line is in a new file", || (lines(&log) == 1).then_some(()));
+    assert_eq!(lines(&rotated), 1);
+}
+
+#[test]
+fn what_was_logged_is_in_the_file_when_the_process_has_ended() {
+    let provider = crate::harness::simulator();
+    let mut gateway = Gateway::start();
+    let log = gateway.folder.path().join("access.log");
+    let mut route = route_to(&provider);
+    route["plugins"] = json!({"file-logger": {"path": log}});
+    gateway.put("/routes/1", &route);
+    for _ in 0..50 {
+        assert_eq!(gateway.send(get("/health")).status, 200);
+    }
+    assert_eq!(gateway.terminate().code(), Some(0));
+    assert_eq!(std::fs::read_to_string(&log).unwrap().lines().count(), 50);
+}
+
+#[test]
+fn acknowledged_resources_survive_sigkill() {
+    let provider = crate::harness::simulator();
+    let mut gateway = Gateway::start();
+    gateway.put("/routes/1", &route_to(&provider));
+    gateway.kill();
+    let gateway = gateway.start_again();
+    assert_eq!(gateway.send(get("/health")).status, 200);
+}
+
+#[test]
+fn simulate_serves_alone_until_sigterm() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let port = crate::harness::free_port();
+    let listen = format!("127.0.0.1:{port}");
+    let mut process = crate::harness::start_in(folder.path(), &["simulate", "--listen", &listen]);
+    let address = listen.parse().unwrap();
+    wait_until("the simulator answers", || get("/health").try_send(address).ok());
+    rustix::process::kill_process(rustix::process::Pid::from_child(&process), Signal::TERM).unwrap();
+    let status = wait_until("it has ended", || process.try_wait().unwrap());
+    assert_eq!(status.code(), Some(0));
+}
