@@ -84,14 +84,17 @@ impl Family {
     /// The series with these label values, in the order of the labels; `None` if there are too many already.
     fn series(&self, values: &[&str]) -> Option<Arc<Cells>> {
         let key = text::labels(self.labels.iter().map(|label| &**label).zip(values.iter().copied()));
-        if let Some(series) = self.series.read().get(&key) {
-            return Some(series.cells.clone());
+        {
+            let all = self.series.read();
+            if let Some(series) = all.get(&key) {
+                return Some(series.cells.clone());
+            }
+            if all.len() >= MOST_SERIES {
+                self.errors.inc();
+                return None;
+            }
         }
         let mut all = self.series.write();
-        if all.len() >= MOST_SERIES && !all.contains_key(&key) {
-            self.errors.inc();
-            return None;
-        }
         let new = || Series { cells: Arc::new(Cells::new(self.cell_count())), seen: (0, Instant::now()) };
         Some(all.entry(key).or_insert_with(new).cells.clone())
     }

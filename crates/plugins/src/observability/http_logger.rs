@@ -12,7 +12,7 @@ use gateway::tls::client::Verify;
 use http::Uri;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::batch::{Batch, BatchOptions, BatchRules, DEFAULT_MAX_PENDING, Receiver};
@@ -49,7 +49,7 @@ pub struct Config {
 }
 
 /// How the entries of a batch are put together.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ConcatMethod {
     /// A JSON array; a batch of at most one is the object itself.
@@ -78,6 +78,7 @@ pub(crate) fn definition() -> PluginDef {
     let mut definition =
         definition::plugin::<Config>("http-logger", 410, compile).with_metadata::<Metadata>().checked(check);
     definition.info.encrypt_fields = &["auth_header"];
+    definition.info.schema["properties"]["name"]["default"] = DISPLAY_NAME.into();
     definition
 }
 

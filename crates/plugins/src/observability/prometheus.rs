@@ -23,7 +23,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::definition::{self, Declare as _};
-use labels::Facts;
+use labels::{Facts, ModelNames};
 use series::{HttpHandles, LlmHandles, Series};
 
 const NAME: &str = "prometheus";
@@ -71,6 +71,7 @@ struct Known {
     http: HandleCache<HttpHandles>,
     llm: HandleCache<LlmHandles>,
     active: HandleCache<Gauge>,
+    models: ModelNames,
 }
 
 thread_local! {
@@ -114,7 +115,8 @@ impl Plugin for Prometheus {
 
     fn log(&self, exchange: &Exchange) {
         with_known(|known| {
-            let facts = Facts::of(exchange, self.prefer_name, self.series.extra_values(exchange));
+            let mut facts = Facts::of(exchange, self.prefer_name, self.series.extra_values(exchange));
+            facts.limit_models(&mut known.models);
             let metrics = &*self.services.metrics;
             let http = known.http.get(metrics, self.identity, facts.all(), || self.series.bind_http(&facts));
             if let Some(handles) = http {
@@ -141,6 +143,7 @@ impl Prometheus {
         let mut facts = Facts::of(exchange, self.prefer_name, self.series.extra_values(exchange));
         facts.set_provider(&backend.name, backend.fixed_model.as_deref());
         with_known(|known| {
+            facts.limit_models(&mut known.models);
             let bind = || self.series.bind_active(&facts);
             known.active.get(&self.services.metrics, self.identity, facts.all(), bind).map(Gauge::hold)
         })

@@ -1,11 +1,18 @@
 //! The labels of every metric, in APISIX's order, and the facts about a request that they show.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use gateway::exchange::Exchange;
 
 /// Longer model names are cut, in bytes: clients choose them.
 const LONGEST_MODEL: usize = 128;
+
+/// As many names are shown for each worker; a client that invents models must not use up the series of a metric.
+const MOST_MODELS: usize = 200;
+
+/// Stands for every further name.
+const OTHER_MODEL: &str = "<other>";
 
 /// nginx' code for a client that left before there was a response.
 const CLIENT_GONE: u16 = 499;
@@ -179,6 +186,13 @@ impl<'e> Facts<'e> {
         }
     }
 
+    /// Shows no more model names than `names` has room for.
+    pub fn limit_models(&mut self, names: &mut ModelNames) {
+        for fact in [RequestModel, Model] {
+            self.set(fact, names.shown(self.values[fact as usize]));
+        }
+    }
+
     /// Everything, to look handles up by.
     pub fn all(&self) -> impl Iterator<Item = &str> + Clone {
         let own = self.values[Route as usize..].iter().copied();
@@ -209,6 +223,24 @@ impl<'e> Facts<'e> {
     }
 }
 
+/// The model names that a thread has shown.
+#[derive(Debug, Default)]
+pub(super) struct ModelNames(HashSet<Box<str>, foldhash::fast::RandomState>);
+
+impl ModelNames {
+    /// The name itself while there is room for it.
+    fn shown<'m>(&mut self, name: &'m str) -> &'m str {
+        if name.is_empty() || self.0.contains(name) {
+            return name;
+        }
+        if self.0.len() >= MOST_MODELS {
+            return OTHER_MODEL;
+        }
+        self.0.insert(name.into());
+        name
+    }
+}
+
 fn code(status: u16) -> [u8; 3] {
     let status = if status == 0 { CLIENT_GONE } else { status };
     [status / 100, status / 10 % 10, status % 10].map(|digit| b'0' + digit as u8)
@@ -216,4 +248,33 @@ fn code(status: u16) -> [u8; 3] {
 
 fn model(name: &str) -> &str {
     &name[..name.floor_char_boundary(LONGEST_MODEL)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn model_names_are_shown_until_there_are_too_many() {
+        let mut names = ModelNames::default();
+        for number in 0..MOST_MODELS {
+            let name = number.to_string();
+            assert_eq!(names.shown(&name), name);
+        }
+        assert_eq!(names.shown("one more"), OTHER_MODEL);
+        assert_eq!(names.shown("7"), "7", "known names stay");
+        assert_eq!(names.shown(""), "");
+    }
+
+    #[test]
+    fn long_names_are_cut_between_characters() {
+        let name = "\u{e9}".repeat(100);
+        assert_eq!(model(&name), "\u{e9}".repeat(64));
+        assert_eq!(model(&format!("a{name}")).len(), 127);
+    }
+
+    #[test]
+    fn a_request_without_response_has_nginx_code_for_a_client_that_left() {
+        assert_eq!((&code(0), &code(404)), (b"499", b"404"));
+    }
 }
