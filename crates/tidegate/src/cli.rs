@@ -11,7 +11,8 @@ Exit codes:
   2  wrong command line, config.yaml or stored resources
 
 Signals of a serving process:
-  SIGTERM, SIGINT  stop accepting, let streams finish for up to tidegate.drain_timeout, exit
+  SIGTERM, SIGINT  stop accepting, let streams finish for up to tidegate.drain_timeout, exit;
+                   a second one cuts what is left
   SIGHUP           read config.yaml again
   SIGUSR1          open log files again, after they were rotated
 

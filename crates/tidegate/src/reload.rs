@@ -38,8 +38,8 @@ fn needs_restart(settings: &Settings) -> config::settings::Tidegate {
     config::settings::Tidegate { drain_timeout: std::time::Duration::ZERO, ..settings.tidegate.clone() }
 }
 
-/// Not every section can be compared, but each of them can be printed in full; secrets print alike, and none that
-/// needs a restart is compared here but the keyring's number of keys.
+/// Compares what is printed, for sections that cannot be compared otherwise. All secrets print alike: of a changed
+/// keyring only another number of keys is noticed.
 fn differ(a: &impl Debug, b: &impl Debug) -> bool {
     format!("{a:?}") != format!("{b:?}")
 }

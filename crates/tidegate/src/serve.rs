@@ -1,6 +1,8 @@
 //! `tidegate serve`: starts every part in an order in which nothing is half done when a later part fails, waits for
 //! signals, and ends the parts in the opposite order.
 
+use std::fmt::Display;
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,7 +110,7 @@ impl<'r> Process<'r> {
         let servers = Servers::start(side_sockets, parts, &settings, side.handle())?;
         side.block_on(admin_key::keep(&admin_keys, &store))?;
         let file = configuration.file.as_deref();
-        println!("{}", Banner { settings: &settings, file, admin_keys: &admin_keys, first: &first });
+        show(Banner { settings: &settings, file, admin_keys: &admin_keys, first: &first });
         Ok(Self { side, signals, log, configuration, store, data_plane, servers, _simulated: first.simulated })
     }
 
@@ -147,25 +149,36 @@ impl<'r> Process<'r> {
         admin_key::keep(&generated, &self.store).await?;
         self.servers.set_admin(admin, self.side.handle())?;
         self.log.set_level(&merged);
-        for key in generated {
-            println!("A key for the Admin API, made now and shown only this once: {} {}", key.name, key.key.expose());
+        for admin_key::Generated { name, key } in generated {
+            show(format_args!("{name} key for the Admin API, made now and shown only this once: {}", key.expose()));
         }
         self.configuration = Configuration { settings: merged, ..read };
         tracing::info!("config.yaml was read again");
         Ok(())
     }
 
-    /// Drains and stops.
-    async fn end(self) {
+    /// Drains and stops. A second signal to end cuts what is left.
+    async fn end(mut self) {
         let limit = self.configuration.settings.tidegate.drain_timeout;
-        if !self.data_plane.drain(limit).await {
+        let (drained, reason) = tokio::select! {
+            drained = self.data_plane.drain(limit) => (drained, "tidegate.drain_timeout is over"),
+            () = self.signals.end() => (false, "a second signal came"),
+        };
+        if !drained {
             let left = self.data_plane.connections();
-            tracing::warn!(left, ?limit, "tidegate.drain_timeout is over; connections are cut");
+            tracing::warn!(left, ?limit, "{reason}; connections are cut");
         }
         self.servers.stop().await;
         if !plugins::observability::flush_log_files(FLUSH_LIMIT) {
             tracing::warn!(limit = ?FLUSH_LIMIT, "log files could not be written to their end");
         }
+    }
+}
+
+/// Prints for whoever watches; that nobody does is no reason to end.
+fn show(text: impl Display) {
+    if let Err(error) = writeln!(std::io::stdout(), "{text}") {
+        tracing::warn!(%error, "standard output is closed");
     }
 }
 

@@ -46,6 +46,11 @@ impl Signals {
             _ = self.user.recv() => Signal::ReopenLogs,
         }
     }
+
+    /// Waits for SIGTERM or SIGINT; passes over the others.
+    pub async fn end(&mut self) {
+        while self.next().await != Signal::End {}
+    }
 }
 
 /// Waits for SIGTERM or SIGINT.
@@ -53,7 +58,6 @@ impl Signals {
 /// # Errors
 /// If the handlers cannot be installed.
 pub async fn wait_for_end() -> io::Result<()> {
-    let mut signals = Signals::listen()?;
-    while signals.next().await != Signal::End {}
+    Signals::listen()?.end().await;
     Ok(())
 }

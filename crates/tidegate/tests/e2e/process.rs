@@ -111,6 +111,22 @@ fn draining_has_an_end() {
 }
 
 #[test]
+fn a_second_signal_ends_draining_at_once() {
+    let provider = crate::harness::simulator();
+    let mut gateway = Gateway::start();
+    gateway.put("/routes/1", &route_to(&provider));
+    let mut client = gateway.connect();
+    client.write(&streamed("hang=3, flush")).unwrap();
+    client.head().unwrap();
+    client.read_until("data: ").unwrap();
+    gateway.signal(Signal::TERM);
+    wait_until("it drains", || Connection::try_open(gateway.proxy).is_err().then_some(()));
+    assert!(gateway.is_running());
+    assert_eq!(gateway.terminate().code(), Some(0));
+    assert!(gateway.log().contains("a second signal came"), "{}", gateway.log());
+}
+
+#[test]
 fn an_idle_connection_does_not_hold_up_the_end() {
     let mut gateway = Gateway::start();
     let mut client = gateway.connect();
