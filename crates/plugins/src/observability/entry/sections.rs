@@ -1,0 +1,136 @@
+//! The parts of an entry that the gateway fills in itself: the request, headers, times, and what an LLM request used.
+
+use std::borrow::Cow;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use config::vars::Vars as _;
+use gateway::exchange::Exchange;
+use gateway::inference::LlmCall;
+use http::HeaderMap;
+
+use crate::observability::json::Object;
+
+/// Route and service: what every entry has, whatever its format.
+pub(super) fn owners(exchange: &Exchange, entry: &mut Object<'_>) {
+    match &exchange.route {
+        Some(matched) => {
+            entry.text("service_id", matched.route.service_id.as_deref().unwrap_or(""));
+            entry.text("route_id", &matched.route.id);
+        }
+        None => entry.text("service_id", &exchange.request.host()),
+    }
+}
+
+pub(super) fn request(exchange: &Exchange, body: Option<&str>, entry: &mut Object<'_>) {
+    let head = &exchange.request;
+    let target = exchange.var("request_uri").to_text().unwrap_or_default().into_owned();
+    let mut request = entry.object("request");
+    let (scheme, host, port) = (exchange.connection.scheme(), head.host(), exchange.connection.local.port());
+    request.text("url", &format!("{scheme}://{host}:{port}{target}"));
+    request.text("uri", &target);
+    request.text("method", head.method.as_str());
+    headers("headers", Some(&head.headers), &mut request);
+    query(head.query().unwrap_or(""), &mut request);
+    request.integer("size", head.length);
+    request.optional_text("body", body);
+    request.end();
+}
+
+/// By lower-case name; a header that came several times is a list.
+pub(super) fn headers(key: &str, headers: Option<&HeaderMap>, into: &mut Object<'_>) {
+    let mut object = into.object(key);
+    for name in headers.into_iter().flat_map(HeaderMap::keys) {
+        let values = headers.into_iter().flat_map(|headers| headers.get_all(name));
+        object.texts(name.as_str(), values.map(|value| String::from_utf8_lossy(value.as_bytes())));
+    }
+    object.end();
+}
+
+/// Decoded arguments; one that came several times is a list, one without `=` is true.
+fn query(query: &str, into: &mut Object<'_>) {
+    let mut object = into.object("querystring");
+    let pairs: Vec<(Cow<'_, str>, Option<Cow<'_, str>>)> = query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| match pair.split_once('=') {
+            Some((name, value)) => (crate::query::decoded(name), Some(crate::query::decoded(value))),
+            None => (crate::query::decoded(pair), None),
+        })
+        .collect();
+    for (at, (name, value)) in pairs.iter().enumerate() {
+        if pairs[..at].iter().any(|(earlier, _)| earlier == name) {
+            continue;
+        }
+        let same = pairs[at..].iter().filter(|(other, _)| other == name);
+        match value {
+            None if same.clone().count() == 1 => object.flag(name, true),
+            _ => object.texts(name, same.map(|(_, value)| value.clone().unwrap_or(Cow::Borrowed("")))),
+        }
+    }
+    object.end();
+}
+
+pub(super) fn times(exchange: &Exchange, entry: &mut Object<'_>) {
+    let settlement = &exchange.settlement;
+    let latency = settlement.request_time();
+    let provider_time = exchange.llm.as_ref().and_then(|call| call.provider_time);
+    let upstream = provider_time.or_else(|| settlement.upstream_time());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    entry.integer("start_time", now.saturating_sub(latency).as_millis() as u64);
+    entry.decimal("latency", milliseconds(latency));
+    if let Some(upstream) = upstream {
+        entry.decimal("upstream_latency", milliseconds(upstream));
+    }
+    entry.decimal("apisix_latency", milliseconds(latency.saturating_sub(upstream.unwrap_or_default())));
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000.0
+}
+
+/// The usage record: tokens, and whether the provider said them.
+pub(super) fn usage(call: &LlmCall, entry: &mut Object<'_>) {
+    let Some(usage) = &call.usage else { return };
+    let mut object = entry.object("llm_usage");
+    object.integer("prompt", usage.prompt);
+    object.integer("completion", usage.completion);
+    object.integer("total", usage.total);
+    object.integer("cached", usage.cached);
+    object.integer("reasoning", usage.reasoning);
+    object.flag("estimated", usage.estimated);
+    if let Some(first_token) = call.time_to_first_token {
+        object.decimal("ttft_ms", milliseconds(first_token));
+    }
+    if let Some(speed) = call.tokens_per_second() {
+        object.decimal("tokens_per_second", speed);
+    }
+    object.optional_text("stream_error", call.stream_error.as_deref());
+    object.end();
+}
+
+/// APISIX's summary: its name for a value, and the variable it is.
+const SUMMARY: [(&str, &str); 15] = [
+    ("request_model", "request_llm_model"),
+    ("model", "llm_model"),
+    ("duration", "llm_time_to_first_token"),
+    ("prompt_tokens", "llm_prompt_tokens"),
+    ("completion_tokens", "llm_completion_tokens"),
+    ("total_tokens", "llm_total_tokens"),
+    ("upstream_response_time", "apisix_upstream_response_time"),
+    ("stream", "llm_stream"),
+    ("tool_count", "llm_tool_count"),
+    ("has_tool_calls", "llm_has_tool_calls"),
+    ("end_user_id", "llm_end_user_id"),
+    ("cache_read_input_tokens", "llm_cache_read_input_tokens"),
+    ("cache_creation_input_tokens", "llm_cache_creation_input_tokens"),
+    ("reasoning_tokens", "llm_reasoning_tokens"),
+    ("content_risk_level", "llm_content_risk_level"),
+];
+
+pub(super) fn summary(exchange: &Exchange, entry: &mut Object<'_>) {
+    let mut summary = entry.object("llm_summary");
+    for (key, variable) in SUMMARY {
+        summary.variable(key, &exchange.var(variable));
+    }
+    summary.end();
+}
