@@ -7,6 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 export CARGO_TERM_COLOR=never PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
+export TIDEGATE_BIN=${CARGO_TARGET_DIR:-$PWD/target}/debug/tidegate
 readonly venv=build/venv
 readonly logs=build/test-logs
 rm -rf "$logs"

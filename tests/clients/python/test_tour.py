@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from stack import Addresses, Gateway
+from stack import Addresses, Gateway, wait_until
 from stack.processes import BINARY, REPOSITORY, environment
 
 BLOCK = re.compile(r"^<!-- tour(?:: (?P<expected>.*?))? -->\n+```sh\n(?P<commands>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -89,8 +89,14 @@ def test_the_readmes_tour_works_when_pasted(tmp_path):
 def first_start(tmp_path: Path) -> Iterator[Gateway]:
     """A gateway without any configuration but its ports."""
     gateway = Gateway(tmp_path)
+    wait_for_banner(gateway)
     yield gateway
     gateway.stop()
+
+
+def wait_for_banner(gateway: Gateway) -> None:
+    """Ports answer a moment before the start has told everything."""
+    wait_until(lambda: "\nServing." in gateway.output(), "the start is told")
 
 
 def shown_keys(gateway: Gateway) -> dict[str, str]:
@@ -98,8 +104,8 @@ def shown_keys(gateway: Gateway) -> dict[str, str]:
 
 
 def test_the_command_that_a_first_start_shows_works_when_pasted(first_start):
-    command = first_start.output().split("Try it:\n", 1)[1]
-    done = paste(f"{command.rstrip()} --fail --silent --show-error", first_start.folder)
+    command = first_start.output().split("Try it:\n", 1)[1].split("\n\n", 1)[0]
+    done = paste(f"{command} --fail --silent --show-error", first_start.folder)
 
     assert done.returncode == 0, done.stderr
     assert '"choices"' in done.stdout
@@ -116,5 +122,5 @@ def test_keys_are_shown_at_the_first_start_only(first_start):
 
     first_start.stop()
     first_start.start()
-    first_start.wait_for(first_start.origin)
+    wait_for_banner(first_start)
     assert shown_keys(first_start) == {}
