@@ -15,8 +15,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::rustls::server::Acceptor;
 
-use crate::exchange::{Connection, TlsFacts};
+use crate::admission::is_in;
+use crate::exchange::{Connection, ForwardsTrust, TlsFacts};
 use crate::local::LocalExecutor;
+use crate::timed_io::TimedIo;
 use crate::worker::Worker;
 use crate::{pipeline, proxy};
 
@@ -41,44 +43,55 @@ pub async fn serve(worker: Rc<Worker>, socket: TcpStream, peer: SocketAddr, tls:
     let Ok(local) = socket.local_addr() else { return };
     let head_timeout = worker.services.settings.nginx_config.http.client_header_timeout;
     if tls {
-        match tokio::time::timeout(head_timeout, accept_tls(&worker, socket)).await {
-            Ok(Ok((stream, facts, protocol))) => {
-                let connection = connection_of(&worker, peer, local, Some(facts));
-                serve_http(worker, stream, protocol, connection).await;
-            }
-            Ok(Err(error)) => tracing::debug!(%error, %peer, "a TLS handshake failed"),
-            Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
-        }
-        return;
+        // Boxed: a plain connection does not carry the room of a handshake.
+        return Box::pin(serve_tls(worker, socket, peer, local, head_timeout)).await;
     }
     let Ok(Ok(protocol)) = tokio::time::timeout(head_timeout, first_bytes(&socket)).await else { return };
     let connection = connection_of(&worker, peer, local, None);
     serve_http(worker, socket, protocol, connection).await;
 }
 
+async fn serve_tls(worker: Rc<Worker>, socket: TcpStream, peer: SocketAddr, local: SocketAddr, head_timeout: Duration) {
+    match tokio::time::timeout(head_timeout, accept_tls(&worker, socket)).await {
+        Ok(Ok((stream, facts, protocol))) => {
+            let connection = connection_of(&worker, peer, local, Some(facts));
+            serve_http(worker, stream, protocol, connection).await;
+        }
+        Ok(Err(error)) => tracing::debug!(%error, %peer, "a TLS handshake failed"),
+        Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
+    }
+}
+
 fn connection_of(worker: &Worker, peer: SocketAddr, local: SocketAddr, tls: Option<TlsFacts>) -> Rc<Connection> {
-    let trusted = &worker.services.trusted_addresses;
+    let forwards = match &worker.services.trusted_addresses {
+        None => ForwardsTrust::Unconfigured,
+        Some(networks) if is_in(networks, peer.ip()) => ForwardsTrust::Trusted,
+        Some(_) => ForwardsTrust::Untrusted,
+    };
     Rc::new(Connection {
         peer,
         local,
-        peer_text: proxy::address_text(peer.ip()),
+        peer_text: proxy::address_text(peer.ip().to_canonical()),
         port_text: local.port().into(),
         tls,
-        forwards_are_trusted: trusted.as_ref().is_none_or(|nets| nets.iter().any(|net| net.contains(&peer.ip()))),
+        forwards,
+        real_ip_is_trusted: is_in(&worker.services.settings.nginx_config.http.real_ip_from, peer.ip()),
     })
 }
 
 /// Looks at the first bytes without taking them: HTTP/2 with prior knowledge, or HTTP/1.
 async fn first_bytes(socket: &TcpStream) -> std::io::Result<Protocol> {
     let mut seen = [0; HTTP2_PREFACE.len()];
+    let mut pause = Duration::from_millis(1);
     loop {
         let length = socket.peek(&mut seen).await?;
         if length == seen.len() || length == 0 || seen[..length] != HTTP2_PREFACE[..length] {
             let preface = length == seen.len() && seen == *HTTP2_PREFACE;
             return Ok(if preface { Protocol::Http2 } else { Protocol::Http1 });
         }
-        // A beginning of the preface; the rest is on its way.
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        // A beginning of the preface; the rest is on its way, mostly at once.
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_millis(100));
     }
 }
 
@@ -116,13 +129,14 @@ where
     let draining = worker.draining.clone();
     let http = &worker.services.settings.nginx_config.http;
     let (head_timeout, http2_enabled) = (http.client_header_timeout, worker.services.settings.apisix.enable_http2);
+    let send_timeout = http.send_timeout;
     let max_head_bytes = worker.services.settings.tidegate.max_header_bytes.max(MIN_BUFFER_BYTES);
     let service = service_fn(move |request: http::Request<Incoming>| {
         // Boxed, so that an idle connection does not carry the room of a request.
         let response = Box::pin(pipeline::serve(worker.clone(), connection.clone(), request));
         async move { Ok::<_, Infallible>(response.await) }
     });
-    let io = TokioIo::new(stream);
+    let io = TokioIo::new(TimedIo::new(stream, send_timeout));
     match protocol {
         Protocol::Http1 => {
             let mut builder = http1::Builder::new();
@@ -137,8 +151,8 @@ where
         Protocol::Http2 if http2_enabled => {
             let mut builder = http2::Builder::new(LocalExecutor);
             builder.timer(TokioTimer::new()).max_header_list_size(max_head_bytes as u32).max_concurrent_streams(128);
-            let serving = pin!(builder.serve_connection(io, service));
-            until_drained(serving, draining, |serving| serving.graceful_shutdown()).await;
+            let mut serving = Box::pin(builder.serve_connection(io, service));
+            Box::pin(until_drained(serving.as_mut(), draining, |serving| serving.graceful_shutdown())).await;
         }
         Protocol::Http2 => {}
     }

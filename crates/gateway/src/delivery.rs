@@ -36,6 +36,7 @@ pub struct Delivery {
     filters: Vec<Box<dyn BodyFilter>>,
     exchange: Box<Exchange>,
     capture: usize,
+    cut: bool,
 }
 
 /// Turns an answer of the gateway's own into the response.
@@ -103,7 +104,7 @@ impl Delivery {
         if delivery_is_over {
             exchange.settlement.outcome = Outcome::Complete;
         }
-        Self { source, filters, exchange, capture }
+        Self { source, filters, exchange, capture, cut: false }
     }
 
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
@@ -181,6 +182,9 @@ impl Body for Delivery {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         let delivery = self.get_mut();
+        if delivery.cut {
+            return Poll::Ready(Some(Err(Cut)));
+        }
         loop {
             match std::task::ready!(delivery.poll_source(cx)) {
                 Some(Ok(chunk)) => {
@@ -194,7 +198,12 @@ impl Body for Delivery {
                     }
                     return Poll::Ready(Some(Ok(Frame::data(chunk))));
                 }
-                Some(Err(cut)) => return Poll::Ready(Some(Err(cut))),
+                Some(Err(_)) => {
+                    // hyper throws away what it has not flushed when a body fails: let it flush first.
+                    delivery.cut = true;
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 None => {
                     let last = delivery.filter_end();
                     delivery.source = Source::Empty;

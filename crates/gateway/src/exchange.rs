@@ -33,8 +33,20 @@ pub struct Connection {
     /// The listener's port as text, ready to be a header value.
     pub port_text: HeaderValue,
     pub tls: Option<TlsFacts>,
-    /// The peer's own `X-Forwarded-For` may be continued (`apisix.trusted_addresses`).
-    pub forwards_are_trusted: bool,
+    pub forwards: ForwardsTrust,
+    /// The peer may tell the client's address (`nginx_config.http.real_ip_from`).
+    pub real_ip_is_trusted: bool,
+}
+
+/// What the peer's own `X-Forwarded-*` headers are worth (`apisix.trusted_addresses`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForwardsTrust {
+    /// Nothing is configured: its `X-Forwarded-For` is continued, the others are replaced.
+    Unconfigured,
+    /// The peer is trusted: all of them are kept.
+    Trusted,
+    /// The peer is not: none of them is kept.
+    Untrusted,
 }
 
 /// What is known of the client's TLS session.
@@ -65,6 +77,8 @@ pub struct Request {
     pub path: NormalPath,
     /// Length of the request head and body read so far, in bytes (`$request_length`).
     pub length: u64,
+    /// The client sent more than one Host header.
+    pub duplicated_host: bool,
 }
 
 impl Request {

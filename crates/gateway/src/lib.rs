@@ -1,6 +1,7 @@
 //! The data plane: listeners, workers, routing, plan, pipeline, upstreams, balancing, health, attempts.
 //! It knows no plugin by name; the `plugins` crate registers them.
 
+mod admission;
 pub mod answer;
 pub mod balance;
 mod connection;
@@ -22,6 +23,7 @@ pub mod router;
 pub mod services;
 pub mod settlement;
 pub mod side;
+mod timed_io;
 pub mod tls;
 pub mod transport;
 pub mod variables;

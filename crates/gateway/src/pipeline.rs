@@ -3,18 +3,16 @@
 
 use std::rc::Rc;
 
-use http::header::HOST;
-use http::{StatusCode, Version};
+use http::StatusCode;
 use hyper::body::Incoming;
 
 use crate::answer::Answer;
 use crate::delivery::{self, Delivery};
-use crate::exchange::{Connection, Dispatch, Exchange, Request};
-use crate::path::NormalPath;
+use crate::exchange::{Connection, Dispatch, Exchange};
 use crate::plan::chain::Scope;
-use crate::request_body::{BodyError, RequestBody};
+use crate::request_body::RequestBody;
 use crate::worker::Worker;
-use crate::{inference, proxy, websocket};
+use crate::{admission, inference, proxy, websocket};
 
 /// What a request that matches no route gets.
 const NO_ROUTE: &[u8] = b"{\"error_msg\":\"404 Route Not Found\"}\n";
@@ -26,74 +24,14 @@ pub async fn serve(
     mut incoming: http::Request<Incoming>,
 ) -> http::Response<Delivery> {
     let upgrade = websocket::take_upgrade(&mut incoming);
-    let mut exchange = begin(&worker, connection, incoming);
-    let settings = &worker.services.settings.apisix;
-    match NormalPath::new(&exchange.request.uri) {
-        Ok(path) if has_one_host(&exchange.request) => {
-            exchange.request.path =
-                if settings.delete_uri_tail_slash { path.without_tail_slash(&exchange.request.uri) } else { path };
-        }
-        _ => return delivery::answer(exchange, Answer::page(StatusCode::BAD_REQUEST)),
-    }
-    if let Some(refusal) = refuse_body(&worker, &mut exchange).await {
+    let mut exchange = admission::begin(&worker, connection, incoming);
+    if let Err(refusal) = admission::admit(&worker, &mut exchange).await {
         return delivery::answer(exchange, refusal);
     }
     exchange.route = exchange.plan.route(&exchange);
     match request_phases(&worker, &mut exchange).await {
         Some(answer) => delivery::answer(exchange, answer),
         None => dispatch(worker, exchange, upgrade).await,
-    }
-}
-
-fn begin(worker: &Worker, connection: Rc<Connection>, incoming: http::Request<Incoming>) -> Box<Exchange> {
-    let (parts, body) = incoming.into_parts();
-    let request = Request {
-        length: head_length(&parts),
-        method: parts.method,
-        uri: parts.uri,
-        version: parts.version,
-        headers: parts.headers,
-        path: NormalPath::AsSent,
-    };
-    Exchange::new(connection, request, RequestBody::new(body), worker.plan.load_full())
-}
-
-/// The bytes of the request line and headers, as they stood on the wire.
-fn head_length(parts: &http::request::Parts) -> u64 {
-    let line = parts.method.as_str().len() + parts.uri.path_and_query().map_or(1, |path| path.as_str().len()) + 12;
-    let headers: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    (line + headers + 2) as u64
-}
-
-/// RFC 9112: a request of HTTP/1.1 has exactly one Host header.
-fn has_one_host(request: &Request) -> bool {
-    match request.version {
-        Version::HTTP_11 => request.headers.get_all(HOST).iter().count() == 1,
-        Version::HTTP_10 | Version::HTTP_09 => request.headers.get_all(HOST).iter().count() <= 1,
-        _ => true,
-    }
-}
-
-/// Refuses bodies that are too long by their own account, and reads the body where routing looks into it.
-async fn refuse_body(worker: &Worker, exchange: &mut Exchange) -> Option<Answer> {
-    let limit = worker.services.settings.nginx_config.http.client_max_body_size;
-    if limit > 0 {
-        let announced = exchange.request.header("content-length").and_then(|text| text.parse::<u64>().ok());
-        if announced.is_some_and(|length| length > limit) {
-            return Some(Answer::page(StatusCode::PAYLOAD_TOO_LARGE));
-        }
-    }
-    if exchange.plan.reads_bodies() { read_body(worker, exchange).await } else { None }
-}
-
-/// Reads the whole body ahead of the phase that needs it.
-async fn read_body(worker: &Worker, exchange: &mut Exchange) -> Option<Answer> {
-    let read = exchange.body.read(worker.max_buffered_body(), worker.client_body_timeout()).await;
-    match read {
-        Ok(_) => None,
-        Err(BodyError::TooLarge { .. }) => Some(Answer::page(StatusCode::PAYLOAD_TOO_LARGE)),
-        Err(BodyError::Timeout(_)) => Some(Answer::page(StatusCode::REQUEST_TIMEOUT)),
-        Err(BodyError::Broken | BodyError::Sent) => Some(Answer::page(StatusCode::BAD_REQUEST)),
     }
 }
 
@@ -116,7 +54,7 @@ async fn request_phases(worker: &Worker, exchange: &mut Exchange) -> Option<Answ
     exchange.chain = route.chain.clone();
     let needs = global.needs().merge(route.chain.needs());
     if (needs.body_before_rewrite || needs.request_body_bytes > 0)
-        && let Some(refusal) = read_body(worker, exchange).await
+        && let Err(refusal) = admission::read_body(worker, exchange).await
     {
         return Some(refusal);
     }

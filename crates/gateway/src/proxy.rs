@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use config::resource::{PassHost, Timeout};
-use http::header::{HOST, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{Method, StatusCode, Uri};
+use http_body::Body as _;
 
+use crate::admission::remove_hop_by_hop;
 use crate::answer::{Answer, ResponseHead};
 use crate::balance::TriedSet;
-use crate::exchange::{Exchange, ResponseSource};
+use crate::exchange::{Exchange, ForwardsTrust, ResponseSource};
 use crate::health::Outcome as Health;
 use crate::path::port_of;
 use crate::pipeline::before_proxy;
@@ -29,27 +31,17 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const X_UPSTREAM_STATUS: HeaderName = HeaderName::from_static("x-apisix-upstream-status");
 
-/// Headers that concern one connection only.
-const HOP_BY_HOP: [HeaderName; 7] = [
-    http::header::CONNECTION,
-    http::header::UPGRADE,
-    http::header::TE,
-    http::header::TRANSFER_ENCODING,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    http::header::TRAILER,
-];
-
 /// Calls the upstream, on another node again where the configuration allows it.
 pub async fn dispatch(worker: &Rc<Worker>, exchange: &mut Exchange) -> Result<(ResponseHead, UpstreamBody), Answer> {
     let upstream = choose_upstream(exchange)?;
     let timeout = timeouts(exchange, &upstream);
-    let mut forward = ForwardHead::take(exchange);
+    let hash_key = upstream.hash_key(exchange);
+    let mut forward: Option<ForwardHead> = None;
     let started = Instant::now();
     let mut tried = TriedSet::new();
     let mut retries_left = upstream.retries;
     loop {
-        let Some(at) = upstream.pick(exchange, &tried) else {
+        let Some(at) = upstream.pick(hash_key.as_deref(), &tried) else {
             exchange.response.source = ResponseSource::ProxyFailure;
             return Err(failure(exchange, StatusCode::BAD_GATEWAY));
         };
@@ -59,8 +51,8 @@ pub async fn dispatch(worker: &Rc<Worker>, exchange: &mut Exchange) -> Result<(R
         if let Some(answer) = before_proxy(exchange) {
             return Err(answer);
         }
-        let may_retry = retries_left > 0 && upstream.retry_timeout.is_none_or(|limit| started.elapsed() < limit);
-        let request = forward.request(worker, exchange, &upstream, node, may_retry)?;
+        let forward = forward.get_or_insert_with(|| ForwardHead::take(exchange));
+        let request = forward.request(worker, exchange, &upstream, node, retries_left > 0)?;
         let in_flight = upstream.balancer().begin(at);
         match worker.pool.send(&node.origin, request, &timeout).await {
             Ok(sent) => {
@@ -83,13 +75,15 @@ pub async fn dispatch(worker: &Rc<Worker>, exchange: &mut Exchange) -> Result<(R
                 }
                 tracing::warn!(%error, upstream = &*upstream.key, "an attempt failed");
                 let status = if error.is_timeout() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::BAD_GATEWAY };
-                end_attempt(exchange, status.as_u16());
+                let record = end_attempt(exchange, status.as_u16());
+                record.response_time = Some(record.started.elapsed());
                 report(&upstream, at, if error.is_timeout() { Health::Timeout } else { Health::TcpFailure });
                 let repeatable = match unsent {
                     Some(request) => forward.take_back(exchange, *request),
                     None => forward.can_repeat(exchange),
                 };
-                if !(may_retry && repeatable) {
+                let in_time = upstream.retry_timeout.is_none_or(|limit| started.elapsed() < limit);
+                if !(retries_left > 0 && in_time && repeatable) {
                     exchange.response.source = ResponseSource::ProxyFailure;
                     return Err(failure(exchange, status));
                 }
@@ -169,15 +163,16 @@ pub(crate) fn begin_attempt(exchange: &mut Exchange, node: &Node) {
 fn end_attempt(exchange: &mut Exchange, status: u16) -> &mut AttemptRecord {
     let record = exchange.settlement.attempts.last_mut().expect("an attempt was begun");
     record.status = status;
-    if status >= 500 {
-        record.response_time = Some(record.started.elapsed());
-    }
     record
 }
 
 /// What of the upstream's head goes to the client.
 fn response_head(exchange: &Exchange, worker: &Worker, parts: http::response::Parts) -> ResponseHead {
     let mut headers = parts.headers;
+    if headers.contains_key(TRANSFER_ENCODING) {
+        // A length beside it is not to be believed.
+        headers.remove(CONTENT_LENGTH);
+    }
     remove_hop_by_hop(&mut headers);
     let always = worker.services.settings.apisix.show_upstream_status_in_response_header;
     if (always || parts.status.is_server_error())
@@ -186,21 +181,6 @@ fn response_head(exchange: &Exchange, worker: &Worker, parts: http::response::Pa
         headers.insert(X_UPSTREAM_STATUS, statuses);
     }
     ResponseHead { status: parts.status, headers, replaced_body: None }
-}
-
-/// Removes what `Connection` names, and the headers that always concern one connection only.
-pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    if let Some(connection) = headers.get(http::header::CONNECTION).cloned() {
-        for name in connection.to_str().unwrap_or("").split(',') {
-            let name = name.trim();
-            if !name.eq_ignore_ascii_case("close") && !name.eq_ignore_ascii_case("keep-alive") && !name.is_empty() {
-                headers.remove(name);
-            }
-        }
-    }
-    for name in &HOP_BY_HOP {
-        headers.remove(name);
-    }
 }
 
 /// The head of the request that goes to the upstream; made once, then given a Host for each node.
@@ -220,13 +200,9 @@ impl ForwardHead {
         });
         let mut headers =
             if keep { exchange.request.headers.clone() } else { std::mem::take(&mut exchange.request.headers) };
-        remove_hop_by_hop(&mut headers);
         headers.remove(http::header::EXPECT);
         headers.remove(http::header::FORWARDED);
-        if !matches!(exchange.body, RequestBody::Stream(_)) {
-            // Read or replaced: hyper writes the length of what is sent.
-            headers.remove(http::header::CONTENT_LENGTH);
-        }
+        frame(&mut headers, &exchange.body, &exchange.request.method);
         add_forwarded(&mut headers, exchange, client_host.as_ref());
         let uri = match &exchange.forward.uri {
             Some(uri) => Uri::try_from(uri.as_str()),
@@ -297,6 +273,24 @@ impl ForwardHead {
     }
 }
 
+/// Says how the body is framed, where hyper would not say it by itself.
+fn frame(headers: &mut HeaderMap, body: &RequestBody, method: &Method) {
+    match body {
+        RequestBody::Stream(incoming) if incoming.size_hint().exact().is_none() => {
+            // Without this a GET with a body of unknown length would lose it.
+            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        RequestBody::Stream(_) => {}
+        RequestBody::Empty if [Method::POST, Method::PUT, Method::PATCH].contains(method) => {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        // Read or replaced: hyper writes the length of what is sent.
+        RequestBody::Empty | RequestBody::Buffered(_) | RequestBody::Sent => {
+            headers.remove(CONTENT_LENGTH);
+        }
+    }
+}
+
 /// The body to send; a stream is used up, bytes in memory stay for a next attempt.
 fn take_body(worker: &Worker, body: &mut RequestBody) -> OutgoingBody {
     match body {
@@ -314,22 +308,28 @@ fn take_body(worker: &Worker, body: &mut RequestBody) -> OutgoingBody {
 
 fn add_forwarded(headers: &mut HeaderMap, exchange: &Exchange, client_host: Option<&HeaderValue>) {
     let connection = &exchange.connection;
-    let address = if exchange.remote_addr == connection.peer.ip() {
+    let address = if exchange.remote_addr == connection.peer.ip().to_canonical() {
         connection.peer_text.clone()
     } else {
         address_text(exchange.remote_addr)
     };
-    let chain = match headers.get(&X_FORWARDED_FOR) {
-        Some(before) if connection.forwards_are_trusted => joined(before, &address),
-        _ => address.clone(),
+    let chain = match connection.forwards {
+        ForwardsTrust::Untrusted => address.clone(),
+        ForwardsTrust::Unconfigured | ForwardsTrust::Trusted => continued(headers, &address),
     };
     headers.insert(X_FORWARDED_FOR, chain);
     headers.insert(X_REAL_IP, address);
-    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(connection.scheme()));
+    let trusted = connection.forwards == ForwardsTrust::Trusted;
+    let mut set = |name: HeaderName, value: HeaderValue| {
+        if !(trusted && headers.contains_key(&name)) {
+            headers.insert(name, value);
+        }
+    };
+    set(X_FORWARDED_PROTO, HeaderValue::from_static(connection.scheme()));
     if let Some(host) = client_host {
         let port = host.to_str().ok().and_then(port_of).and_then(|port| HeaderValue::from_str(port).ok());
-        headers.insert(X_FORWARDED_PORT, port.unwrap_or_else(|| connection.port_text.clone()));
-        headers.insert(X_FORWARDED_HOST, host.clone());
+        set(X_FORWARDED_PORT, port.unwrap_or_else(|| connection.port_text.clone()));
+        set(X_FORWARDED_HOST, host.clone());
     }
 }
 
@@ -338,9 +338,16 @@ pub(crate) fn address_text(address: IpAddr) -> HeaderValue {
     HeaderValue::from_str(&address.to_string()).expect("an IP address is a header value")
 }
 
-fn joined(before: &HeaderValue, address: &HeaderValue) -> HeaderValue {
-    let mut chain = before.as_bytes().to_vec();
-    chain.extend_from_slice(b", ");
+/// The addresses that came with the request, and `address` behind them.
+fn continued(headers: &HeaderMap, address: &HeaderValue) -> HeaderValue {
+    let mut chain = Vec::new();
+    for before in headers.get_all(X_FORWARDED_FOR) {
+        chain.extend_from_slice(before.as_bytes());
+        chain.extend_from_slice(b", ");
+    }
+    if chain.is_empty() {
+        return address.clone();
+    }
     chain.extend_from_slice(address.as_bytes());
     HeaderValue::from_bytes(&chain).unwrap_or_else(|_| address.clone())
 }

@@ -53,7 +53,7 @@ async fn open(worker: &Rc<Worker>, exchange: &mut Exchange) -> Result<Opened, An
     let bad_gateway = || Answer::page(StatusCode::BAD_GATEWAY);
     let upstream = proxy::choose_upstream(exchange)?;
     let timeout = proxy::timeouts(exchange, &upstream);
-    let at = upstream.pick(exchange, &TriedSet::new()).ok_or_else(bad_gateway)?;
+    let at = upstream.pick(upstream.hash_key(exchange).as_deref(), &TriedSet::new()).ok_or_else(bad_gateway)?;
     let node = &upstream.nodes[at];
     proxy::begin_attempt(exchange, node);
     let upgrade = exchange.request.headers.get(UPGRADE).cloned();
@@ -100,7 +100,7 @@ fn switch(exchange: Box<Exchange>, opened: Opened, client: OnUpgrade) -> http::R
     let Opened { mut response, read_timeout } = opened;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         let mut headers = std::mem::take(response.headers_mut());
-        proxy::remove_hop_by_hop(&mut headers);
+        crate::admission::remove_hop_by_hop(&mut headers);
         let head = ResponseHead { status: response.status(), headers, replaced_body: None };
         return delivery::deliver(exchange, head, Source::Empty);
     }

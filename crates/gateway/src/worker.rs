@@ -16,6 +16,9 @@ use crate::plan::PlanHandle;
 use crate::services::Services;
 use crate::transport::Pool;
 
+/// How often idle upstream connections are looked through.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+
 /// What the data plane's workers share.
 #[derive(Clone)]
 pub struct WorkerContext {
@@ -112,6 +115,8 @@ async fn run(context: WorkerContext, mut accepted: mpsc::UnboundedReceiver<Accep
         connections: Rc::new(Cell::new(0)),
     });
     let mut tasks = tokio::task::JoinSet::new();
+    let mut sweep = tokio::time::interval(SWEEP_EVERY);
+    sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             next = accepted.recv() => {
@@ -124,6 +129,7 @@ async fn run(context: WorkerContext, mut accepted: mpsc::UnboundedReceiver<Accep
                 });
             }
             Some(ended) = tasks.join_next() => log_panic(ended),
+            _ = sweep.tick() => worker.pool.sweep(),
         }
     }
     while let Some(ended) = tasks.join_next().await {

@@ -16,10 +16,10 @@ use llm::{Protocol, ResponseFacts, Shaped, StreamFilter, StreamObserver, UsageCh
 use super::backend::Backend;
 use super::call::LlmCall;
 use super::stream::LlmStream;
+use crate::admission::remove_hop_by_hop;
 use crate::answer::{Answer, ResponseHead};
 use crate::delivery::Source;
 use crate::exchange::{Exchange, ResponseSource};
-use crate::proxy::remove_hop_by_hop;
 use crate::settlement::AttemptRecord;
 use crate::transport::{OutgoingBody, SendError, SendFailure, Sent, UpstreamBody};
 use crate::worker::Worker;

@@ -115,11 +115,15 @@ impl Upstream {
         &self.balancer
     }
 
+    /// What a chash upstream hashes of this request; taken before the request's headers go to the upstream.
+    pub fn hash_key(&self, exchange: &Exchange) -> Option<String> {
+        self.hash_key.as_ref().map(|key| key.of(exchange))
+    }
+
     /// The node for the next attempt, or `None` when all have been tried.
-    pub fn pick(&self, exchange: &Exchange, tried: &TriedSet) -> Option<usize> {
-        let key = self.hash_key.as_ref().map(|key| key.of(exchange));
+    pub fn pick(&self, key: Option<&str>, tried: &TriedSet) -> Option<usize> {
         let healthy = |node: usize| self.health.as_ref().is_none_or(|health| health.is_healthy(node));
-        self.balancer.pick(key.as_deref().map(str::as_bytes), tried, &healthy)
+        self.balancer.pick(key.map(str::as_bytes), tried, &healthy)
     }
 }
 

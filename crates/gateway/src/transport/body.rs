@@ -16,6 +16,7 @@ use tokio::time::{Instant, Sleep};
 use super::h1::H1;
 use super::origin::Origin;
 use super::pool::Pool;
+use super::shared::StreamGuard;
 
 /// Why a response body ended early.
 #[derive(Debug, thiserror::Error)]
@@ -29,10 +30,20 @@ pub enum BodyFault {
 /// A response body as it arrives.
 pub struct UpstreamBody {
     incoming: Incoming,
-    connection: Option<Lease>,
+    held: Held,
     read_timeout: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     last_read: Option<Instant>,
+}
+
+/// What a response keeps in use until its end.
+pub(super) enum Held {
+    /// An HTTP/1 connection, which the body drives.
+    Connection(Lease),
+    /// A stream on a shared HTTP/2 connection.
+    Stream(#[allow(dead_code, reason = "held for its drop")] StreamGuard),
+    /// Given back already.
+    Nothing,
 }
 
 /// A connection in use, and where it belongs.
@@ -43,8 +54,8 @@ pub(super) struct Lease {
 }
 
 impl UpstreamBody {
-    pub(super) fn new(incoming: Incoming, connection: Option<Lease>, read_timeout: Duration) -> Self {
-        let mut body = Self { incoming, connection, read_timeout, timer: None, last_read: None };
+    pub(super) fn new(incoming: Incoming, held: Held, read_timeout: Duration) -> Self {
+        let mut body = Self { incoming, held, read_timeout, timer: None, last_read: None };
         if body.incoming.is_end_stream() {
             body.give_back();
         }
@@ -52,7 +63,7 @@ impl UpstreamBody {
     }
 
     fn give_back(&mut self) {
-        if let Some(lease) = self.connection.take() {
+        if let Held::Connection(lease) = std::mem::replace(&mut self.held, Held::Nothing) {
             lease.pool.clone().put_back(&lease.origin, lease.connection);
         }
     }
@@ -79,15 +90,15 @@ impl Body for UpstreamBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
         let body = self.get_mut();
-        let polled = match &mut body.connection {
-            Some(lease) => {
-                let driven = lease.connection.drive(cx);
+        let polled = match &mut body.held {
+            Held::Connection(lease) => {
+                let over = lease.connection.drive(cx);
                 match Pin::new(&mut body.incoming).poll_frame(&mut Context::from_waker(Waker::noop())) {
-                    Poll::Pending if driven.is_ready() => Pin::new(&mut body.incoming).poll_frame(cx),
+                    Poll::Pending if over => Pin::new(&mut body.incoming).poll_frame(cx),
                     polled => polled,
                 }
             }
-            None => Pin::new(&mut body.incoming).poll_frame(cx),
+            Held::Stream(_) | Held::Nothing => Pin::new(&mut body.incoming).poll_frame(cx),
         };
         match polled {
             Poll::Ready(Some(Ok(frame))) => {
@@ -100,7 +111,7 @@ impl Body for UpstreamBody {
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {
-                body.connection = None;
+                body.held = Held::Nothing;
                 Poll::Ready(Some(Err(error.into())))
             }
             Poll::Ready(None) => {
@@ -109,7 +120,7 @@ impl Body for UpstreamBody {
             }
             Poll::Pending => match body.check_idle(cx) {
                 Poll::Ready(()) => {
-                    body.connection = None;
+                    body.held = Held::Nothing;
                     Poll::Ready(Some(Err(BodyFault::Idle(body.read_timeout))))
                 }
                 Poll::Pending => Poll::Pending,

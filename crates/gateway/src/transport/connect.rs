@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::io::UpstreamIo;
-use super::origin::Origin;
+use super::origin::{Origin, OriginTls};
 
 /// How long a resolved name is used; getaddrinfo tells no TTL.
 const NAME_TTL: Duration = Duration::from_secs(10);
@@ -56,18 +56,34 @@ impl Dialer {
     /// # Errors
     /// If the name does not resolve, nothing listens, TLS fails or the time is up.
     pub(super) async fn dial(&self, origin: &Origin, limit: Duration) -> Result<Dialled, ConnectError> {
-        match tokio::time::timeout(limit, self.dial_unbounded(origin)).await {
+        match tokio::time::timeout(limit, self.dial_unbounded(origin, origin.tls.as_ref())).await {
             Ok(result) => result,
             Err(_) => Err(ConnectError::Timeout { address: origin.address.clone(), limit }),
         }
     }
 
-    async fn dial_unbounded(&self, origin: &Origin) -> Result<Dialled, ConnectError> {
+    /// As [`Dialer::dial`], without offering HTTP/2.
+    ///
+    /// # Errors
+    /// As for dialling.
+    pub(super) async fn dial_http1(&self, origin: &Origin, limit: Duration) -> Result<UpstreamIo, ConnectError> {
+        let http1_only = origin.tls.as_ref().map(|tls| {
+            let mut config = (*tls.config).clone();
+            config.alpn_protocols = vec![b"http/1.1".to_vec()];
+            OriginTls { config: Arc::new(config), server_name: tls.server_name.clone() }
+        });
+        match tokio::time::timeout(limit, self.dial_unbounded(origin, http1_only.as_ref())).await {
+            Ok(result) => result.map(|dialled| dialled.io),
+            Err(_) => Err(ConnectError::Timeout { address: origin.address.clone(), limit }),
+        }
+    }
+
+    async fn dial_unbounded(&self, origin: &Origin, tls: Option<&OriginTls>) -> Result<Dialled, ConnectError> {
         let ip = self.resolve(origin).await?;
         let refused = |source| ConnectError::Refused { address: origin.address.clone(), source };
         let tcp = TcpStream::connect(SocketAddr::new(ip, origin.port)).await.map_err(refused)?;
         tcp.set_nodelay(true).map_err(refused)?;
-        let Some(tls) = &origin.tls else {
+        let Some(tls) = tls else {
             return Ok(Dialled { io: UpstreamIo::Plain(tcp), http2: false });
         };
         let stream = TlsConnector::from(tls.config.clone())

@@ -2,17 +2,19 @@
 //!
 //! hyper splits a client connection into a handle and a driver that usually lives in a task of its own. Here both
 //! stay together: the driver is polled by the request while it waits for the head, then by the response body. The
-//! handle's own futures are polled with a waker that does nothing, since only the driver can make them ready.
+//! handle's own futures are polled with a waker that does nothing, since only the driver can make them ready. A
+//! driver that has ended is dropped at once: hyper gives a request that it never took back only then.
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
+use tokio::task::coop::unconstrained;
 
 use super::io::UpstreamIo;
 use super::outgoing::OutgoingBody;
@@ -23,13 +25,14 @@ const MAX_BUFFER_BYTES: usize = 128 * 1024;
 /// A connection with nothing else attached to it.
 pub(super) struct H1 {
     handle: SendRequest<OutgoingBody>,
-    driver: Connection<TokioIo<UpstreamIo>, OutgoingBody>,
+    /// `None` once the connection is over.
+    driver: Option<Connection<TokioIo<UpstreamIo>, OutgoingBody>>,
     /// Requests sent so far.
     pub requests: u64,
     /// Since when it has been idle.
     pub idle_since: Instant,
     /// How long it may be idle; zero: until the upstream closes it.
-    pub idle_timeout: std::time::Duration,
+    pub idle_timeout: Duration,
 }
 
 /// A request that failed; `unsent` holds it if not a byte of it was written.
@@ -43,20 +46,21 @@ impl H1 {
         let mut builder = Builder::new();
         builder.max_buf_size(MAX_BUFFER_BYTES);
         let (handle, driver) = builder.handshake(TokioIo::new(io)).await?;
-        Ok(Self { handle, driver, requests: 0, idle_since: Instant::now(), idle_timeout: std::time::Duration::ZERO })
+        Ok(Self { handle, driver: Some(driver), requests: 0, idle_since: Instant::now(), idle_timeout: Duration::ZERO })
     }
 
     /// Sends `request` and waits for the response's head.
     pub async fn send(&mut self, request: Request<OutgoingBody>) -> Result<Response<Incoming>, H1Failure> {
         self.requests += 1;
-        let mut response = pin!(self.handle.try_send_request(request));
+        // Unconstrained: a task's cooperation budget must not make the no-op waker miss the answer.
+        let mut response = pin!(unconstrained(self.handle.try_send_request(request)));
         let driver = &mut self.driver;
         let result = poll_fn(|cx| {
-            let driven = Pin::new(&mut *driver).poll(cx);
+            let over = drive(driver, cx);
             match response.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
                 Poll::Ready(result) => Poll::Ready(result),
-                // The driver is through: only the handle's own waker can still tell.
-                Poll::Pending if driven.is_ready() => response.as_mut().poll(cx),
+                // The driver is gone: only the handle's own waker can still tell.
+                Poll::Pending if over => response.as_mut().poll(cx),
                 Poll::Pending => Poll::Pending,
             }
         })
@@ -64,13 +68,22 @@ impl H1 {
         result.map_err(|mut failure| H1Failure { unsent: failure.take_message(), error: failure.into_error() })
     }
 
-    /// Drives the connection; ready when it is over.
-    pub fn drive(&mut self, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
-        Pin::new(&mut self.driver).poll(cx)
+    /// Drives the connection; `true` when it is over.
+    pub fn drive(&mut self, cx: &mut Context<'_>) -> bool {
+        drive(&mut self.driver, cx)
     }
 
     /// `true` if the connection can take another request right now.
     pub fn is_usable(&mut self) -> bool {
-        self.drive(&mut Context::from_waker(Waker::noop())).is_pending() && self.handle.is_ready()
+        !self.drive(&mut Context::from_waker(Waker::noop())) && self.handle.is_ready()
     }
+}
+
+fn drive(driver: &mut Option<Connection<TokioIo<UpstreamIo>, OutgoingBody>>, cx: &mut Context<'_>) -> bool {
+    if let Some(connection) = driver
+        && pin!(unconstrained(connection)).poll(cx).is_ready()
+    {
+        *driver = None;
+    }
+    driver.is_none()
 }

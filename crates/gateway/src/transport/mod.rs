@@ -9,6 +9,7 @@ mod io;
 mod origin;
 mod outgoing;
 mod pool;
+mod shared;
 
 pub use body::{BodyFault, UpstreamBody};
 pub use connect::{ConnectError, Dialer};

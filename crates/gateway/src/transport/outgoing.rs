@@ -1,6 +1,8 @@
 //! The body of a request on its way to an upstream.
 
+use std::cell::Cell;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -27,6 +29,31 @@ pub struct ClientStream {
     room: u64,
     idle: Duration,
     timer: Option<Pin<Box<Sleep>>>,
+    progress: UploadProgress,
+}
+
+/// How far a client's body has come, seen from whoever waits for the answer.
+#[derive(Debug, Clone)]
+pub struct UploadProgress(Rc<Cell<(std::time::Instant, bool)>>);
+
+impl UploadProgress {
+    fn begin() -> Self {
+        Self(Rc::new(Cell::new((std::time::Instant::now(), false))))
+    }
+
+    fn note(&self, over: bool) {
+        self.0.set((std::time::Instant::now(), over));
+    }
+
+    /// When the last piece went out.
+    pub fn last(&self) -> std::time::Instant {
+        self.0.get().0
+    }
+
+    /// `true` when the whole body has gone out.
+    pub fn is_over(&self) -> bool {
+        self.0.get().1
+    }
 }
 
 /// Why a client's body broke off on its way.
@@ -43,7 +70,13 @@ pub enum ClientBodyFault {
 impl ClientStream {
     /// `incoming`, of at most `limit` bytes (0: any number) and with at most `idle` between two reads.
     pub fn new(incoming: Incoming, limit: u64, idle: Duration) -> Self {
-        Self { incoming, room: if limit == 0 { u64::MAX } else { limit }, idle, timer: None }
+        Self {
+            incoming,
+            room: if limit == 0 { u64::MAX } else { limit },
+            idle,
+            timer: None,
+            progress: UploadProgress::begin(),
+        }
     }
 
     /// The body itself, if nothing of it was read.
@@ -59,7 +92,11 @@ impl ClientStream {
         if let Some(timer) = &mut self.timer {
             timer.as_mut().reset(Instant::now() + self.idle);
         }
-        let Some(frame) = frame.transpose()? else { return Poll::Ready(None) };
+        let Some(frame) = frame.transpose()? else {
+            self.progress.note(true);
+            return Poll::Ready(None);
+        };
+        self.progress.note(self.incoming.is_end_stream());
         if let Some(data) = frame.data_ref() {
             match self.room.checked_sub(data.len() as u64) {
                 Some(room) => self.room = room,
@@ -67,6 +104,16 @@ impl ClientStream {
             }
         }
         Poll::Ready(Some(Ok(frame)))
+    }
+}
+
+impl OutgoingBody {
+    /// The progress of a body that goes out as the client sends it.
+    pub fn progress(&self) -> Option<UploadProgress> {
+        match self {
+            OutgoingBody::Stream(stream) => Some(stream.progress.clone()),
+            OutgoingBody::Empty | OutgoingBody::Full(_) => None,
+        }
     }
 }
 

@@ -7,21 +7,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{Request, Response, Version};
-use hyper::client::conn::http2;
-use hyper_util::rt::TokioIo;
+use hyper::client::conn::http2::SendRequest;
 
 use config::resource::Timeout;
 
-use super::body::{Lease, UpstreamBody};
+use super::body::{Held, Lease, UpstreamBody};
 use super::connect::{ConnectError, Dialer};
 use super::h1::H1;
 use super::io::UpstreamIo;
 use super::origin::Origin;
-use super::outgoing::{ClientBodyFault, OutgoingBody};
-use crate::local::LocalExecutor;
+use super::outgoing::{ClientBodyFault, OutgoingBody, UploadProgress};
+use super::shared::{self, SharedConnections, StreamGuard};
 
-/// How often idle connections are looked through.
-const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// How much longer than the read timeout an upload may stand still.
+const UPLOAD_GRACE: Duration = Duration::from_secs(1);
 
 /// A response whose head has arrived.
 pub struct Sent {
@@ -57,6 +56,12 @@ pub struct SendFailure {
     pub unsent: Option<Box<Request<OutgoingBody>>>,
 }
 
+impl SendFailure {
+    fn unsent(error: SendError, request: Request<OutgoingBody>) -> Self {
+        Self { error, unsent: Some(Box::new(request)) }
+    }
+}
+
 impl From<SendError> for SendFailure {
     fn from(error: SendError) -> Self {
         Self { error, unsent: None }
@@ -75,23 +80,25 @@ impl SendError {
 pub struct Pool {
     dialer: Dialer,
     idle: RefCell<HashMap<u64, Vec<Box<H1>>, foldhash::fast::RandomState>>,
-    shared: RefCell<HashMap<u64, http2::SendRequest<OutgoingBody>, foldhash::fast::RandomState>>,
-    swept: std::cell::Cell<Option<Instant>>,
+    shared: RefCell<HashMap<u64, SharedConnections, foldhash::fast::RandomState>>,
 }
 
 impl Pool {
     /// Sends `request` to `origin` and waits for the response's head.
     ///
     /// # Errors
-    /// If no connection comes about, it breaks, or the head does not come within `timeout.read`.
+    /// If no connection comes about, it breaks, or the head does not come within `timeout.read` of the request's
+    /// last byte.
     pub async fn send(
         self: &Rc<Self>,
         origin: &Arc<Origin>,
         mut request: Request<OutgoingBody>,
         timeout: &Timeout,
     ) -> Result<Sent, SendFailure> {
-        if let Some(sender) = self.shared_connection(origin) {
-            return Ok(self.send_shared(sender, request, timeout, Duration::ZERO).await?);
+        if origin.tls.is_some()
+            && let Some((sender, guard)) = self.shared_connection(origin)
+        {
+            return self.send_shared(sender, guard, request, timeout, Duration::ZERO).await;
         }
         // A connection that the upstream closed while it was idle gives the request back unsent: take the next.
         while let Some(connection) = self.take_idle(origin) {
@@ -104,23 +111,29 @@ impl Pool {
         let started = Instant::now();
         let dialled = match self.dialer.dial(origin, timeout.connect).await {
             Ok(dialled) => dialled,
-            Err(error) => return Err(SendFailure { error: error.into(), unsent: Some(Box::new(request)) }),
+            Err(error) => return Err(SendFailure::unsent(error.into(), request)),
         };
         let connect_time = started.elapsed();
         if dialled.http2 {
-            let sender = self.share(origin, dialled.io).await.map_err(SendError::from)?;
-            return Ok(self.send_shared(sender, request, timeout, connect_time).await?);
+            let sender = match shared::handshake(dialled.io).await {
+                Ok(sender) => sender,
+                Err(error) => return Err(SendFailure::unsent(error.into(), request)),
+            };
+            let (sender, guard) = self.shared.borrow_mut().entry(origin.id).or_default().add(sender);
+            return self.send_shared(sender, guard, request, timeout, connect_time).await;
         }
-        let connection = Box::new(H1::handshake(dialled.io).await.map_err(SendError::from)?);
-        self.send_on(connection, origin, request, timeout, connect_time).await
+        match H1::handshake(dialled.io).await {
+            Ok(connection) => self.send_on(Box::new(connection), origin, request, timeout, connect_time).await,
+            Err(error) => Err(SendFailure::unsent(error.into(), request)),
+        }
     }
 
-    /// A connection of its own, for upgrades; never returned to the pool.
+    /// A connection of its own that speaks HTTP/1.1, for upgrades; never returned to the pool.
     ///
     /// # Errors
     /// As for connecting.
     pub async fn dial_exclusive(&self, origin: &Origin, limit: Duration) -> Result<UpstreamIo, ConnectError> {
-        Ok(self.dialer.dial(origin, limit).await?.io)
+        self.dialer.dial_http1(origin, limit).await
     }
 
     async fn send_on(
@@ -131,55 +144,49 @@ impl Pool {
         timeout: &Timeout,
         connect_time: Duration,
     ) -> Result<Sent, SendFailure> {
-        let head = match tokio::time::timeout(timeout.read, connection.send(request)).await {
-            Ok(Ok(head)) => head,
-            Ok(Err(failure)) => {
+        let progress = request.body().progress();
+        let head = match within(timeout.read, progress, connection.send(request)).await {
+            Some(Ok(head)) => head,
+            Some(Err(failure)) => {
                 return Err(SendFailure { error: failure.error.into(), unsent: failure.unsent.map(Box::new) });
             }
-            Err(_) => return Err(SendError::Timeout(timeout.read).into()),
+            None => return Err(SendError::Timeout(timeout.read).into()),
         };
         let (parts, incoming) = head.into_parts();
-        let lease = Lease { connection, origin: origin.clone(), pool: self.clone() };
-        let body = UpstreamBody::new(incoming, Some(lease), timeout.read);
+        if parts.version < Version::HTTP_11 {
+            // hyper would speak HTTP/1.0 for the rest of the connection's life.
+            connection.requests = u64::MAX;
+        }
+        let held = Held::Connection(Lease { connection, origin: origin.clone(), pool: self.clone() });
+        let body = UpstreamBody::new(incoming, held, timeout.read);
         Ok(Sent { response: Response::from_parts(parts, body), connect_time })
     }
 
     async fn send_shared(
         &self,
-        mut sender: http2::SendRequest<OutgoingBody>,
+        mut sender: SendRequest<OutgoingBody>,
+        guard: StreamGuard,
         mut request: Request<OutgoingBody>,
         timeout: &Timeout,
         connect_time: Duration,
-    ) -> Result<Sent, SendError> {
-        *request.version_mut() = Version::HTTP_2;
-        as_http2(&mut request);
-        let head = tokio::time::timeout(timeout.read, sender.send_request(request))
-            .await
-            .map_err(|_| SendError::Timeout(timeout.read))??;
+    ) -> Result<Sent, SendFailure> {
+        let progress = request.body().progress();
+        shared::as_http2(&mut request);
+        let head = match within(timeout.read, progress, sender.try_send_request(request)).await {
+            Some(Ok(head)) => head,
+            Some(Err(mut failure)) => {
+                let unsent = failure.take_message().map(Box::new);
+                return Err(SendFailure { error: failure.into_error().into(), unsent });
+            }
+            None => return Err(SendError::Timeout(timeout.read).into()),
+        };
         let (parts, incoming) = head.into_parts();
-        let body = UpstreamBody::new(incoming, None, timeout.read);
+        let body = UpstreamBody::new(incoming, Held::Stream(guard), timeout.read);
         Ok(Sent { response: Response::from_parts(parts, body), connect_time })
     }
 
-    async fn share(&self, origin: &Origin, io: UpstreamIo) -> hyper::Result<http2::SendRequest<OutgoingBody>> {
-        let (sender, connection) = http2::handshake(LocalExecutor, TokioIo::new(io)).await?;
-        tokio::task::spawn_local(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "an HTTP/2 connection to an upstream ended");
-            }
-        });
-        self.shared.borrow_mut().insert(origin.id, sender.clone());
-        Ok(sender)
-    }
-
-    fn shared_connection(&self, origin: &Origin) -> Option<http2::SendRequest<OutgoingBody>> {
-        let mut shared = self.shared.borrow_mut();
-        let sender = shared.get(&origin.id)?;
-        if sender.is_closed() {
-            shared.remove(&origin.id);
-            return None;
-        }
-        Some(sender.clone())
+    fn shared_connection(&self, origin: &Origin) -> Option<(SendRequest<OutgoingBody>, StreamGuard)> {
+        self.shared.borrow_mut().get_mut(&origin.id)?.take()
     }
 
     fn take_idle(&self, origin: &Origin) -> Option<Box<H1>> {
@@ -203,19 +210,16 @@ impl Pool {
         if connections.len() < origin.keepalive.size as usize {
             connections.push(connection);
         }
-        drop(idle);
-        self.sweep();
     }
 
-    /// Now and then drops connections that were closed or idle for too long.
-    fn sweep(&self) {
-        let now = Instant::now();
-        if self.swept.get().is_some_and(|at| now.duration_since(at) < SWEEP_EVERY) {
-            return;
-        }
-        self.swept.set(Some(now));
+    /// Drops connections that were closed or idle for too long. The worker calls it now and then.
+    pub fn sweep(&self) {
         self.idle.borrow_mut().retain(|_, connections| {
             connections.retain_mut(|connection| !expired(connection) && connection.is_usable());
+            !connections.is_empty()
+        });
+        self.shared.borrow_mut().retain(|_, connections| {
+            connections.sweep();
             !connections.is_empty()
         });
     }
@@ -225,13 +229,20 @@ fn expired(connection: &H1) -> bool {
     !connection.idle_timeout.is_zero() && connection.idle_since.elapsed() > connection.idle_timeout
 }
 
-/// HTTP/2 wants the authority in the URI and knows no Host header.
-fn as_http2(request: &mut Request<OutgoingBody>) {
-    let Some(host) = request.headers_mut().remove(http::header::HOST) else { return };
-    let mut parts = std::mem::take(request.uri_mut()).into_parts();
-    parts.scheme = Some(http::uri::Scheme::HTTPS);
-    parts.authority = http::uri::Authority::try_from(host.as_bytes()).ok();
-    if let Ok(uri) = http::Uri::from_parts(parts) {
-        *request.uri_mut() = uri;
+/// Waits for `head` for at most `limit`, counted anew from each piece of the body that is still going out. `None`
+/// if the time is up.
+async fn within<T>(limit: Duration, progress: Option<UploadProgress>, head: impl Future<Output = T>) -> Option<T> {
+    let Some(progress) = progress else { return tokio::time::timeout(limit, head).await.ok() };
+    let mut head = std::pin::pin!(head);
+    loop {
+        let last = progress.last();
+        // While the body is outstanding the client's own silence must show first.
+        let grace = if progress.is_over() { Duration::ZERO } else { UPLOAD_GRACE };
+        if let Ok(result) = tokio::time::timeout_at((last + limit + grace).into(), head.as_mut()).await {
+            return Some(result);
+        }
+        if progress.last() == last && (progress.is_over() || grace > Duration::ZERO) {
+            return None;
+        }
     }
 }

@@ -37,6 +37,7 @@ impl Fixture {
         let headers: HeaderMap =
             pairs.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect();
         let request = Request {
+            duplicated_host: false,
             path: NormalPath::new(&uri).expect("a valid path"),
             method: self.method.clone(),
             uri,
@@ -50,7 +51,8 @@ impl Fixture {
             peer_text: HeaderValue::from_static("10.0.0.1"),
             port_text: HeaderValue::from_static("9080"),
             tls: None,
-            forwards_are_trusted: true,
+            forwards: crate::exchange::ForwardsTrust::Unconfigured,
+            real_ip_is_trusted: false,
         };
         let body = RequestBody::Buffered(Bytes::from_static(self.body.as_bytes()));
         let mut exchange = Exchange::new(Rc::new(connection), request, body, plan());

@@ -1,0 +1,173 @@
+//! Admission: from what hyper parsed to an exchange that routing can trust. Headers that concern one connection
+//! only are gone before any plugin runs, there is one Host, the path is normal, the client's address is known.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use config::settings::NginxHttp;
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, StatusCode, Version};
+use hyper::body::Incoming;
+use ipnet::IpNet;
+
+use crate::answer::Answer;
+use crate::exchange::{Connection, Exchange, Request};
+use crate::path::NormalPath;
+use crate::request_body::{BodyError, RequestBody};
+use crate::worker::Worker;
+
+/// Headers that concern one connection only.
+const HOP_BY_HOP: [HeaderName; 7] = [
+    CONNECTION,
+    http::header::UPGRADE,
+    http::header::TE,
+    http::header::TRANSFER_ENCODING,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    http::header::TRAILER,
+];
+
+/// The exchange of a request that has just arrived.
+pub(crate) fn begin(worker: &Worker, connection: Rc<Connection>, incoming: http::Request<Incoming>) -> Box<Exchange> {
+    let (mut parts, body) = incoming.into_parts();
+    let length = head_length(&parts);
+    // The target names the host where it does (HTTP/2, absolute form): nothing else may.
+    if let Some(authority) = parts.uri.authority() {
+        let host = authority.as_str().rsplit('@').next().unwrap_or_default();
+        if let Ok(host) = HeaderValue::from_str(host) {
+            parts.headers.insert(HOST, host);
+        }
+    }
+    let duplicated_host = parts.headers.get_all(HOST).iter().nth(1).is_some();
+    remove_hop_by_hop(&mut parts.headers);
+    let request = Request {
+        length,
+        duplicated_host,
+        method: parts.method,
+        uri: parts.uri,
+        version: parts.version,
+        headers: parts.headers,
+        path: NormalPath::AsSent,
+    };
+    let remote_addr = real_address(&connection, &request.headers, &worker.services.settings.nginx_config.http);
+    let mut exchange = Exchange::new(connection, request, RequestBody::new(body), worker.plan.load_full());
+    exchange.remote_addr = remote_addr;
+    exchange
+}
+
+/// Refuses what no route should see.
+pub(crate) async fn admit(worker: &Worker, exchange: &mut Exchange) -> Result<(), Answer> {
+    let request = &exchange.request;
+    if request.method == Method::CONNECT || request.method == Method::TRACE {
+        return Err(Answer::page(StatusCode::METHOD_NOT_ALLOWED));
+    }
+    let bad_request = || Answer::page(StatusCode::BAD_REQUEST);
+    let hostless = request.version >= Version::HTTP_11 && !request.headers.contains_key(HOST);
+    let asterisk = request.uri.path() == "*" && request.method != Method::OPTIONS;
+    if hostless || request.duplicated_host || asterisk {
+        return Err(bad_request());
+    }
+    let path = NormalPath::new(&request.uri).map_err(|_| bad_request())?;
+    exchange.request.path = match worker.services.settings.apisix.delete_uri_tail_slash {
+        true => path.without_tail_slash(&exchange.request.uri),
+        false => path,
+    };
+    check_length(worker, exchange)?;
+    if exchange.plan.reads_bodies() && is_readable(worker, exchange) {
+        read_body(worker, exchange).await?;
+    }
+    Ok(())
+}
+
+/// Reads the whole body ahead of the phase that needs it.
+pub(crate) async fn read_body(worker: &Worker, exchange: &mut Exchange) -> Result<(), Answer> {
+    let read = exchange.body.read(worker.max_buffered_body(), worker.client_body_timeout()).await;
+    let status = match read {
+        Ok(body) => {
+            exchange.request.length += body.len() as u64;
+            return Ok(());
+        }
+        Err(BodyError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
+        Err(BodyError::Timeout(_)) => StatusCode::REQUEST_TIMEOUT,
+        Err(BodyError::Broken | BodyError::Sent) => StatusCode::BAD_REQUEST,
+    };
+    Err(Answer::page(status))
+}
+
+fn check_length(worker: &Worker, exchange: &Exchange) -> Result<(), Answer> {
+    let limit = worker.services.settings.nginx_config.http.client_max_body_size;
+    if limit > 0 && announced_length(exchange).is_some_and(|length| length > limit) {
+        return Err(Answer::page(StatusCode::PAYLOAD_TOO_LARGE));
+    }
+    Ok(())
+}
+
+fn announced_length(exchange: &Exchange) -> Option<u64> {
+    exchange.request.header(CONTENT_LENGTH.as_str())?.parse().ok()
+}
+
+/// Only bodies that have fields are read for routing, and only up to the bound; other requests go on streaming.
+fn is_readable(worker: &Worker, exchange: &Exchange) -> bool {
+    let Some(value) = exchange.request.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) else { return false };
+    let has_fields = [&b"application/json"[..], b"application/x-www-form-urlencoded", b"multipart/form-data"]
+        .iter()
+        .any(|kind| value.get(..kind.len()).is_some_and(|start| start.eq_ignore_ascii_case(kind)));
+    has_fields && announced_length(exchange).is_none_or(|length| length <= worker.max_buffered_body())
+}
+
+/// The bytes of the request line and headers, as they stood on the wire.
+fn head_length(parts: &http::request::Parts) -> u64 {
+    let line = parts.method.as_str().len() + parts.uri.path_and_query().map_or(1, |path| path.as_str().len()) + 12;
+    let headers: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    (line + headers + 2) as u64
+}
+
+/// Removes what `Connection` names, and the headers that always concern one connection only.
+pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(CONNECTION) {
+        let named: Vec<HeaderName> = headers
+            .get_all(CONNECTION)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .filter_map(|name| name.trim().parse().ok())
+            .collect();
+        for name in named {
+            headers.remove(name);
+        }
+    }
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+/// nginx's realip: the address that a trusted peer tells, else the peer's own.
+fn real_address(connection: &Connection, headers: &HeaderMap, http: &NginxHttp) -> IpAddr {
+    let peer = connection.peer.ip().to_canonical();
+    if !connection.real_ip_is_trusted {
+        return peer;
+    }
+    let lines = headers.get_all(http.real_ip_header.as_str()).iter().filter_map(|value| value.to_str().ok());
+    let told: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
+    let mut found = peer;
+    for text in told.into_iter().rev() {
+        let Some(address) = address_of(text) else { break };
+        found = address;
+        if !http.real_ip_recursive || !is_in(&http.real_ip_from, address) {
+            break;
+        }
+    }
+    found
+}
+
+/// An address, perhaps with a port behind it.
+fn address_of(text: &str) -> Option<IpAddr> {
+    let bare = || crate::path::without_port(text).trim_matches(['[', ']']).parse().ok();
+    text.parse().ok().or_else(bare)
+}
+
+/// `true` if `address` lies in one of `networks`.
+pub(crate) fn is_in(networks: &[IpNet], address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    networks.iter().any(|network| network.contains(&address))
+}
