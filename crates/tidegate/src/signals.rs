@@ -52,12 +52,3 @@ impl Signals {
         while self.next().await != Signal::End {}
     }
 }
-
-/// Waits for SIGTERM or SIGINT.
-///
-/// # Errors
-/// If the handlers cannot be installed.
-pub async fn wait_for_end() -> io::Result<()> {
-    Signals::listen()?.end().await;
-    Ok(())
-}

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::harness::{Gateway, Launch, get, post};
+use crate::harness::{Gateway, Launch, get, post, wait_until};
 use serde_json::{Value, json};
 
 fn chat(model: &str) -> Value {
@@ -179,6 +179,13 @@ fn metrics_are_there_at_once() {
     let gateway = Gateway::start_first_time();
     assert!((gateway.metric("apisix_node_info") - 1.0).abs() < f64::EPSILON);
     assert!(gateway.metric("apisix_plan_revision") >= 1.0);
+
+    let key = gateway.shown("consumer key").unwrap();
+    gateway.send(post("/v1/chat/completions", &chat("simulated")).bearer(&key));
+    wait_until("the request is counted", || {
+        let series = r#"apisix_http_status{code="200",route="tidegate-simulator""#;
+        (gateway.metric(series) >= 1.0).then_some(())
+    });
 }
 
 fn route_ids(gateway: &Gateway) -> Vec<String> {
