@@ -84,6 +84,7 @@ impl Bench {
             (HeaderName::from_static(name), HeaderValue::from_static(value))
         };
         let request = Request {
+            duplicated_host: false,
             method: if sent.body.is_empty() { Method::GET } else { Method::POST },
             path: NormalPath::new(&uri).expect("a valid path"),
             uri,
@@ -97,7 +98,8 @@ impl Bench {
             peer_text: HeaderValue::from_static("192.0.2.7"),
             port_text: HeaderValue::from_static("9080"),
             tls: None,
-            forwards_are_trusted: true,
+            forwards: gateway::exchange::ForwardsTrust::Unconfigured,
+            real_ip_is_trusted: false,
         };
         let body = RequestBody::Buffered(Bytes::from_static(sent.body.as_bytes()));
         let mut exchange = Exchange::new(Rc::new(connection), request, body, self.plan.clone());

@@ -28,7 +28,10 @@ fn configurations_of_the_openai_family_are_accepted() {
 #[test]
 fn what_is_wrong_is_named() {
     let rows = [
-        (json!({"provider": "nobody", "auth": {}}), r#"property "provider" validation failed: matches none of the enum values"#),
+        (
+            json!({"provider": "nobody", "auth": {}}),
+            r#"property "provider" validation failed: matches none of the enum values"#,
+        ),
         (json!({"provider": "openai"}), r#"property "auth" is required"#),
         (
             json!({"provider": "openai", "auth": {}, "timeout": 0}),
@@ -38,10 +41,7 @@ fn what_is_wrong_is_named() {
             json!({"provider": "openai", "auth": {}, "override": {"llm_options": {"temperature": 1}}}),
             r#"property "override" validation failed: property "llm_options" validation failed: additional properties forbidden, found temperature"#,
         ),
-        (
-            json!({"provider": "bedrock", "auth": {}}),
-            "provider bedrock is not supported by this version of Tidegate",
-        ),
+        (json!({"provider": "bedrock", "auth": {}}), "provider bedrock is not supported by this version of Tidegate"),
     ];
     for (config, expected) in rows {
         assert_eq!(refusal(config.clone()).as_deref(), Some(expected), "{config}");
