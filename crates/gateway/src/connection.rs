@@ -19,7 +19,7 @@ use crate::admission::is_in;
 use crate::exchange::{Connection, ForwardsTrust, TlsFacts};
 use crate::local::LocalExecutor;
 use crate::timed_io::TimedIo;
-use crate::worker::Worker;
+use crate::worker::{Life, Worker};
 use crate::{pipeline, proxy};
 
 /// What an HTTP/2 client says first.
@@ -46,7 +46,13 @@ pub async fn serve(worker: Rc<Worker>, socket: TcpStream, peer: SocketAddr, tls:
         // Boxed: a plain connection does not carry the room of a handshake.
         return Box::pin(serve_tls(worker, socket, peer, local, head_timeout)).await;
     }
-    let Ok(Ok(protocol)) = tokio::time::timeout(head_timeout, first_bytes(&socket)).await else { return };
+    let mut life = worker.life.clone();
+    let protocol = tokio::select! {
+        protocol = tokio::time::timeout(head_timeout, first_bytes(&socket)) => protocol,
+        // A connection that has said nothing yet holds up no drain.
+        _ = life.wait_for(|life| *life > Life::Serving) => return,
+    };
+    let Ok(Ok(protocol)) = protocol else { return };
     let connection = connection_of(&worker, peer, local, None);
     serve_http(worker, socket, protocol, connection).await;
 }
@@ -126,7 +132,7 @@ async fn serve_http<S>(worker: Rc<Worker>, stream: S, protocol: Protocol, connec
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let draining = worker.draining.clone();
+    let life = worker.life.clone();
     let http = &worker.services.settings.nginx_config.http;
     let (head_timeout, http2_enabled) = (http.client_header_timeout, worker.services.settings.apisix.enable_http2);
     let send_timeout = http.send_timeout;
@@ -146,38 +152,39 @@ where
                 .max_buf_size(max_head_bytes)
                 .max_headers(MAX_HEADERS);
             let serving = pin!(builder.serve_connection(io, service).with_upgrades());
-            until_drained(serving, draining, |serving| serving.graceful_shutdown()).await;
+            until_drained(serving, life, |serving| serving.graceful_shutdown()).await;
         }
         Protocol::Http2 if http2_enabled => {
             let mut builder = http2::Builder::new(LocalExecutor);
             builder.timer(TokioTimer::new()).max_header_list_size(max_head_bytes as u32).max_concurrent_streams(128);
             let mut serving = Box::pin(builder.serve_connection(io, service));
-            Box::pin(until_drained(serving.as_mut(), draining, |serving| serving.graceful_shutdown())).await;
+            Box::pin(until_drained(serving.as_mut(), life, |serving| serving.graceful_shutdown())).await;
         }
         Protocol::Http2 => {}
     }
 }
 
-/// Runs a connection to its end; when the process drains, to the end of the requests it is serving.
+/// Runs a connection to its end; when the process drains, to the end of the requests it is serving; when it
+/// ends, no further.
 async fn until_drained<C>(
     mut serving: Pin<&mut C>,
-    mut draining: tokio::sync::watch::Receiver<bool>,
+    mut life: tokio::sync::watch::Receiver<Life>,
     shut_down: impl FnOnce(Pin<&mut C>),
 ) where
     C: Future<Output = hyper::Result<()>>,
 {
-    let ended = tokio::select! {
+    let mut ended = tokio::select! {
         ended = serving.as_mut() => Some(ended),
-        _ = draining.wait_for(|draining| *draining) => None,
+        _ = life.wait_for(|life| *life > Life::Serving) => None,
     };
-    let ended = match ended {
-        Some(ended) => ended,
-        None => {
-            shut_down(serving.as_mut());
-            serving.await
-        }
-    };
-    if let Err(error) = ended {
+    if ended.is_none() {
+        shut_down(serving.as_mut());
+        ended = tokio::select! {
+            ended = serving.as_mut() => Some(ended),
+            _ = life.wait_for(|life| *life == Life::Ending) => None,
+        };
+    }
+    if let Some(Err(error)) = ended {
         tracing::debug!(%error, "a client connection ended early");
     }
 }

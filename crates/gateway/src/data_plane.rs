@@ -11,17 +11,20 @@ use crate::health;
 use crate::listener::{self, Listener};
 use crate::plan::{Plan, PlanHandle, Planner};
 use crate::services::Services;
-use crate::worker::{WorkerContext, WorkerHandle};
+use crate::worker::{Life, WorkerContext, WorkerHandle};
 
 /// How long to wait for more changes before a plan is built: a burst of writes becomes one plan.
 const SETTLE: Duration = Duration::from_millis(2);
+
+/// How long cut connections may take to settle.
+const CUT_LIMIT: Duration = Duration::from_secs(2);
 
 /// The running data plane.
 pub struct DataPlane {
     plan: PlanHandle,
     health: Arc<health::Registry>,
     workers: Arc<Vec<WorkerHandle>>,
-    draining: watch::Sender<bool>,
+    life: watch::Sender<Life>,
 }
 
 impl DataPlane {
@@ -40,19 +43,19 @@ impl DataPlane {
         let first = changes.borrow_and_update().clone();
         let health = planner.health().clone();
         let plan: PlanHandle = Arc::new(ArcSwap::from_pointee(planner.build(&first)));
-        let (draining, drained) = watch::channel(false);
-        let context = WorkerContext { plan: plan.clone(), services: services.clone(), draining: drained.clone() };
+        let (life, lived) = watch::channel(Life::Serving);
+        let context = WorkerContext { plan: plan.clone(), services: services.clone(), life: lived.clone() };
         let workers: Vec<WorkerHandle> =
             (0..workers).map(|number| WorkerHandle::start(number, context.clone())).collect::<Result<_, _>>()?;
         let workers = Arc::new(workers);
         for listener in listeners {
-            services.side.spawn(listener::accept(listener, workers.clone(), drained.clone()));
+            services.side.spawn(listener::accept(listener, workers.clone(), lived.clone()));
         }
         let followed = plan.clone();
         std::thread::Builder::new()
             .name("planner".to_owned())
             .spawn(move || follow(&mut planner, changes, &followed))?;
-        Ok(Self { plan, health, workers, draining })
+        Ok(Self { plan, health, workers, life })
     }
 
     /// The plan in force.
@@ -70,15 +73,29 @@ impl DataPlane {
         self.workers.iter().map(WorkerHandle::load).sum()
     }
 
-    /// Stops accepting and lets requests in flight finish, for at most `limit`. `true` if all did.
+    /// Stops accepting and lets requests in flight finish, for at most `limit`; what is left is then cut, and
+    /// settles. `true` if nothing had to be cut.
     pub async fn drain(&self, limit: Duration) -> bool {
-        self.draining.send_replace(true);
-        let gone = async {
-            while self.connections() > 0 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(limit, gone).await.is_ok()
+        self.life.send_replace(Life::Draining);
+        if tokio::time::timeout(limit, self.gone()).await.is_ok() {
+            return true;
+        }
+        self.cut().await;
+        false
+    }
+
+    /// Cuts what is in flight at once; it settles.
+    pub async fn cut(&self) {
+        self.life.send_replace(Life::Ending);
+        if tokio::time::timeout(CUT_LIMIT, self.gone()).await.is_err() {
+            tracing::error!("some connections did not end");
+        }
+    }
+
+    async fn gone(&self) {
+        while self.connections() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 }
 

@@ -130,7 +130,7 @@ impl Delivery {
                     return Poll::Ready(Some(Ok(data)));
                 }
             },
-            Source::Llm(stream) => stream.poll_chunk(cx, &mut self.exchange).map(|chunk| chunk.map(Ok)),
+            Source::Llm(stream) => stream.poll_chunk(cx, &mut self.exchange),
         }
     }
 

@@ -13,7 +13,9 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Uri, Version};
 
 use crate::balance::InFlight;
+use crate::credential::CredentialPlace;
 use crate::inference::{Backend, LlmCall};
+use crate::metrics::Held;
 use crate::path::NormalPath;
 use crate::plan::Plan;
 use crate::plan::chain::Chain;
@@ -207,7 +209,8 @@ pub struct Exchange {
     /// What `_meta.filter` expressions gave, by the plugin entry they belong to.
     filters: Vec<(usize, bool)>,
     in_flight: Option<InFlight>,
-    credential_header: Option<HeaderName>,
+    counted: Option<Held>,
+    credential_places: Vec<CredentialPlace>,
 }
 
 impl Exchange {
@@ -237,7 +240,8 @@ impl Exchange {
             request_id: std::cell::OnceCell::new(),
             filters: Vec::new(),
             in_flight: None,
-            credential_header: None,
+            counted: None,
+            credential_places: Vec::new(),
         })
     }
 
@@ -278,14 +282,19 @@ impl Exchange {
         self.request_id.get_or_init(|| format!("{:032x}", fastrand::u128(..)).into_boxed_str())
     }
 
-    /// Notes the header that carried the consumer's credential, so that it never reaches an LLM provider.
-    pub fn set_credential_header(&mut self, name: HeaderName) {
-        self.credential_header = Some(name);
+    /// Notes where the request carries a consumer's credential, so that it never reaches an LLM provider.
+    pub fn note_credential(&mut self, place: CredentialPlace) {
+        self.credential_places.push(place);
     }
 
-    /// The header that carried the consumer's credential.
-    pub fn credential_header(&self) -> Option<&HeaderName> {
-        self.credential_header.as_ref()
+    /// Every place that carried a credential.
+    pub fn credential_places(&self) -> &[CredentialPlace] {
+        &self.credential_places
+    }
+
+    /// Counts the request as under way until it settles.
+    pub(crate) fn count(&mut self, held: Held) {
+        self.counted = Some(held);
     }
 
     /// Counts the request as in flight on its node until it settles.

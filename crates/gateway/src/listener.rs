@@ -7,7 +7,7 @@ use std::sync::Arc;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::watch;
 
-use crate::worker::{Accepted, WorkerHandle};
+use crate::worker::{Accepted, Life, WorkerHandle};
 
 /// Connections waiting to be accepted, per listener.
 const BACKLOG: i32 = 1024;
@@ -34,8 +34,8 @@ pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Accepts on `listener` until `draining` turns true.
-pub async fn accept(listener: Listener, workers: Arc<Vec<WorkerHandle>>, mut draining: watch::Receiver<bool>) {
+/// Accepts on `listener` until the process drains.
+pub async fn accept(listener: Listener, workers: Arc<Vec<WorkerHandle>>, mut life: watch::Receiver<Life>) {
     let tls = listener.tls;
     let socket = match tokio::net::TcpListener::from_std(listener.socket) {
         Ok(socket) => socket,
@@ -47,7 +47,7 @@ pub async fn accept(listener: Listener, workers: Arc<Vec<WorkerHandle>>, mut dra
     loop {
         let accepted = tokio::select! {
             accepted = socket.accept() => accepted,
-            _ = draining.wait_for(|draining| *draining) => return,
+            _ = life.wait_for(|life| *life > Life::Serving) => return,
         };
         match accepted {
             Ok((stream, peer)) => match stream.into_std() {

@@ -20,6 +20,8 @@ pub enum Outcome {
     ClientGone,
     /// The upstream broke off in the middle of its response.
     UpstreamCut,
+    /// The gateway broke off, for the response had become too long or taken too long.
+    LimitExceeded,
 }
 
 impl Outcome {
@@ -30,6 +32,7 @@ impl Outcome {
             Outcome::Complete => "complete",
             Outcome::ClientGone => "client_gone",
             Outcome::UpstreamCut => "upstream_cut",
+            Outcome::LimitExceeded => "limit_exceeded",
         }
     }
 }

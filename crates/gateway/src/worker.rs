@@ -19,13 +19,22 @@ use crate::transport::Pool;
 /// How often idle upstream connections are looked through.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
+/// How far the process is on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Life {
+    Serving,
+    /// No new requests; those in flight may finish.
+    Draining,
+    /// Time is up: what is still in flight is cut, and settles.
+    Ending,
+}
+
 /// What the data plane's workers share.
 #[derive(Clone)]
 pub struct WorkerContext {
     pub plan: PlanHandle,
     pub services: Arc<Services>,
-    /// Turns true when the process is to end: no new requests, streams may finish.
-    pub draining: watch::Receiver<bool>,
+    pub life: watch::Receiver<Life>,
 }
 
 /// One worker, seen from its own thread.
@@ -33,7 +42,7 @@ pub struct Worker {
     pub plan: PlanHandle,
     pub services: Arc<Services>,
     pub pool: Rc<Pool>,
-    pub draining: watch::Receiver<bool>,
+    pub life: watch::Receiver<Life>,
     pub connections: Rc<Cell<usize>>,
 }
 
@@ -55,10 +64,9 @@ impl Worker {
     /// The longest body that is read whole where a plugin or an expression needs it, in bytes.
     pub fn max_buffered_body(&self) -> u64 {
         let configured = self.services.settings.nginx_config.http.client_max_body_size;
-        let megabytes = u64::from(self.services.settings.apisix.max_post_args_readable_size);
-        match (configured, megabytes) {
+        match (configured, self.services.settings.apisix.max_post_args_readable_size) {
             (0, 0) => u64::MAX,
-            (0, megabytes) => megabytes << 20,
+            (0, readable) => readable,
             (configured, _) => configured,
         }
     }
@@ -111,7 +119,7 @@ async fn run(context: WorkerContext, mut accepted: mpsc::UnboundedReceiver<Accep
         plan: context.plan,
         services: context.services,
         pool: Rc::new(Pool::default()),
-        draining: context.draining,
+        life: context.life,
         connections: Rc::new(Cell::new(0)),
     });
     let mut tasks = tokio::task::JoinSet::new();
@@ -138,6 +146,7 @@ async fn run(context: WorkerContext, mut accepted: mpsc::UnboundedReceiver<Accep
 }
 
 async fn serve(worker: Rc<Worker>, accepted: Accepted) {
+    let _open = worker.services.metrics.traffic().connection();
     let registered = accepted.socket.set_nonblocking(true).and_then(|()| TcpStream::from_std(accepted.socket));
     match registered {
         Ok(socket) => connection::serve(worker, socket, accepted.peer, accepted.tls).await,

@@ -165,8 +165,8 @@ impl<'r> Process<'r> {
             () = self.signals.end() => (false, "a second signal came"),
         };
         if !drained {
-            let left = self.data_plane.connections();
-            tracing::warn!(left, ?limit, "{reason}; connections are cut");
+            self.data_plane.cut().await;
+            tracing::warn!(?limit, "{reason}; the connections that were left have been cut");
         }
         self.servers.stop().await;
         if !plugins::observability::flush_log_files(FLUSH_LIMIT) {

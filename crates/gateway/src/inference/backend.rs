@@ -11,6 +11,7 @@ use llm::{Protocol, Provider, ShapeRules};
 use rustls::pki_types::ServerName;
 
 use crate::answer::Answer;
+use crate::credential::decode_argument;
 use crate::services::Services;
 use crate::tls::client::Verify;
 use crate::transport::{Origin, OriginTls};
@@ -230,11 +231,10 @@ impl Address {
 }
 
 fn parse_query(query: &str) -> Vec<(String, String)> {
-    let decode = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
     query
         .split('&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(name, value)| (decode(name), decode(value)))
+        .map(|(name, value)| (decode_argument(name), decode_argument(value)))
         .collect()
 }

@@ -18,6 +18,7 @@ use super::call::LlmCall;
 use super::stream::LlmStream;
 use crate::admission::remove_hop_by_hop;
 use crate::answer::{Answer, ResponseHead};
+use crate::credential;
 use crate::delivery::Source;
 use crate::exchange::{Exchange, ResponseSource};
 use crate::settlement::AttemptRecord;
@@ -69,9 +70,10 @@ pub async fn dispatch(
 
 /// The request for the provider, and whether usage is asked for on the client's behalf only.
 fn prepare(backend: &Backend, exchange: &mut Exchange) -> Result<(http::Request<OutgoingBody>, UsageChunk), Answer> {
-    let call = exchange.llm.as_mut().ok_or_else(|| Answer::page(StatusCode::INTERNAL_SERVER_ERROR))?;
-    let protocol = call.protocol;
-    let uri = backend.target(protocol, exchange.request.uri.path(), exchange.request.uri.query())?;
+    let protocol = exchange.llm.as_ref().map(|call| call.protocol).ok_or_else(missing_call)?;
+    let query = exchange.request.uri.query().map(|query| credential::strip_query(query, exchange.credential_places()));
+    let uri = backend.target(protocol, exchange.request.uri.path(), query.as_deref())?;
+    let call = exchange.llm.as_mut().ok_or_else(missing_call)?;
     let Shaped { body, asked_usage, .. } = llm::shape_request(&call.scan, &backend.rules, protocol);
     if let Some(model) = &backend.fixed_model {
         call.model = model.as_str().into();
@@ -87,6 +89,11 @@ fn prepare(backend: &Backend, exchange: &mut Exchange) -> Result<(http::Request<
     Ok((request, if asked_usage { UsageChunk::Hide } else { UsageChunk::Forward }))
 }
 
+/// Only admitted requests are dispatched to a provider.
+fn missing_call() -> Answer {
+    Answer::page(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
 /// The client's headers, but for those that concern its connection, the gateway or a credential of the gateway's;
 /// over them the provider's credentials.
 fn request_headers(backend: &Backend, exchange: &mut Exchange) -> HeaderMap {
@@ -97,9 +104,7 @@ fn request_headers(backend: &Backend, exchange: &mut Exchange) -> HeaderMap {
     for name in [CONTENT_LENGTH, ACCEPT_ENCODING, EXPECT].iter().chain(&OWN_HEADERS) {
         headers.remove(name);
     }
-    if let Some(credential) = exchange.credential_header() {
-        headers.remove(credential);
-    }
+    credential::strip_headers(&mut headers, exchange.credential_places());
     for (name, value) in &backend.headers {
         headers.insert(name.clone(), value.clone());
     }

@@ -6,6 +6,8 @@ mod admit;
 mod backend;
 mod call;
 mod dispatch;
+mod fault;
+mod prompt;
 mod stream;
 
 pub use admit::{Admission, admit};

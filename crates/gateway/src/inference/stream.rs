@@ -1,8 +1,8 @@
 //! A streamed answer on its way to the client: every piece leaves when it arrives. A stream that breaks off ends in
-//! its dialect's own error event, never as if it were whole.
+//! its dialect's own error event, or with the connection where there is none; never as if it were whole.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -10,67 +10,111 @@ use http_body::Body as _;
 use llm::{ErrorKind, StreamEnd, StreamFilter};
 use tokio::time::Sleep;
 
+use super::fault::StreamFault;
+use crate::delivery::Cut;
 use crate::exchange::Exchange;
 use crate::settlement::Outcome;
 use crate::transport::UpstreamBody;
 
 /// A provider's stream, filtered and watched.
 pub struct LlmStream {
-    body: UpstreamBody,
+    /// `None` once nothing more is wanted of the provider. Dropping it early ends the call at once.
+    body: Option<UpstreamBody>,
     filter: StreamFilter,
+    /// What has arrived while the client's head was held back.
+    first: Option<Bytes>,
     started: Instant,
-    deadline: Option<Pin<Box<Sleep>>>,
-    max_bytes: Option<u64>,
-    state: State,
+    bounds: Bounds,
+    reading: Reading,
+    /// What was learnt has been noted in the call.
+    finished: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Streaming,
-    /// Everything has been given out.
-    Ended,
-    /// What was learnt has been noted in the call.
-    Finished,
+/// How long and how large a stream may become.
+#[derive(Default)]
+pub(super) struct Bounds {
+    pub deadline: Option<Pin<Box<Sleep>>>,
+    pub max_bytes: Option<u64>,
+}
+
+/// Whether the stream's events mean anything to the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// An answer in a known dialect.
+    Observed,
+    /// A refusal, or bytes that are encoded: passed on and not looked at.
+    Opaque,
 }
 
 impl LlmStream {
+    /// `body`, the answer to an attempt that `started` then.
     pub(super) fn new(
         body: UpstreamBody,
         filter: StreamFilter,
         started: Instant,
-        deadline: Option<Instant>,
-        max_bytes: Option<u64>,
+        bounds: Bounds,
+        reading: Reading,
     ) -> Self {
-        let deadline = deadline.map(|at| Box::pin(tokio::time::sleep_until(at.into())));
-        Self { body, filter, started, deadline, max_bytes, state: State::Streaming }
+        Self { body: Some(body), filter, first: None, started, bounds, reading, finished: false }
+    }
+
+    /// Waits for the first bytes that the client will get. Nothing has been sent to it before, so that a failure
+    /// can still become an answer.
+    ///
+    /// # Errors
+    /// What went wrong before there was anything to send.
+    pub(super) async fn begin(&mut self, exchange: &mut Exchange) -> Result<(), StreamFault> {
+        self.first = std::future::poll_fn(|cx| self.poll_next(cx, exchange)).await?;
+        Ok(())
     }
 
     /// The next bytes for the client; `None` at the end.
-    pub fn poll_chunk(&mut self, cx: &mut Context<'_>, exchange: &mut Exchange) -> Poll<Option<Bytes>> {
-        while self.state == State::Streaming {
-            if let Some(deadline) = &mut self.deadline
+    pub fn poll_chunk(&mut self, cx: &mut Context<'_>, exchange: &mut Exchange) -> Poll<Option<Result<Bytes, Cut>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(first)));
+        }
+        Poll::Ready(match ready!(self.poll_next(cx, exchange)) {
+            Ok(Some(chunk)) => Some(Ok(chunk)),
+            Ok(None) => {
+                self.finish(exchange);
+                None
+            }
+            Err(fault) => Some(self.break_off(exchange, fault)),
+        })
+    }
+
+    /// What comes next of the provider's bytes; `None` when they have ended well.
+    fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+        exchange: &mut Exchange,
+    ) -> Poll<Result<Option<Bytes>, StreamFault>> {
+        while let Some(body) = &mut self.body {
+            if let Some(deadline) = &mut self.bounds.deadline
                 && deadline.as_mut().poll(cx).is_ready()
             {
-                return Poll::Ready(self.break_off(exchange, "max_stream_duration_ms exceeded"));
+                return Poll::Ready(Err(StreamFault::Duration));
             }
-            let chunk = match std::task::ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            let chunk = match ready!(Pin::new(body).poll_frame(cx)) {
                 Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
                 Some(Err(error)) => {
                     tracing::warn!(%error, "a provider's stream broke off");
-                    return Poll::Ready(self.break_off(exchange, "the provider's stream ended before its end"));
+                    return Poll::Ready(Err(StreamFault::from(error)));
                 }
-                None => return Poll::Ready(self.end(exchange)),
+                None => {
+                    self.body = None;
+                    return Poll::Ready(self.end(exchange));
+                }
             };
             self.note_chunk(exchange, chunk.len());
-            if self.max_bytes.is_some_and(|limit| exchange.settlement.upstream_bytes > limit) {
-                return Poll::Ready(self.break_off(exchange, "max_response_bytes exceeded"));
+            if self.bounds.max_bytes.is_some_and(|limit| exchange.settlement.upstream_bytes > limit) {
+                return Poll::Ready(Err(StreamFault::Size));
             }
             if let Some(out) = self.filter.push(chunk) {
-                return Poll::Ready(Some(out));
+                return Poll::Ready(Ok(Some(out)));
             }
         }
-        self.finish(exchange);
-        Poll::Ready(None)
+        Poll::Ready(Ok(None))
     }
 
     fn note_chunk(&self, exchange: &mut Exchange, length: usize) {
@@ -83,52 +127,65 @@ impl LlmStream {
     }
 
     /// The provider's bytes have ended: well, or in the middle of the answer.
-    fn end(&mut self, exchange: &mut Exchange) -> Option<Bytes> {
+    fn end(&mut self, exchange: &mut Exchange) -> Result<Option<Bytes>, StreamFault> {
         match self.filter.observer().end() {
             StreamEnd::Complete => {}
-            StreamEnd::InStreamError(message) => {
-                if let Some(call) = exchange.llm.as_mut() {
-                    call.stream_error = Some(message);
-                }
-            }
+            StreamEnd::InStreamError(message) => note_error(exchange, message),
             StreamEnd::Cut => {
                 tracing::warn!("a provider's stream ended without its end marker");
-                return self.break_off(exchange, "the provider's stream ended before its end");
+                return Err(StreamFault::Cut);
             }
         }
-        self.state = State::Ended;
-        let rest = self.filter.flush();
-        if rest.is_none() {
-            self.finish(exchange);
-        }
-        rest
+        Ok(self.filter.flush())
     }
 
-    /// Tells the client that the stream is broken.
-    fn break_off(&mut self, exchange: &mut Exchange, message: &str) -> Option<Bytes> {
-        exchange.settlement.outcome = Outcome::UpstreamCut;
-        self.state = State::Ended;
-        if let Some(call) = exchange.llm.as_mut() {
-            call.stream_error = Some(message.to_owned());
-        }
-        let event = self.filter.error_event(ErrorKind::StreamCut, message);
-        Some(event).filter(|event| !event.is_empty())
+    /// Ends the call and tells the client that the stream is broken.
+    fn break_off(&mut self, exchange: &mut Exchange, fault: StreamFault) -> Result<Bytes, Cut> {
+        // Now and not when the client has taken the error: it may be slow.
+        self.body = None;
+        exchange.settlement.outcome = fault.outcome();
+        let message = fault.to_string();
+        let event = match self.reading {
+            Reading::Observed => self.filter.error_event(ErrorKind::StreamCut, &message),
+            Reading::Opaque => Bytes::new(),
+        };
+        note_error(exchange, message);
+        if event.is_empty() { Err(Cut) } else { Ok(event) }
     }
 
     /// Notes in the call what was learnt of the stream; also called when the client leaves early.
     pub fn finish(&mut self, exchange: &mut Exchange) {
-        if self.state == State::Finished {
+        if std::mem::replace(&mut self.finished, true) {
             return;
         }
-        self.state = State::Finished;
-        let Some(call) = exchange.llm.as_mut() else { return };
         let observer = self.filter.observer();
+        let end = (self.reading == Reading::Observed && observer.is_following()).then(|| observer.end());
+        // Many clients close their connection at the end marker, before the body's own end.
+        if end == Some(StreamEnd::Complete)
+            && self.first.is_none()
+            && exchange.settlement.outcome == Outcome::Aborted
+        {
+            exchange.settlement.outcome = Outcome::Complete;
+        }
+        let Some(call) = exchange.llm.as_mut() else { return };
         call.provider_time = Some(self.started.elapsed());
+        if self.reading == Reading::Opaque {
+            return;
+        }
+        if let Some(StreamEnd::InStreamError(message)) = end {
+            call.stream_error.get_or_insert(message);
+        }
         call.has_tool_calls = observer.has_tool_calls();
         call.finish_reason = observer.finish_reason().map(Into::into);
         call.usage = observer.usage();
         if call.usage.is_none() || call.log_payload {
-            call.answer_text = Some(observer.text().to_owned());
+            call.note_text(observer.text().to_owned(), observer.text_bytes());
         }
+    }
+}
+
+fn note_error(exchange: &mut Exchange, message: String) {
+    if let Some(call) = exchange.llm.as_mut() {
+        call.stream_error = Some(message);
     }
 }

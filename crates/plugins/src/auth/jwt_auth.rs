@@ -197,6 +197,7 @@ impl JwtAuth {
     fn authenticate(&self, exchange: &mut Exchange) -> Result<Arc<Credential>, Failure> {
         let found = self.location.find(&exchange.request).ok_or(Failure::Missing)?;
         let (text, place) = (found.token.into_owned(), found.place);
+        exchange.note_credential(self.location.noted(place));
         if self.hide_credentials {
             self.location.hide(exchange, place);
         }

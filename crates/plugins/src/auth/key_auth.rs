@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use gateway::credential::CredentialPlace;
 use gateway::exchange::Exchange;
 use gateway::plugin::{CompileContext, Phases, Plugin, PluginDef, Step};
 use http::HeaderName;
@@ -93,6 +94,7 @@ impl Plugin for KeyAuth {
             return self.refusal.apply(exchange, "Missing API key in request");
         };
         // Also when the key is wrong: on anonymous access it must not reach the upstream either.
+        self.note(exchange);
         if self.hide_credentials {
             self.hide(exchange);
         }
@@ -107,6 +109,15 @@ impl Plugin for KeyAuth {
 }
 
 impl KeyAuth {
+    /// Tells the gateway where the key is, for upstreams that must never see it.
+    fn note(&self, exchange: &mut Exchange) {
+        let place = match exchange.request.headers.contains_key(&self.header) {
+            true => CredentialPlace::Header(self.header.clone()),
+            false => CredentialPlace::Argument(self.query.clone()),
+        };
+        exchange.note_credential(place);
+    }
+
     /// Removes the header, or the argument if it was that which carried the key.
     fn hide(&self, exchange: &mut Exchange) {
         if exchange.request.headers.remove(&self.header).is_none() {

@@ -14,6 +14,7 @@ pub struct Config {
     /// Credentials; may be empty.
     pub auth: Auth,
     /// Where the provider's resources are, for clouds that want to know.
+    #[allow(dead_code, reason = "for providers whose address depends on it")]
     pub provider_conf: Option<ProviderConf>,
     /// Set in every request body, over what the client sent.
     #[schemars(with = "Option<Options>")]
@@ -49,6 +50,7 @@ pub struct Config {
     /// Taken for compatibility: every chunk is sent on when it arrives.
     #[serde(default = "flush_interval")]
     #[schemars(range(min = 0))]
+    #[allow(dead_code, reason = "shown in the schema, without effect")]
     pub streaming_flush_interval_ms: u64,
     /// Check the provider's certificate.
     #[serde(default = "yes")]
@@ -111,6 +113,7 @@ pub struct Auth {
 
 /// Where the provider's resources are.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[allow(dead_code, reason = "for providers whose address depends on it")]
 pub struct ProviderConf {
     /// GCP project.
     pub project_id: Option<String>,

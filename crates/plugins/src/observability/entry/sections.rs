@@ -36,12 +36,34 @@ pub(super) fn request(exchange: &Exchange, body: Option<&str>, entry: &mut Objec
     request.end();
 }
 
+/// Headers whose values are secrets, whoever they belong to: a log shows that they were there, and no more.
+const SECRET_HEADERS: [&str; 8] = [
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "set-cookie",
+    "apikey",
+    "api-key",
+    "x-api-key",
+    "x-goog-api-key",
+];
+
+/// What stands in the place of a secret.
+const HIDDEN: &str = "[hidden]";
+
 /// By lower-case name; a header that came several times is a list.
 pub(super) fn headers(key: &str, headers: Option<&HeaderMap>, into: &mut Object<'_>) {
     let mut object = into.object(key);
     for name in headers.into_iter().flat_map(HeaderMap::keys) {
         let values = headers.into_iter().flat_map(|headers| headers.get_all(name));
-        object.texts(name.as_str(), values.map(|value| String::from_utf8_lossy(value.as_bytes())));
+        let secret = SECRET_HEADERS.contains(&name.as_str());
+        object.texts(
+            name.as_str(),
+            values.map(|value| match secret || value.is_sensitive() {
+                true => Cow::Borrowed(HIDDEN),
+                false => String::from_utf8_lossy(value.as_bytes()),
+            }),
+        );
     }
     object.end();
 }
