@@ -9,9 +9,13 @@ use tokio::sync::watch;
 
 use crate::health;
 use crate::listener::{self, Listener};
+use crate::plan::caught::caught;
 use crate::plan::{Plan, PlanHandle, Planner};
 use crate::services::Services;
 use crate::worker::{Life, WorkerContext, WorkerHandle};
+
+#[cfg(test)]
+mod tests;
 
 /// How long to wait for more changes before a plan is built: a burst of writes becomes one plan.
 const SETTLE: Duration = Duration::from_millis(2);
@@ -112,8 +116,15 @@ fn follow(planner: &mut Planner, mut changes: watch::Receiver<Arc<Snapshot>>, pl
         while changes.changed().await.is_ok() {
             tokio::time::sleep(SETTLE).await;
             let snapshot = changes.borrow_and_update().clone();
-            plan.store(Arc::new(planner.build(&snapshot)));
-            tracing::debug!(revision = snapshot.revision, "a new plan is in force");
+            match caught(|| planner.build(&snapshot)) {
+                Ok(built) => {
+                    plan.store(Arc::new(built));
+                    tracing::debug!(revision = snapshot.revision, "a new plan is in force");
+                }
+                Err(panic) => {
+                    tracing::error!(panic, revision = snapshot.revision, "no plan could be made; the old one stays");
+                }
+            }
         }
     });
 }

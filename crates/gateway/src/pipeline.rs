@@ -10,6 +10,7 @@ use crate::answer::Answer;
 use crate::delivery::{self, Delivery};
 use crate::exchange::{Connection, Dispatch, Exchange};
 use crate::plan::chain::Scope;
+use crate::plugin::Needs;
 use crate::request_body::RequestBody;
 use crate::worker::Worker;
 use crate::{admission, inference, proxy, websocket};
@@ -37,6 +38,9 @@ pub async fn serve(
 
 /// Global rules, the route's plugins, the consumer's plugins; an answer ends the request.
 async fn request_phases(worker: &Worker, exchange: &mut Exchange) -> Option<Answer> {
+    if exchange.plan.is_broken() {
+        return Some(Answer::page(StatusCode::SERVICE_UNAVAILABLE));
+    }
     let global = exchange.plan.global_chain().clone();
     let Some(matched) = exchange.route.clone() else {
         if let Some(answer) = global.rewrite(exchange, Scope::Global).await {
@@ -52,10 +56,7 @@ async fn request_phases(worker: &Worker, exchange: &mut Exchange) -> Option<Answ
         return Some(Answer::page(status));
     }
     exchange.chain = route.chain.clone();
-    let needs = global.needs().merge(route.chain.needs());
-    if (needs.body_before_rewrite || needs.request_body_bytes > 0)
-        && let Err(refusal) = admission::read_body(worker, exchange).await
-    {
+    if let Err(refusal) = read_needed_body(worker, exchange, global.needs().merge(route.chain.needs())).await {
         return Some(refusal);
     }
     if let Some(answer) = global.rewrite(exchange, Scope::Global).await {
@@ -64,7 +65,7 @@ async fn request_phases(worker: &Worker, exchange: &mut Exchange) -> Option<Answ
     if let Some(answer) = route.chain.rewrite(exchange, Scope::Route).await {
         return Some(answer);
     }
-    if let Some(answer) = join_consumer(exchange).await {
+    if let Some(answer) = join_consumer(worker, exchange).await {
         return Some(answer);
     }
     if let Some(answer) = global.access(exchange, Scope::Global).await {
@@ -75,7 +76,7 @@ async fn request_phases(worker: &Worker, exchange: &mut Exchange) -> Option<Answ
 }
 
 /// Puts the attached consumer's plugins over the route's and runs the `rewrite` of those that are new.
-async fn join_consumer(exchange: &mut Exchange) -> Option<Answer> {
+async fn join_consumer(worker: &Worker, exchange: &mut Exchange) -> Option<Answer> {
     let consumer = exchange.consumer.as_ref()?.consumer.clone();
     if consumer.group_missing {
         return Some(Answer::page(StatusCode::SERVICE_UNAVAILABLE));
@@ -86,7 +87,19 @@ async fn join_consumer(exchange: &mut Exchange) -> Option<Answer> {
         return None;
     }
     exchange.chain = merged.clone();
+    if let Err(refusal) = read_needed_body(worker, exchange, merged.needs()).await {
+        return Some(refusal);
+    }
     merged.rewrite_added(exchange, &route.chain).await
+}
+
+/// Reads the body ahead of the phases of plugins that look into it.
+async fn read_needed_body(worker: &Worker, exchange: &mut Exchange, needs: Needs) -> Result<(), Answer> {
+    let needed = needs.body_before_rewrite || needs.request_body_bytes > 0;
+    if needed && matches!(exchange.body, RequestBody::Stream(_)) {
+        return admission::read_body(worker, exchange).await;
+    }
+    Ok(())
 }
 
 async fn dispatch(

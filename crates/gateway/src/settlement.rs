@@ -6,7 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::exchange::Exchange;
+use crate::plan::caught::caught;
 use crate::plan::chain::Scope;
+
+/// nginx's status for a client that left before it got a response.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -101,14 +105,29 @@ impl Settlement {
 pub(crate) fn settle(exchange: &mut Exchange) {
     let now = Instant::now();
     exchange.settlement.ended = Some(now);
+    if exchange.response.status == 0 {
+        end_without_response(exchange);
+    }
     if let Some(last) = exchange.settlement.attempts.last_mut() {
         last.response_time.get_or_insert(now.saturating_duration_since(last.started));
     }
-    if let Some(call) = exchange.llm.as_mut() {
-        call.settle();
+    if let Some(call) = exchange.llm.as_mut()
+        && let Err(panic) = caught(|| call.settle())
+    {
+        tracing::error!(panic, "an LLM call could not be settled");
     }
     let global = exchange.plan.global_chain().clone();
     global.log(exchange, Scope::Global);
     let chain = exchange.chain.clone();
     chain.log(exchange, Scope::Route);
+}
+
+/// Dropped before its response was made: something panicked, or the client left and took the request along.
+fn end_without_response(exchange: &mut Exchange) {
+    if std::thread::panicking() {
+        exchange.response.status = 500;
+    } else {
+        exchange.response.status = CLIENT_CLOSED_REQUEST;
+        exchange.settlement.outcome = Outcome::ClientGone;
+    }
 }

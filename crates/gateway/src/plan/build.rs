@@ -2,7 +2,7 @@
 //! resource that cannot be compiled never takes others down: it is logged, and what depends on it fails closed.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use config::keyring::Keyring;
 use config::resource::{self, PassHost, Plugins};
@@ -16,6 +16,7 @@ use super::Plan;
 use super::chain::{Chain, PluginSet};
 use super::compile::{PluginCompiler, Surroundings};
 use super::consumers::{Consumer, ConsumerPlugins, Credential, CredentialIndex};
+use super::reads::reads_body;
 use super::route::{Route, RouteParts, UpstreamChoice};
 use super::upstream::{Upstream, UpstreamParts};
 use crate::health;
@@ -52,6 +53,14 @@ struct Service {
     upstream: UpstreamChoice,
 }
 
+/// The plugins of all global rules.
+#[derive(Default)]
+struct GlobalRules {
+    plugins: PluginSet,
+    /// A plugin of some rule does not compile.
+    broken: bool,
+}
+
 impl Planner {
     pub fn new(registry: Arc<Registry>, services: Arc<Services>, keyring: Arc<Keyring>) -> Self {
         Self {
@@ -86,11 +95,13 @@ impl Planner {
         draft.groups = self.compile_plugin_sets(snapshot, "/apisix/consumer_groups/");
         let (consumers, credentials) = self.compile_consumers(&draft);
         let (routes, router) = self.compile_routes(&mut draft);
+        let global = self.compile_global_rules(snapshot);
         let plan = Plan {
             revision: snapshot.revision,
             router,
             routes,
-            global: Arc::new(self.compile_global_rules(snapshot)),
+            global: Arc::new(Chain::new(&global.plugins)),
+            broken: global.broken,
             empty: Arc::new(Chain::new(&PluginSet::new())),
             consumers,
             credentials,
@@ -214,22 +225,27 @@ impl Planner {
         sets
     }
 
-    fn compile_global_rules(&mut self, snapshot: &Snapshot) -> Chain {
-        let mut merged = PluginSet::new();
+    fn compile_global_rules(&mut self, snapshot: &Snapshot) -> GlobalRules {
+        let mut rules = GlobalRules::default();
         let mut twice = Vec::new();
         for (key, value) in items(snapshot, "/apisix/global_rules/") {
-            let Some(set) = plugins_of(value).and_then(|plugins| self.plugin_set(key, plugins)) else { continue };
-            for (name, entry) in set {
-                if merged.insert(name, entry).is_some() {
+            let Some(set) = plugins_of(value).and_then(|plugins| self.plugin_set(key, plugins)) else {
+                tracing::error!(key = &**key, "no request is served: a global rule cannot be used");
+                rules.broken = true;
+                continue;
+            };
+            // A copy that is switched off does not count as a second one.
+            for (name, entry) in set.into_iter().filter(|(_, entry)| entry.is_some()) {
+                if rules.plugins.insert(name, entry).is_some() {
                     twice.push(name);
                 }
             }
         }
         for name in twice {
             tracing::error!(plugin = name, "the plugin stands in two global rules and is used from neither");
-            merged.remove(name);
+            rules.plugins.remove(name);
         }
-        Chain::new(&merged)
+        rules
     }
 
     fn compile_certificates(&self, snapshot: &Snapshot) -> Certificates {
@@ -359,11 +375,7 @@ impl Planner {
                 Err(error) => tracing::error!(key = &**key, error, "the route cannot be used"),
             }
         }
-        let router = builder.build().unwrap_or_else(|error| {
-            tracing::error!(%error, "the routes do not make a router");
-            RouterBuilder::new(mode).build().expect("a router without routes builds")
-        });
-        (routes, router)
+        (routes, builder.build().expect("every entry was checked"))
     }
 
     fn route_entry(
@@ -383,7 +395,7 @@ impl Planner {
             Some(service) if config.hosts.is_empty() => service.config.hosts.clone(),
             _ => config.hosts.clone(),
         };
-        Ok(RouteEntry {
+        let entry = RouteEntry {
             target,
             uris: config.uris.clone(),
             hosts,
@@ -392,7 +404,9 @@ impl Planner {
             vars,
             priority: config.priority,
             order,
-        })
+        };
+        entry.check().map_err(|error| error.to_string())?;
+        Ok(entry)
     }
 
     fn compile_route(
@@ -472,12 +486,15 @@ fn config_id(key: &str) -> String {
     key.rsplit('/').next().unwrap_or(key).to_owned()
 }
 
-fn reads_body(expression: &config::expr::Expr) -> bool {
-    expression.variables().any(|name| name.starts_with("post_arg") || name.starts_with("graphql_"))
-}
-
+/// The plugins that an object carries, none if it says nothing of them; `None` if what it says is no set of plugins.
 fn plugins_of(value: &Value) -> Option<&Plugins> {
-    value.get("plugins").and_then(Value::as_object)
+    static NONE: LazyLock<Plugins> = LazyLock::new(Plugins::new);
+    match value.get("plugins") {
+        None | Some(Value::Null) => Some(&NONE),
+        // Lua writes an empty object as an empty list.
+        Some(Value::Array(list)) if list.is_empty() => Some(&NONE),
+        Some(plugins) => plugins.as_object(),
+    }
 }
 
 fn ip_net(text: &str) -> Result<ipnet::IpNet, String> {

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use config::expr::Expr;
 
+use super::caught::caught;
+use super::reads::filter_needs;
 use crate::answer::{Answer, AnswerBody, ResponseHead};
 use crate::exchange::Exchange;
 use crate::plugin::{BodyFilter, Needs, Phases, Plugin, Step, Verdict};
@@ -25,8 +27,8 @@ pub struct Entry {
     pub prefer_route: bool,
 }
 
-/// Plugins by name, before they are put in order.
-pub type PluginSet = BTreeMap<&'static str, Arc<Entry>>;
+/// Plugins by name, before they are put in order. `None`: switched off (`_meta.disable`), in the layers below too.
+pub type PluginSet = BTreeMap<&'static str, Option<Arc<Entry>>>;
 
 /// Plugins in order.
 pub struct Chain {
@@ -52,7 +54,7 @@ pub enum Scope {
 impl Chain {
     /// Puts `set` in order: higher priority first, names decide ties.
     pub fn new(set: &PluginSet) -> Self {
-        let mut entries: Vec<Arc<Entry>> = set.values().cloned().collect();
+        let mut entries: Vec<Arc<Entry>> = set.values().flatten().cloned().collect();
         entries.sort_by_key(|entry| (std::cmp::Reverse(entry.priority), entry.name));
         let in_phase = |phase: Phases| -> Box<[u16]> {
             let takes_part = |(_, entry): &(usize, &Arc<Entry>)| entry.plugin.phases().has(phase);
@@ -65,7 +67,7 @@ impl Chain {
             response_head: in_phase(Phases::RESPONSE_HEAD),
             response_body: in_phase(Phases::RESPONSE_BODY),
             log: in_phase(Phases::LOG),
-            needs: entries.iter().fold(Needs::default(), |needs, entry| needs.merge(entry.plugin.needs())),
+            needs: entries.iter().fold(Needs::default(), |needs, entry| needs.merge(entry.needs())),
             entries: entries.into_boxed_slice(),
         }
     }
@@ -169,11 +171,17 @@ impl Chain {
         }
     }
 
-    /// Runs `log`.
+    /// Runs `log` of every plugin, also where another one panics: this runs inside of a `Drop`, out of which a panic
+    /// would end the process.
     pub fn log(&self, exchange: &mut Exchange, scope: Scope) {
         for entry in self.phase(&self.log) {
-            if !entry.is_skipped(exchange, scope) {
-                entry.plugin.log(exchange);
+            let logged = caught(|| {
+                if !entry.is_skipped(exchange, scope) {
+                    entry.plugin.log(exchange);
+                }
+            });
+            if let Err(panic) = logged {
+                tracing::error!(plugin = entry.name, panic, "a log phase panicked");
             }
         }
     }
@@ -184,6 +192,12 @@ impl Chain {
 }
 
 impl Entry {
+    /// What the plugin wants kept, and its filter.
+    fn needs(&self) -> Needs {
+        let filter = self.filter.as_ref().map(filter_needs).unwrap_or_default();
+        self.plugin.needs().merge(filter)
+    }
+
     fn is_skipped(&self, exchange: &mut Exchange, scope: Scope) -> bool {
         if scope == Scope::Global && self.prefer_route && exchange.chain.contains(self.name) {
             return true;

@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use config::catalog::Side;
 use config::expr::Expr;
 use config::keyring::Keyring;
 use config::meta::PluginMeta;
 use config::resource::Plugins;
-use config::schema::Validator;
 use config::secret::{Resolver, resolve_all};
 use serde_json::Value;
 
+use super::caught::caught;
 use super::chain::{Entry, PluginSet};
 use crate::plugin::{CompileContext, PluginDef, Registry};
 use crate::services::Services;
@@ -31,7 +32,6 @@ pub(super) struct PluginCompiler {
     registry: Arc<Registry>,
     services: Arc<Services>,
     keyring: Arc<Keyring>,
-    validators: HashMap<&'static str, Validator>,
     known: HashMap<(Arc<str>, &'static str), Compiled>,
     generation: u64,
     /// What all configurations depend on beside their own text: metadata and secrets.
@@ -61,7 +61,6 @@ impl PluginCompiler {
             registry,
             services,
             keyring,
-            validators: HashMap::new(),
             known: HashMap::new(),
             generation: 0,
             surroundings: Surroundings::default(),
@@ -93,33 +92,53 @@ impl PluginCompiler {
     pub fn credential(&self, def: &PluginDef, source: &Value) -> Option<Value> {
         let mut config = source.clone();
         self.keyring.decrypt_fields(&mut config, def.info.encrypt_fields);
-        if let Some(schema) = &def.info.consumer_schema
-            && let Ok(validator) = Validator::compile(schema)
-        {
-            validator.check_and_fill(&mut config).ok()?;
-        }
+        self.check_and_fill(def, Side::Consumer, &mut config).ok()?;
         resolve_all(&mut config, self.secrets()).is_empty().then_some(config)
     }
 
-    /// Compiles the plugins that `owner` carries. Unknown, switched-off and disabled ones are left out.
+    /// Holds `config` against the plugin's schema, if it has one there, and fills in the defaults.
+    fn check_and_fill(&self, def: &PluginDef, side: Side, config: &mut Value) -> Result<(), String> {
+        match self.registry.catalog().validator(def.info.name, side) {
+            Some(validator) => validator.map_err(ToString::to_string)?.check_and_fill(config),
+            None => Ok(()),
+        }
+    }
+
+    /// Compiles the plugins that `owner` carries. Those that `config.yaml` does not list are left out.
     ///
     /// # Errors
-    /// If a configuration does not compile and no earlier version of it did.
+    /// The first configuration that does not compile and never did, or that is of a plugin which this build does not
+    /// have: it may be the one that keeps strangers out.
     pub fn set(&mut self, owner: &Arc<str>, plugins: &Plugins) -> Result<PluginSet, PluginFault> {
         let registry = self.registry.clone();
         let mut set = PluginSet::new();
+        let mut fault = None;
+        // All are visited, whatever becomes of one: those that did not change keep their state.
         for (name, source) in plugins {
-            let Some(def) = registry.get(name) else {
-                tracing::warn!(owner = &**owner, plugin = name, "a plugin that this build does not have is skipped");
-                continue;
+            let compiled = match registry.get(name) {
+                Some(def) => self.entry(owner, def, source).map(|entry| Some((def.info.name, entry))),
+                None => self.without_plugin(owner, name, source).map(|()| None),
             };
-            if let Some(entry) = self.entry(owner, def, source)? {
-                set.insert(def.info.name, entry);
+            match compiled {
+                Ok(entry) => set.extend(entry),
+                Err(first) => fault = fault.or(Some(first)),
             }
         }
-        Ok(set)
+        fault.map_or(Ok(set), Err)
     }
 
+    /// A plugin that is switched off, for the process or here, is left out; one that nobody knows is a fault.
+    fn without_plugin(&self, owner: &Arc<str>, name: &str, source: &Value) -> Result<(), PluginFault> {
+        if self.registry.catalog().shipped(name).is_some() {
+            tracing::warn!(owner = &**owner, plugin = name, "a plugin that `plugins` does not list is skipped");
+        } else if !PluginMeta::of(source).disable {
+            let reason = "this build does not have it".to_owned();
+            return Err(PluginFault { owner: owner.clone(), plugin: name.to_owned(), reason });
+        }
+        Ok(())
+    }
+
+    /// `None` if the plugin is switched off by `_meta.disable`.
     fn entry(&mut self, owner: &Arc<str>, def: &PluginDef, source: &Value) -> Result<Option<Arc<Entry>>, PluginFault> {
         let meta = PluginMeta::of(source);
         if meta.disable {
@@ -136,7 +155,8 @@ impl PluginCompiler {
                 return Ok(Some(known.entry.clone()));
             }
         }
-        match self.compile(owner, def, source, &meta, metadata.as_deref()) {
+        let compiled = caught(|| self.compile(owner, def, source, &meta, metadata.as_deref()));
+        match compiled.unwrap_or_else(|panic| Err(format!("compiling it panicked: {panic}"))) {
             Ok(entry) => {
                 let entry = Arc::new(entry);
                 let compiled = Compiled {
@@ -160,7 +180,7 @@ impl PluginCompiler {
     }
 
     fn compile(
-        &mut self,
+        &self,
         owner: &Arc<str>,
         def: &PluginDef,
         source: &Value,
@@ -169,12 +189,8 @@ impl PluginCompiler {
     ) -> Result<Entry, String> {
         let (_, mut config) = config::meta::split(source)?;
         self.keyring.decrypt_fields(&mut config, def.info.encrypt_fields);
-        if !self.validators.contains_key(def.info.name) {
-            let validator = Validator::compile(&def.info.schema).map_err(|error| error.to_string())?;
-            self.validators.insert(def.info.name, validator);
-        }
-        self.validators[def.info.name].check_and_fill(&mut config)?;
-        (def.info.check)(&config, config::catalog::Side::Route)?;
+        self.check_and_fill(def, Side::Route, &mut config)?;
+        (def.info.check)(&config, Side::Route)?;
         for unresolved in resolve_all(&mut config, self.secrets()) {
             let (at, reference) = (unresolved.pointer, unresolved.reference);
             tracing::error!(owner = &**owner, plugin = def.info.name, at, reference, "a secret cannot be resolved");

@@ -2,11 +2,16 @@
 //! A new snapshot compiles into a new plan beside the old one, and requests in flight keep the one they began with.
 
 mod build;
+pub(crate) mod caught;
 pub mod chain;
 mod compile;
 pub mod consumers;
+mod reads;
 pub mod route;
 pub mod upstream;
+
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,6 +35,7 @@ pub struct Plan {
     router: Router,
     routes: Vec<Arc<Route>>,
     global: Arc<Chain>,
+    broken: bool,
     empty: Arc<Chain>,
     consumers: HashMap<Arc<str>, Arc<Consumer>>,
     credentials: HashMap<&'static str, CredentialIndex>,
@@ -78,6 +84,11 @@ impl Plan {
         &self.global
     }
 
+    /// `true` if a global rule cannot be used: it may be the one that keeps strangers out, so no request is served.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
     /// A chain of no plugins.
     pub fn empty_chain(&self) -> &Arc<Chain> {
         &self.empty
@@ -103,7 +114,7 @@ impl Plan {
         self.upstreams.get(format!("/apisix/upstreams/{id}").as_str())
     }
 
-    /// `true` if some route's `vars` look into request bodies (`post_arg.*`, GraphQL).
+    /// `true` if some route's `vars` look into request bodies (`post_arg.*`, GraphQL, `request_body`).
     pub fn reads_bodies(&self) -> bool {
         self.reads_bodies
     }

@@ -117,6 +117,25 @@ pub struct Router {
     any_host: PathTable,
 }
 
+// === impl RouteEntry ===
+
+impl RouteEntry {
+    /// Whether a router can be made of it.
+    ///
+    /// # Errors
+    /// If it has no path, or an empty host.
+    pub fn check(&self) -> Result<(), RouterError> {
+        let order = self.order;
+        if self.uris.is_empty() {
+            return Err(RouterError::NoUri { order });
+        }
+        if self.hosts.iter().any(String::is_empty) {
+            return Err(RouterError::EmptyHost { order });
+        }
+        Ok(())
+    }
+}
+
 // === impl RouterBuilder ===
 
 impl RouterBuilder {
@@ -142,7 +161,7 @@ impl RouterBuilder {
         let mut by_host = hosts::HostIndexBuilder::default();
         let mut patterns = Vec::new();
         for route in self.routes {
-            check(&route)?;
+            route.check()?;
             let rule = conditions.len();
             for uri in &route.uris {
                 let pattern = patterns.len();
@@ -166,17 +185,6 @@ impl RouterBuilder {
             any_host: any_host.build(),
         })
     }
-}
-
-fn check(route: &RouteEntry) -> Result<(), RouterError> {
-    let order = route.order;
-    if route.uris.is_empty() {
-        return Err(RouterError::NoUri { order });
-    }
-    if route.hosts.iter().any(String::is_empty) {
-        return Err(RouterError::EmptyHost { order });
-    }
-    Ok(())
 }
 
 // === impl Router ===

@@ -1,0 +1,4 @@
+//! Requests through a data plane in this process.
+
+mod changes;
+mod fixture;

@@ -1,0 +1,27 @@
+//! What an expression looks at, so that the request still has it when the expression is evaluated: bodies are a stream
+//! until somebody asks for them, and headers are handed to the upstream. Asked when routes and chains are compiled.
+
+use config::expr::Expr;
+
+use crate::plugin::Needs;
+
+/// What must be kept for `_meta.filter`, which may first be evaluated in the log phase.
+pub(super) fn filter_needs(filter: &Expr) -> Needs {
+    Needs { headers: reads_headers(filter), body_before_rewrite: reads_body(filter), ..Needs::default() }
+}
+
+/// `true` if the request's body is looked at.
+pub(super) fn reads_body(expression: &Expr) -> bool {
+    let of_body = |name: &str| name == "request_body" || name.starts_with("post_arg") || name.starts_with("graphql_");
+    expression.variables().any(of_body)
+}
+
+/// `true` if the request's headers, or the response's, are looked at. Form fields count: what a body is, its
+/// `Content-Type` tells.
+fn reads_headers(expression: &Expr) -> bool {
+    const NAMES: [&str; 6] =
+        ["host", "remote_user", "content_type", "content_length", "proxy_add_x_forwarded_for", "original_forwarded"];
+    const FAMILIES: [&str; 6] = ["http_", "cookie_", "sent_http_", "original_x_", "post_arg", "graphql_"];
+    let of_head = |name: &str| NAMES.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family));
+    expression.variables().any(of_head)
+}

@@ -1,0 +1,30 @@
+//! What a chain wants kept.
+
+use serde_json::json;
+
+use super::fixture::Bench;
+
+#[test]
+fn a_filter_keeps_what_it_looks_at() {
+    let rows = [
+        ("http_x_tenant", true, false),
+        ("host", true, false),
+        ("cookie_session", true, false),
+        ("remote_user", true, false),
+        ("content_type", true, false),
+        ("original_x_forwarded_for", true, false),
+        ("post_arg.model", true, true),
+        ("post_arg_model", true, true),
+        ("graphql_name", true, true),
+        ("request_body", false, true),
+        ("arg_x", false, false),
+        ("uri", false, false),
+    ];
+    for (variable, headers, body) in rows {
+        let filter = json!([[variable, "==", "a"]]);
+        let plugins = json!({"recorder": {"_meta": {"filter": filter}}});
+        let plan = Bench::plan_of(&[("/apisix/routes/1", json!({"id": "1", "uri": "/*", "plugins": plugins}))]);
+        let needs = plan.routes()[0].chain.needs();
+        assert_eq!((needs.headers, needs.body_before_rewrite), (headers, body), "{variable}");
+    }
+}
