@@ -259,7 +259,8 @@ impl EntryWriter {
         }
         if is_free("llm_request") {
             let mut request = entry.object("llm_request");
-            if let Some(messages) = call.scan.field("messages").or_else(|| call.scan.field("input")) {
+            if let Some(messages) = call.scan().and_then(|scan| scan.field("messages").or_else(|| scan.field("input")))
+            {
                 request.raw("messages", messages);
             }
             request.flag("stream", call.stream);

@@ -1,5 +1,6 @@
 //! `file-logger`: one line of JSON for each request, appended to a file.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -96,9 +97,16 @@ impl Plugin for FileLogger {
         if !self.conditions.as_ref().is_none_or(holds) {
             return;
         }
-        let mut line = Vec::with_capacity(USUAL_ENTRY);
-        self.entry.write(exchange, &mut line);
-        line.push(b'\n');
-        self.file.push(line);
+        LINE.with_borrow_mut(|line| {
+            line.clear();
+            self.entry.write(exchange, line);
+            line.push(b'\n');
+            self.file.push(line);
+        });
     }
+}
+
+thread_local! {
+    /// Where this worker writes its lines, one after the other.
+    static LINE: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(USUAL_ENTRY));
 }

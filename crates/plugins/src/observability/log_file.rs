@@ -1,6 +1,7 @@
-//! Log files. One thread for each file writes what loggers hand to it, so that no request waits for a disk. The queue
-//! is bounded: when the disk cannot keep up, new lines are dropped and counted, and requests go on. A file that was
-//! moved away (by logrotate) is opened anew under its name.
+//! Log files. One thread for each file writes what loggers hand to it, so that no request waits for a disk. Lines
+//! gather in memory for a moment and go out in one write: a line costs a request a short copy, not a wake-up. What
+//! waits is bounded: when the disk cannot keep up, new lines are dropped and counted, and requests go on. A file that
+//! was moved away (by logrotate) is opened anew under its name.
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata, OpenOptions};
@@ -8,17 +9,16 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::sync::{Arc, LazyLock, Weak};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
-/// Lines waiting to be written.
-const QUEUE: usize = 8_192;
+/// Bytes that may wait to be written.
+const MAX_WAITING_BYTES: usize = 8 << 20;
 
-/// As many bytes go to the file in one write.
-const BATCH_BYTES: usize = 256 * 1024;
+/// How long lines gather before they are written.
+const GATHER: Duration = Duration::from_millis(20);
 
 /// Every file in use, by its path: several loggers may write to one.
 static FILES: LazyLock<Mutex<HashMap<PathBuf, Weak<LogFile>>>> = LazyLock::new(Mutex::default);
@@ -36,21 +36,52 @@ pub fn reopen() {
 pub fn flush(limit: Duration) -> bool {
     let until = Instant::now() + limit;
     let files: Vec<Arc<LogFile>> = FILES.lock().values().filter_map(Weak::upgrade).collect();
-    let flushes: Vec<Receiver<()>> = files.iter().filter_map(|file| file.flush()).collect();
-    flushes.iter().all(|flushed| flushed.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok())
+    files.iter().all(|file| file.shared.flush(until))
 }
 
 /// The writing end of one file.
 #[derive(Debug)]
 pub(super) struct LogFile {
-    queue: SyncSender<Message>,
+    shared: Arc<Shared>,
     dropped: AtomicU64,
     path: PathBuf,
 }
 
-enum Message {
-    Line(Vec<u8>),
-    Flush(SyncSender<()>),
+/// What loggers and the writing thread share.
+#[derive(Debug, Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    /// Something to write, or an end to gathering.
+    something: Condvar,
+    /// Something was written.
+    written: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    lines: Vec<u8>,
+    /// Bytes ever handed over, and of those, bytes written.
+    pushed: u64,
+    written: u64,
+    /// Somebody waits for what is there to be written: do not gather.
+    hurry: bool,
+    /// The last logger of the file is gone.
+    closed: bool,
+}
+
+impl Shared {
+    fn flush(&self, until: Instant) -> bool {
+        let mut waiting = self.waiting.lock();
+        let all = waiting.pushed;
+        waiting.hurry = true;
+        self.something.notify_one();
+        while waiting.written < all {
+            if self.written.wait_until(&mut waiting, until).timed_out() {
+                return waiting.written >= all;
+            }
+        }
+        true
+    }
 }
 
 impl LogFile {
@@ -64,30 +95,43 @@ impl LogFile {
             return Ok(file);
         }
         files.retain(|_, file| file.strong_count() > 0);
-        let (queue, messages) = mpsc::sync_channel(QUEUE);
+        let shared = Arc::<Shared>::default();
         let writer = Writer { path: path.to_owned(), file: None, reopened: REOPENED.load(Ordering::Relaxed) };
-        std::thread::Builder::new().name("log-file".to_owned()).spawn(move || writer.run(&messages))?;
-        let file = Arc::new(Self { queue, dropped: AtomicU64::new(0), path: path.to_owned() });
+        let seen = shared.clone();
+        std::thread::Builder::new().name("log-file".to_owned()).spawn(move || writer.run(&seen))?;
+        let file = Arc::new(Self { shared, dropped: AtomicU64::new(0), path: path.to_owned() });
         files.insert(path.to_owned(), Arc::downgrade(&file));
         Ok(file)
     }
 
-    /// Hands over a line, with its line end. Never waits.
-    pub fn push(&self, line: Vec<u8>) {
-        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = self.queue.try_send(Message::Line(line)) {
-            let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
-            // At powers of two: a disk that is stuck must not fill the error log.
-            if dropped.is_power_of_two() {
-                tracing::warn!(path = %self.path.display(), dropped, "log lines are dropped: the file cannot keep up");
-            }
+    /// Hands over a line, with its line end. Never waits for the disk.
+    pub fn push(&self, line: &[u8]) {
+        let mut waiting = self.shared.waiting.lock();
+        if waiting.lines.len() + line.len() > MAX_WAITING_BYTES {
+            drop(waiting);
+            return self.count_dropped();
+        }
+        let first = waiting.lines.is_empty();
+        waiting.lines.extend_from_slice(line);
+        waiting.pushed += line.len() as u64;
+        if first {
+            self.shared.something.notify_one();
         }
     }
 
-    /// A signal that comes when everything pushed so far has been written; `None` if the writer is gone.
-    fn flush(&self) -> Option<Receiver<()>> {
-        let (flushed, signal) = mpsc::sync_channel(1);
-        self.queue.send(Message::Flush(flushed)).ok()?;
-        Some(signal)
+    fn count_dropped(&self) {
+        let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
+        // At powers of two: a disk that is stuck must not fill the error log.
+        if dropped.is_power_of_two() {
+            tracing::warn!(path = %self.path.display(), dropped, "log lines are dropped: the file cannot keep up");
+        }
+    }
+}
+
+impl Drop for LogFile {
+    fn drop(&mut self) {
+        self.shared.waiting.lock().closed = true;
+        self.shared.something.notify_one();
     }
 }
 
@@ -99,27 +143,22 @@ struct Writer {
 }
 
 impl Writer {
-    /// Writes until the last logger of the file is gone and the queue is empty.
-    fn run(mut self, messages: &Receiver<Message>) {
+    /// Writes until the last logger of the file is gone and nothing waits.
+    fn run(mut self, shared: &Shared) {
         let mut batch = Vec::new();
-        while let Ok(first) = messages.recv() {
-            let mut flushes = Vec::new();
-            let mut next = Some(first);
-            while let Some(message) = next {
-                match message {
-                    Message::Line(line) => batch.extend_from_slice(&line),
-                    Message::Flush(flushed) => flushes.push(flushed),
+        let mut waiting = shared.waiting.lock();
+        while wait_for_lines(shared, &mut waiting) {
+            std::mem::swap(&mut batch, &mut waiting.lines);
+            waiting.hurry = false;
+            MutexGuard::unlocked(&mut waiting, || {
+                if let Err(error) = self.write(&batch) {
+                    tracing::error!(path = %self.path.display(), %error, "a log file cannot be written");
+                    self.file = None;
                 }
-                next = if batch.len() < BATCH_BYTES { messages.try_recv().ok() } else { None };
-            }
-            if let Err(error) = self.write(&batch) {
-                tracing::error!(path = %self.path.display(), %error, "a log file cannot be written");
-                self.file = None;
-            }
+            });
+            waiting.written += batch.len() as u64;
             batch.clear();
-            for flushed in flushes {
-                let _ = flushed.send(());
-            }
+            shared.written.notify_all();
         }
     }
 
@@ -148,6 +187,19 @@ impl Writer {
     }
 }
 
+/// Waits for the first line, then for a moment more. `false` if there will be none any more.
+fn wait_for_lines(shared: &Shared, waiting: &mut MutexGuard<'_, Waiting>) -> bool {
+    while waiting.lines.is_empty() {
+        if waiting.closed {
+            return false;
+        }
+        shared.something.wait(waiting);
+    }
+    let until = Instant::now() + GATHER;
+    while !waiting.hurry && !waiting.closed && !shared.something.wait_until(waiting, until).timed_out() {}
+    true
+}
+
 /// `false` if the file was moved away or removed.
 fn is_at(file: &File, path: &Path) -> bool {
     let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
@@ -169,13 +221,13 @@ mod tests {
         let (path, old) = (folder.path().join("a.log"), folder.path().join("a.log.1"));
         std::fs::write(&path, "kept\n").expect("a file");
         let file = LogFile::open(&path).expect("a thread");
-        file.push(b"one\n".to_vec());
-        file.push(b"two\n".to_vec());
+        file.push(b"one\n");
+        file.push(b"two\n");
         assert!(flush(PATIENCE));
         std::fs::rename(&path, &old).expect("renamed");
-        file.push(b"three\n".to_vec());
+        file.push(b"three\n");
         reopen();
-        file.push(b"four\n".to_vec());
+        file.push(b"four\n");
         assert!(flush(PATIENCE));
         assert_eq!(std::fs::read_to_string(&old).expect("text"), "kept\none\ntwo\n");
         assert_eq!(std::fs::read_to_string(&path).expect("text"), "three\nfour\n");
@@ -187,10 +239,10 @@ mod tests {
         let path = folder.path().join("late/b.log");
         let [one, other] = [(); 2].map(|()| LogFile::open(&path).expect("a thread"));
         assert!(Arc::ptr_eq(&one, &other));
-        one.push(b"lost\n".to_vec());
+        one.push(b"lost\n");
         assert!(flush(PATIENCE));
         std::fs::create_dir(folder.path().join("late")).expect("a folder");
-        other.push(b"kept\n".to_vec());
+        other.push(b"kept\n");
         assert!(flush(PATIENCE));
         assert_eq!(std::fs::read_to_string(&path).expect("text"), "kept\n");
     }
