@@ -7,7 +7,7 @@ use llm::BodyScan;
 use super::call::LlmCall;
 use crate::answer::Answer;
 use crate::exchange::Exchange;
-use crate::request_body::BodyError;
+use crate::request_body::{BodyError, RequestBody};
 
 /// Bounds of what is admitted.
 #[derive(Debug, Clone, Copy)]
@@ -25,11 +25,15 @@ pub struct Admission {
 /// The answer for a request that is none: wrong content type, no body, no JSON, no known protocol.
 pub async fn admit(exchange: &mut Exchange, admission: Admission) -> Result<(), Answer> {
     check_content_type(exchange)?;
+    let unread = matches!(exchange.body, RequestBody::Stream(_));
     let body = exchange
         .body
         .read(admission.max_body_bytes, admission.body_timeout)
         .await
         .map_err(|error| refuse_body(&error))?;
+    if unread {
+        exchange.request.length += body.len() as u64;
+    }
     if body.is_empty() {
         return Err(bad_body("could not get body: request body is empty"));
     }

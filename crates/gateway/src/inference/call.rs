@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use llm::{BodyScan, Protocol, Usage};
 
+use super::prompt::{self, Prompt};
+
 /// An LLM request on its way.
 #[derive(Debug)]
 pub struct LlmCall {
     /// The dialect the client speaks.
     pub protocol: Protocol,
-    /// The client's body, scanned.
-    pub scan: BodyScan,
     /// `$request_llm_model`: the model the client asked for; empty if it named none.
     pub request_model: Box<str>,
     /// `$llm_model`: the model the provider was asked for.
@@ -36,6 +36,9 @@ pub struct LlmCall {
     pub finish_reason: Option<Box<str>>,
     /// The answer's text, as far as it was kept: for estimates, and for logs that want it.
     pub answer_text: Option<String>,
+    /// Length of the answer's whole text.
+    answer_bytes: u64,
+    prompt: Prompt,
     /// The provider accepted the request and began an answer: it costs tokens from here on.
     pub answered: bool,
     /// The provider reported an error inside its stream.
@@ -56,7 +59,7 @@ impl LlmCall {
             model: request_model.clone(),
             request_model,
             protocol,
-            scan,
+            prompt: Prompt::Whole(scan),
             instance: Arc::from(""),
             attempt_started: None,
             time_to_first_token: None,
@@ -65,11 +68,31 @@ impl LlmCall {
             has_tool_calls: false,
             finish_reason: None,
             answer_text: None,
+            answer_bytes: 0,
             answered: false,
             stream_error: None,
             log_summary: false,
             log_payload: false,
         }
+    }
+
+    /// The client's body, scanned; `None` once it has been let go of.
+    pub fn scan(&self) -> Option<&BodyScan> {
+        match &self.prompt {
+            Prompt::Whole(scan) => Some(scan),
+            Prompt::Sample(_) => None,
+        }
+    }
+
+    /// Keeps of the client's body only what an estimate of its tokens needs.
+    pub(super) fn release_body(&mut self) {
+        self.prompt.shrink(self.protocol);
+    }
+
+    /// Keeps `text`, the beginning of an answer of `whole_bytes`.
+    pub(super) fn note_text(&mut self, text: String, whole_bytes: u64) {
+        self.answer_text = Some(text);
+        self.answer_bytes = whole_bytes;
     }
 
     /// `$request_type`: `ai_stream` or `ai_chat`.
@@ -88,7 +111,8 @@ impl LlmCall {
     pub(crate) fn settle(&mut self) {
         if self.answered && self.usage.is_none() && counts_tokens(self.protocol) {
             let answer = self.answer_text.as_deref().unwrap_or_default();
-            self.usage = Some(llm::estimate_usage(self.protocol, &self.scan, answer));
+            let completion = prompt::in_proportion(answer, self.answer_bytes);
+            self.usage = Some(Usage::estimated(self.prompt.tokens(self.protocol), completion));
         }
     }
 }

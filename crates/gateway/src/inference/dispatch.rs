@@ -5,40 +5,33 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, HOST, HeaderMap, HeaderName,
-    HeaderValue, SET_COOKIE,
-};
-use http::{Method, StatusCode};
+use http::StatusCode;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, SET_COOKIE};
 use http_body::Body as _;
-use llm::{Protocol, ResponseFacts, Shaped, StreamFilter, StreamObserver, UsageChunk};
+use llm::{Protocol, ResponseFacts, StreamFilter, StreamObserver, UsageChunk};
 
 use super::backend::Backend;
 use super::call::LlmCall;
-use super::stream::LlmStream;
+use super::fault::StreamFault;
+use super::request::{missing_call, prepare};
+use super::stream::{Bounds, LlmStream, Reading};
 use crate::admission::remove_hop_by_hop;
 use crate::answer::{Answer, ResponseHead};
-use crate::credential;
 use crate::delivery::Source;
 use crate::exchange::{Exchange, ResponseSource};
-use crate::settlement::AttemptRecord;
-use crate::transport::{OutgoingBody, SendError, SendFailure, Sent, UpstreamBody};
+use crate::request_body::RequestBody;
+use crate::settlement::{AttemptRecord, Outcome};
+use crate::transport::{SendError, SendFailure, Sent, UpstreamBody};
 use crate::worker::Worker;
-
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Answers of providers are read whole up to this, unless the configuration says less.
 const MAX_WHOLE_ANSWER_BYTES: u64 = 64 << 20;
 
-/// Answer text kept for token estimates and payload logs, in bytes.
-const MAX_KEPT_TEXT_BYTES: usize = 256 * 1024;
+/// Answer text kept for payload logs, in bytes.
+const MAX_LOGGED_TEXT_BYTES: usize = 256 * 1024;
 
-/// What the gateway itself told the request about the consumer; no provider's business.
-const OWN_HEADERS: [HeaderName; 3] = [
-    HeaderName::from_static("x-consumer-username"),
-    HeaderName::from_static("x-credential-identifier"),
-    HeaderName::from_static("x-consumer-custom-id"),
-];
+/// Answer text kept for token estimates, in bytes; a longer text is counted in proportion.
+const MAX_COUNTED_TEXT_BYTES: usize = 8 * 1024;
 
 /// Calls `backend`.
 ///
@@ -49,7 +42,19 @@ pub async fn dispatch(
     backend: &Backend,
     exchange: &mut Exchange,
 ) -> Result<(ResponseHead, Source), Answer> {
-    let (request, hides_usage) = prepare(backend, exchange)?;
+    // What it ends as if it is dropped while it waits: then its client has left.
+    exchange.settlement.outcome = Outcome::ClientGone;
+    let answered = call(worker, backend, exchange).await;
+    exchange.settlement.outcome = Outcome::Aborted;
+    answered
+}
+
+async fn call(
+    worker: &Rc<Worker>,
+    backend: &Backend,
+    exchange: &mut Exchange,
+) -> Result<(ResponseHead, Source), Answer> {
+    let (request, usage) = prepare(backend, exchange)?;
     begin_attempt(backend, exchange);
     let sent = match worker.pool.send(&backend.origin, request, &backend.timeout).await {
         Ok(sent) => sent,
@@ -58,64 +63,21 @@ pub async fn dispatch(
     let Sent { response, connect_time } = sent;
     let (parts, body) = response.into_parts();
     note_head(exchange, parts.status, connect_time);
-    let head = response_head(&parts);
-    let streams = is_stream(&head.headers);
-    if streams && !is_retryable(parts.status) {
-        return Ok((head, start_stream(backend, exchange, body, hides_usage)));
-    }
-    let whole = read_whole(backend, exchange, body).await?;
-    note_answer(exchange, parts.status, &whole);
-    Ok((head, Source::Full(whole)))
+    let head = response_head(parts);
+    let answer = Reply { body, usage, reading: reading(&head) };
+    let source = if is_stream(&head.headers) && !is_retryable(head.status) {
+        Source::Llm(start_stream(backend, exchange, answer).await?)
+    } else {
+        Source::Full(whole_answer(backend, exchange, answer).await?)
+    };
+    Ok((head, source))
 }
 
-/// The request for the provider, and whether usage is asked for on the client's behalf only.
-fn prepare(backend: &Backend, exchange: &mut Exchange) -> Result<(http::Request<OutgoingBody>, UsageChunk), Answer> {
-    let protocol = exchange.llm.as_ref().map(|call| call.protocol).ok_or_else(missing_call)?;
-    let query = exchange.request.uri.query().map(|query| credential::strip_query(query, exchange.credential_places()));
-    let uri = backend.target(protocol, exchange.request.uri.path(), query.as_deref())?;
-    let call = exchange.llm.as_mut().ok_or_else(missing_call)?;
-    let Shaped { body, asked_usage, .. } = llm::shape_request(&call.scan, &backend.rules, protocol);
-    if let Some(model) = &backend.fixed_model {
-        call.model = model.as_str().into();
-    }
-    call.instance = backend.name.clone();
-    call.log_summary = backend.log_summary;
-    call.log_payload = backend.log_payload;
-    let mut request = http::Request::new(OutgoingBody::Full(body));
-    *request.method_mut() =
-        if protocol == Protocol::Passthrough { exchange.request.method.clone() } else { Method::POST };
-    *request.uri_mut() = uri;
-    *request.headers_mut() = request_headers(backend, exchange);
-    Ok((request, if asked_usage { UsageChunk::Hide } else { UsageChunk::Forward }))
-}
-
-/// Only admitted requests are dispatched to a provider.
-fn missing_call() -> Answer {
-    Answer::page(StatusCode::INTERNAL_SERVER_ERROR)
-}
-
-/// The client's headers, but for those that concern its connection, the gateway or a credential of the gateway's;
-/// over them the provider's credentials.
-fn request_headers(backend: &Backend, exchange: &mut Exchange) -> HeaderMap {
-    let keep = exchange.plan.global_chain().needs().merge(exchange.chain.needs()).headers;
-    let mut headers =
-        if keep { exchange.request.headers.clone() } else { std::mem::take(&mut exchange.request.headers) };
-    remove_hop_by_hop(&mut headers);
-    for name in [CONTENT_LENGTH, ACCEPT_ENCODING, EXPECT].iter().chain(&OWN_HEADERS) {
-        headers.remove(name);
-    }
-    credential::strip_headers(&mut headers, exchange.credential_places());
-    for (name, value) in &backend.headers {
-        headers.insert(name.clone(), value.clone());
-    }
-    headers.insert(CONTENT_TYPE, JSON);
-    headers.insert(HOST, backend.host.clone());
-    for name in [AUTHORIZATION, COOKIE] {
-        if let Some(value) = headers.get_mut(name) {
-            value.set_sensitive(true);
-        }
-    }
-    headers
+/// A provider's answer behind its head.
+struct Reply {
+    body: UpstreamBody,
+    usage: UsageChunk,
+    reading: Reading,
 }
 
 fn begin_attempt(backend: &Backend, exchange: &mut Exchange) {
@@ -147,13 +109,18 @@ fn note_head(exchange: &mut Exchange, status: StatusCode, connect_time: Duration
 /// 504 where waiting was the fault, else 500, as APISIX answers.
 fn transport_failure(exchange: &mut Exchange, error: &SendError) -> Answer {
     tracing::warn!(%error, "a provider could not be reached");
-    failed_attempt(
-        exchange,
-        if error.is_timeout() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::INTERNAL_SERVER_ERROR },
-    )
+    let status = if error.is_timeout() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::INTERNAL_SERVER_ERROR };
+    note_failure(exchange, status);
+    Answer::page(status)
 }
 
-fn failed_attempt(exchange: &mut Exchange, status: StatusCode) -> Answer {
+/// The answer for a response that broke off before any of it was passed on.
+fn broken_answer(exchange: &mut Exchange, fault: StreamFault) -> Answer {
+    note_failure(exchange, fault.status());
+    fault.answer()
+}
+
+fn note_failure(exchange: &mut Exchange, status: StatusCode) {
     exchange.response.source = ResponseSource::ProxyFailure;
     if let Some(attempt) = exchange.settlement.attempts.last_mut() {
         attempt.status = status.as_u16();
@@ -161,13 +128,13 @@ fn failed_attempt(exchange: &mut Exchange, status: StatusCode) -> Answer {
     }
     if let Some(call) = exchange.llm.as_mut() {
         call.provider_time = call.attempt_started.map(|started| started.elapsed());
+        call.answered = false;
     }
-    Answer::page(status)
 }
 
 /// The provider's head for the client: rate-limit and request-id headers go along, cookies and lengths do not.
-fn response_head(parts: &http::response::Parts) -> ResponseHead {
-    let mut headers = parts.headers.clone();
+fn response_head(parts: http::response::Parts) -> ResponseHead {
+    let mut headers = parts.headers;
     remove_hop_by_hop(&mut headers);
     for name in [CONTENT_LENGTH, SET_COOKIE] {
         headers.remove(name);
@@ -185,46 +152,73 @@ fn is_retryable(status: StatusCode) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
 }
 
-fn start_stream(backend: &Backend, exchange: &mut Exchange, body: UpstreamBody, usage: UsageChunk) -> Source {
-    let (protocol, started) = match exchange.llm.as_mut() {
-        Some(call) => {
-            call.answered = true;
-            (call.protocol, call.attempt_started.unwrap_or_else(Instant::now))
-        }
-        None => (Protocol::Passthrough, Instant::now()),
-    };
-    let observer = StreamObserver::new(protocol).keep_text(MAX_KEPT_TEXT_BYTES);
-    let filter = StreamFilter::new(observer, usage);
-    let deadline = backend.max_stream_duration.map(|limit| started + limit);
-    Source::Llm(Box::new(LlmStream::new(body, filter, started, deadline, backend.max_response_bytes)))
+/// A refusal costs no tokens and has no end marker; bytes that are encoded say nothing.
+fn reading(head: &ResponseHead) -> Reading {
+    let plain =
+        head.headers.get(CONTENT_ENCODING).is_none_or(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if head.status.is_success() && plain { Reading::Observed } else { Reading::Opaque }
 }
 
-/// Reads an answer to its end.
-async fn read_whole(backend: &Backend, exchange: &mut Exchange, mut body: UpstreamBody) -> Result<Bytes, Answer> {
+/// Waits for the first piece of a streamed answer; the rest follows on its way to the client.
+async fn start_stream(backend: &Backend, exchange: &mut Exchange, answer: Reply) -> Result<Box<LlmStream>, Answer> {
+    let Reply { body, usage, reading } = answer;
+    let call = exchange.llm.as_mut().ok_or_else(missing_call)?;
+    call.answered = reading == Reading::Observed;
+    let started = call.attempt_started.unwrap_or_else(Instant::now);
+    let filter = match reading {
+        Reading::Observed => {
+            let kept = if call.log_payload { MAX_LOGGED_TEXT_BYTES } else { MAX_COUNTED_TEXT_BYTES };
+            StreamFilter::new(StreamObserver::new(call.protocol).keep_text(kept), usage)
+        }
+        Reading::Opaque => StreamFilter::new(StreamObserver::new(Protocol::Passthrough), UsageChunk::Forward),
+    };
+    let bounds = Bounds {
+        deadline: backend.max_stream_duration.map(|limit| Box::pin(tokio::time::sleep_until((started + limit).into()))),
+        max_bytes: backend.max_response_bytes,
+    };
+    let mut stream = Box::new(LlmStream::new(body, filter, started, bounds, reading));
+    stream.begin(exchange).await.map_err(|fault| broken_answer(exchange, fault))?;
+    release_request(exchange);
+    Ok(stream)
+}
+
+/// From the answer's first bytes on no other provider is asked, so that the request is not needed any more, unless
+/// a log is to show it.
+fn release_request(exchange: &mut Exchange) {
+    let needs = exchange.plan.global_chain().needs().merge(exchange.chain.needs());
+    if needs.request_body_bytes > 0 || needs.body_before_rewrite {
+        return;
+    }
+    let Some(call) = exchange.llm.as_mut().filter(|call| !call.log_payload) else { return };
+    call.release_body();
+    exchange.body = RequestBody::Sent;
+}
+
+/// Reads an answer to its end and notes what it tells.
+async fn whole_answer(backend: &Backend, exchange: &mut Exchange, answer: Reply) -> Result<Bytes, Answer> {
     let limit = backend.max_response_bytes.unwrap_or(MAX_WHOLE_ANSWER_BYTES);
-    let too_long = || Answer::text(StatusCode::BAD_GATEWAY, "max_response_bytes exceeded");
+    let whole = read_whole(exchange, answer.body, limit).await.map_err(|fault| broken_answer(exchange, fault))?;
+    note_answer(exchange, answer.reading, &whole);
+    Ok(whole)
+}
+
+async fn read_whole(exchange: &mut Exchange, mut body: UpstreamBody, limit: u64) -> Result<Bytes, StreamFault> {
     if body.size_hint().lower() > limit {
-        return Err(too_long());
+        return Err(StreamFault::Size);
     }
     let mut first = Bytes::new();
     let mut whole = BytesMut::new();
-    loop {
-        let frame = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
-        let data = match frame {
-            None => break,
-            Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
-            Some(Err(error)) => {
-                tracing::warn!(%error, "a provider's answer ended early");
-                let timed_out = matches!(error, crate::transport::BodyFault::Idle(_));
-                let status = if timed_out { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::INTERNAL_SERVER_ERROR };
-                return Err(failed_attempt(exchange, status));
-            }
-        };
+    while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        let data = frame
+            .inspect_err(|error| tracing::warn!(%error, "a provider's answer ended early"))?
+            .into_data()
+            .unwrap_or_default();
         exchange.settlement.upstream_bytes += data.len() as u64;
         if exchange.settlement.upstream_bytes > limit {
-            return Err(too_long());
+            return Err(StreamFault::Size);
         }
         if first.is_empty() && whole.is_empty() {
+            // Short answers come in one piece: keep it as it is.
             first = data;
             continue;
         }
@@ -235,7 +229,7 @@ async fn read_whole(backend: &Backend, exchange: &mut Exchange, mut body: Upstre
 }
 
 /// Reads usage and the rest off a whole answer.
-fn note_answer(exchange: &mut Exchange, status: StatusCode, body: &[u8]) {
+fn note_answer(exchange: &mut Exchange, reading: Reading, body: &[u8]) {
     if let Some(attempt) = exchange.settlement.attempts.last_mut() {
         attempt.response_time = Some(attempt.started.elapsed());
     }
@@ -243,7 +237,7 @@ fn note_answer(exchange: &mut Exchange, status: StatusCode, body: &[u8]) {
     let took = call.attempt_started.map(|started| started.elapsed());
     call.time_to_first_token = took;
     call.provider_time = took;
-    if status.is_success() {
+    if reading == Reading::Observed {
         read_facts(call, body);
     }
 }
@@ -254,7 +248,9 @@ fn read_facts(call: &mut LlmCall, body: &[u8]) {
     call.has_tool_calls = facts.has_tool_calls;
     call.finish_reason = facts.finish_reason.map(Into::into);
     if facts.usage.is_none() || call.log_payload {
-        call.answer_text = llm::response_text(call.protocol, body);
+        let text = llm::response_text(call.protocol, body).unwrap_or_default();
+        let whole_bytes = text.len() as u64;
+        call.note_text(text, whole_bytes);
     }
     call.usage = facts.usage;
 }

@@ -8,6 +8,7 @@ mod call;
 mod dispatch;
 mod fault;
 mod prompt;
+mod request;
 mod stream;
 
 pub use admit::{Admission, admit};

@@ -84,11 +84,7 @@ impl LlmStream {
     }
 
     /// What comes next of the provider's bytes; `None` when they have ended well.
-    fn poll_next(
-        &mut self,
-        cx: &mut Context<'_>,
-        exchange: &mut Exchange,
-    ) -> Poll<Result<Option<Bytes>, StreamFault>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>, exchange: &mut Exchange) -> Poll<Result<Option<Bytes>, StreamFault>> {
         while let Some(body) = &mut self.body {
             if let Some(deadline) = &mut self.bounds.deadline
                 && deadline.as_mut().poll(cx).is_ready()
@@ -161,10 +157,7 @@ impl LlmStream {
         let observer = self.filter.observer();
         let end = (self.reading == Reading::Observed && observer.is_following()).then(|| observer.end());
         // Many clients close their connection at the end marker, before the body's own end.
-        if end == Some(StreamEnd::Complete)
-            && self.first.is_none()
-            && exchange.settlement.outcome == Outcome::Aborted
-        {
+        if end == Some(StreamEnd::Complete) && self.first.is_none() && exchange.settlement.outcome == Outcome::Aborted {
             exchange.settlement.outcome = Outcome::Complete;
         }
         let Some(call) = exchange.llm.as_mut() else { return };

@@ -21,9 +21,14 @@ pub(super) fn bytes(exchange: &Exchange) -> Option<&Bytes> {
     match &exchange.body {
         RequestBody::Buffered(body) => Some(body),
         RequestBody::Empty | RequestBody::Stream(_) | RequestBody::Sent => {
-            exchange.captured_request.as_ref().or_else(|| exchange.llm.as_ref().map(|call| call.scan.body()))
+            exchange.captured_request.as_ref().or_else(|| scan(exchange).map(llm::BodyScan::body))
         }
     }
+}
+
+/// The body of an LLM request, which was scanned when it was admitted.
+fn scan(exchange: &Exchange) -> Option<&llm::BodyScan> {
+    exchange.llm.as_ref().and_then(|call| call.scan())
 }
 
 pub(super) fn var<'e>(exchange: &'e Exchange, name: &str) -> Option<Var<'e>> {
@@ -85,8 +90,8 @@ fn part<'b>(body: &'b [u8], content_type: &str, name: &str) -> Option<Cow<'b, st
 /// `a.b.c` of a JSON body, found without building a tree. Lists are not entered.
 fn dotted<'e>(exchange: &'e Exchange, body: &'e Bytes, path: &str) -> Var<'e> {
     let steps = path.split('.');
-    if let Some(call) = &exchange.llm {
-        return descend(call.scan.raw(), steps);
+    if let Some(scan) = scan(exchange) {
+        return descend(scan.raw(), steps);
     }
     match llm::BodyScan::parse(body, llm::DEFAULT_MAX_DEPTH) {
         // The scan is checked JSON; what is found in it is looked up again in the body, which outlives the scan.

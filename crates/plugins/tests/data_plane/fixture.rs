@@ -76,18 +76,40 @@ impl Gateway {
     }
 
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
-        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: test.com\r\nConnection: close\r\n");
+        read(self.open(method, path, headers, ""))
+    }
+
+    /// `POST path` with `headers` and the JSON text `body`.
+    pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Response {
+        read(self.open("POST", path, headers, &body.to_string()))
+    }
+
+    /// A connection on which a request has been sent; the response is the caller's to read.
+    pub fn open(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> TcpStream {
+        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: test.com\r\n");
+        if !headers.iter().any(|(name, _)| *name == "Connection") {
+            request.push_str("Connection: close\r\n");
+        }
         for (name, value) in headers {
             request.push_str(&format!("{name}: {value}\r\n"));
         }
+        if !body.is_empty() {
+            request.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        }
         request.push_str("\r\n");
+        request.push_str(body);
         let mut stream = TcpStream::connect(self.address).expect("a connection");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.write_all(request.as_bytes()).expect("a request");
-        let mut response = String::new();
-        stream.read_to_string(&mut response).expect("a response");
-        Response::parse(&response)
+        stream
     }
+}
+
+/// The response on `stream`, up to the connection's end.
+fn read(mut stream: TcpStream) -> Response {
+    let mut response = String::new();
+    stream.read_to_string(&mut response).expect("a response");
+    Response::parse(&response)
 }
 
 impl Response {

@@ -3,6 +3,7 @@
 mod answers;
 mod auth;
 mod fixture;
+mod inference;
 mod limits;
 mod observability;
 mod rewriting;
