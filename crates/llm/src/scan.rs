@@ -80,6 +80,11 @@ impl BodyScan {
         Ok(Self { body: body.clone(), top, start: start as u32, empty, fields })
     }
 
+    /// Copies the text into an allocation of its own, so that the scan no longer keeps what it was a part of.
+    pub fn detach(&mut self) {
+        self.body = Bytes::copy_from_slice(&self.body);
+    }
+
     /// The text that was scanned.
     pub fn body(&self) -> &Bytes {
         &self.body
