@@ -72,6 +72,11 @@ impl<'a> Edits<'a> {
         }
     }
 
+    /// `true` if no change was asked for.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
     /// The object's text with all changes; `None` if nothing changed.
     pub fn apply(&self) -> Option<Vec<u8>> {
         let changes: Vec<&Change<'_>> = self.changes.iter().filter(|change| self.is_effective(change)).collect();

@@ -1,81 +1,105 @@
 //! The facts of a buffered answer, read in place.
 //!
-//! Invariant: the body is not changed and no tree is built of it; a body that is not JSON has no facts.
-//! Called once per buffered answer, for settlement, log fields and metrics.
+//! Invariant: the body is not changed and no tree is built of it; its facts are read in one walk, which checks no more
+//! of it than it needs to find its way. Called once per buffered answer, for settlement, log fields and metrics. The
+//! text has a reader of its own, for most exchanges need none.
 
 use std::borrow::Cow;
 
-use crate::json::{Kind, Raw};
+use crate::endpoint::endpoint;
+use crate::json::{Cursor, Kind, Raw};
 use crate::protocol::Protocol;
-use crate::usage::{Usage, raw_usage};
+use crate::usage::Usage;
 
 /// What an answer tells about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ResponseFacts {
+pub struct ResponseFacts<'a> {
     pub usage: Option<Usage>,
     /// The model that the provider says has answered.
-    pub model: Option<String>,
+    pub model: Option<Cow<'a, str>>,
     pub has_tool_calls: bool,
     /// Why the model stopped, in the provider's words.
-    pub finish_reason: Option<String>,
-    /// Bytes of answer text, reasoning left out.
-    pub text_bytes: u64,
+    pub finish_reason: Option<Cow<'a, str>>,
 }
 
-impl ResponseFacts {
-    /// Reads `body`, an answer in `protocol`'s dialect.
-    pub fn read(protocol: Protocol, body: &[u8]) -> Self {
-        let Some(root) = Raw::new(body).filter(|root| root.is_object()) else {
-            return Self::default();
-        };
-        let mut facts = Self {
-            usage: raw_usage(protocol, body).map(|usage| Usage::read(protocol, usage)),
-            model: root.get("model").and_then(Raw::text).map(Into::into),
-            ..Self::default()
-        };
-        for_each_text(protocol, root, |text| facts.text_bytes += text.len() as u64);
-        match protocol {
-            Protocol::OpenAiChat => facts.read_chat(root),
-            Protocol::OpenAiResponses => facts.read_responses(root),
-            Protocol::AnthropicMessages => facts.read_anthropic(root),
-            Protocol::BedrockConverse => facts.read_bedrock(root),
-            Protocol::OpenAiEmbeddings | Protocol::Passthrough => {}
-        }
+impl<'a> ResponseFacts<'a> {
+    /// Reads `body`, an answer in `protocol`'s dialect. Field names are expected as every provider writes them,
+    /// without escapes.
+    pub fn read(protocol: Protocol, body: &'a [u8]) -> Self {
+        let mut facts = Self::default();
+        let mut cursor = Cursor::new(body.trim_ascii_start());
+        // A body that breaks off has told what stands before the break.
+        let _ = cursor.skim_members(|key, value| facts.read_member(protocol, key, value));
         facts
     }
 
-    fn read_chat(&mut self, root: Raw<'_>) {
-        for choice in list(root, &["choices"]) {
-            if let Some(message) = choice.get("message") {
-                self.has_tool_calls |= list(message, &["tool_calls"]).next().is_some();
+    /// Takes in one top-level member.
+    fn read_member(&mut self, protocol: Protocol, key: &[u8], value: &mut Cursor<'a>) -> Option<()> {
+        match (protocol, key) {
+            (_, b"model") => self.model = value.skim()?.text(),
+            (_, b"usage") if reports_usage(protocol) => self.usage = Usage::read_at(protocol, value)?,
+            (Protocol::OpenAiChat, b"choices") => value.skim_elements(|choice| self.read_choice(choice))?,
+            (Protocol::OpenAiResponses, b"output") => {
+                value.skim_elements(|item| self.read_item(item, b"function_call"))?;
             }
-            self.set_finish(choice.get("finish_reason"));
+            (Protocol::OpenAiResponses, b"incomplete_details") => {
+                // It says more than the status, wherever either stands.
+                self.finish_reason = reason(value.skim()?.get("reason")).or(self.finish_reason.take());
+            }
+            (Protocol::AnthropicMessages, b"content") => {
+                value.skim_elements(|block| self.read_item(block, b"tool_use"))?;
+            }
+            (Protocol::BedrockConverse, b"output") => {
+                let mut content = list(value.skim()?, &["message", "content"]);
+                self.has_tool_calls = content.any(|block| block.get("toolUse").is_some());
+            }
+            (Protocol::OpenAiResponses, b"status")
+            | (Protocol::AnthropicMessages, b"stop_reason")
+            | (Protocol::BedrockConverse, b"stopReason") => self.set_finish(value.skim()?),
+            _ => drop(value.skim()?),
         }
+        Some(())
     }
 
-    fn read_responses(&mut self, root: Raw<'_>) {
-        self.has_tool_calls = list(root, &["output"]).any(|item| is(item, "function_call"));
-        self.set_finish(root.at(&["incomplete_details", "reason"]));
-        self.set_finish(root.get("status"));
+    /// Takes in one of a chat answer's choices.
+    fn read_choice(&mut self, choice: &mut Cursor<'a>) -> Option<()> {
+        choice.skim_members(|key, value| {
+            match key {
+                b"message" => value.skim_members(|key, value| {
+                    let value = value.skim()?;
+                    self.has_tool_calls |= key == b"tool_calls" && value.elements().next().is_some();
+                    Some(())
+                })?,
+                b"finish_reason" => self.set_finish(value.skim()?),
+                _ => drop(value.skim()?),
+            }
+            Some(())
+        })
     }
 
-    fn read_anthropic(&mut self, root: Raw<'_>) {
-        self.has_tool_calls = list(root, &["content"]).any(|block| is(block, "tool_use"));
-        self.set_finish(root.get("stop_reason"));
-    }
-
-    fn read_bedrock(&mut self, root: Raw<'_>) {
-        let mut content = list(root, &["output", "message", "content"]);
-        self.has_tool_calls = content.any(|block| block.get("toolUse").is_some());
-        self.set_finish(root.get("stopReason"));
+    /// Takes in one piece of an answer that is a list of typed pieces; `call` is the type of a tool call.
+    fn read_item(&mut self, item: &mut Cursor<'a>, call: &[u8]) -> Option<()> {
+        item.skim_members(|key, value| {
+            let value = value.skim()?;
+            self.has_tool_calls |= key == b"type" && value.quoted() == Some(call);
+            Some(())
+        })
     }
 
     /// Keeps the first reason that is told.
-    fn set_finish(&mut self, reason: Option<Raw<'_>>) {
+    fn set_finish(&mut self, told: Raw<'a>) {
         if self.finish_reason.is_none() {
-            self.finish_reason = reason.and_then(Raw::text).filter(|reason| !reason.is_empty()).map(Into::into);
+            self.finish_reason = reason(Some(told));
         }
     }
+}
+
+fn reason(value: Option<Raw<'_>>) -> Option<Cow<'_, str>> {
+    value.and_then(Raw::text).filter(|reason| !reason.is_empty())
+}
+
+fn reports_usage(protocol: Protocol) -> bool {
+    !endpoint(protocol).usage_at.is_empty()
 }
 
 /// The answer's text, its pieces joined by one space; `None` if the answer has none. An OpenAI chat answer that has

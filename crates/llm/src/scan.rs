@@ -26,6 +26,8 @@ pub(crate) struct Field {
     key: Range<u32>,
     value: Range<u32>,
     pub(crate) kind: Kind,
+    /// The key is spelt with escapes, which hardly any is.
+    escaped: bool,
 }
 
 impl Field {
@@ -40,7 +42,8 @@ impl Field {
 
     /// `true` if the field is called `name` in `bytes`, the text that was scanned.
     pub(crate) fn is(&self, bytes: &[u8], name: &str) -> bool {
-        key_is(&bytes[self.key.start as usize + 1..self.key.end as usize - 1], name)
+        let key = &bytes[self.key.start as usize + 1..self.key.end as usize - 1];
+        if self.escaped { key_is(key, name) } else { key == name.as_bytes() }
     }
 }
 
@@ -162,9 +165,10 @@ pub(crate) fn object_fields(cursor: &mut Cursor<'_>, max_depth: usize) -> Result
         let key_start = cursor.pos as u32;
         let key = cursor.key()?;
         let key_end = key_start + key.len() as u32 + 2;
+        let escaped = key.contains(&b'\\');
         let value_start = cursor.pos as u32;
         let kind = cursor.value(1, max_depth)?;
-        fields.push(Field { key: key_start..key_end, value: value_start..cursor.pos as u32, kind });
+        fields.push(Field { key: key_start..key_end, value: value_start..cursor.pos as u32, kind, escaped });
         if cursor.closes(b'}') {
             return Ok(fields);
         }

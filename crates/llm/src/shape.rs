@@ -92,8 +92,9 @@ pub struct Shaped {
 
 /// Shapes a scanned body for a provider that is addressed in `protocol`. Bodies that are not objects stay as they are.
 pub fn shape_request(scan: &BodyScan, rules: &ShapeRules, protocol: Protocol) -> Shaped {
+    let unchanged = || Shaped { body: scan.body().clone(), changed: false, asked_usage: false };
     let Some(mut edits) = Edits::new(scan) else {
-        return Shaped { body: scan.body().clone(), changed: false, asked_usage: false };
+        return unchanged();
     };
     if protocol == Protocol::OpenAiChat && scan.stream() {
         ask_for_usage(scan, &mut edits);
@@ -112,12 +113,15 @@ pub fn shape_request(scan: &BodyScan, rules: &ShapeRules, protocol: Protocol) ->
     if rules.provider.removes_model {
         edits.remove("model");
     }
+    if edits.is_empty() {
+        return unchanged();
+    }
     let asked_usage = protocol == Protocol::OpenAiChat
         && includes_usage(edits.get("stream_options"))
         && !includes_usage(scan.get("stream_options"));
     match edits.apply() {
         Some(body) => Shaped { body: Bytes::from(body), changed: true, asked_usage },
-        None => Shaped { body: scan.body().clone(), changed: false, asked_usage },
+        None => Shaped { asked_usage, ..unchanged() },
     }
 }
 

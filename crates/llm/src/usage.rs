@@ -6,8 +6,11 @@
 //! [`ResponseFacts`](crate::ResponseFacts).
 
 use crate::endpoint::{UsageFields, endpoint};
-use crate::json::Raw;
+use crate::json::{Cursor, Raw};
 use crate::protocol::Protocol;
+
+/// No dialect keeps one count in more places than this.
+const MOST_PLACES: usize = 2;
 
 /// Tokens of one exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,24 +35,20 @@ impl Usage {
 
     /// Reads a usage object of `protocol`'s dialect. Counts that are absent or `null` are 0.
     pub fn read(protocol: Protocol, object: Raw<'_>) -> Self {
-        let row = endpoint(protocol);
-        let fields = row.usage;
-        let prompt = count(object, fields.prompt);
-        let completion = match protocol {
-            Protocol::OpenAiEmbeddings => 0,
-            _ => count(object, fields.completion),
-        };
-        let total = object.get(fields.total).and_then(Raw::count).unwrap_or(prompt + completion);
-        let UsageFields { cached, cache_creation, reasoning, .. } = fields;
-        Self {
-            prompt,
-            completion,
-            total,
-            cached: first_count(object, cached),
-            cache_creation: first_count(object, cache_creation),
-            reasoning: first_count(object, reasoning),
-            estimated: false,
+        let mut counts = Counts::default();
+        // What stands before a break counts.
+        let _ = counts.read(endpoint(protocol).usage, &mut Cursor::new(object.bytes));
+        counts.sum_up(protocol)
+    }
+
+    /// Reads the usage under `cursor`, which is left behind it; `Some(None)` if it is no object.
+    pub(crate) fn read_at(protocol: Protocol, cursor: &mut Cursor<'_>) -> Option<Option<Self>> {
+        if cursor.peek() != Some(b'{') {
+            return cursor.skim().map(|_| None);
         }
+        let mut counts = Counts::default();
+        counts.read(endpoint(protocol).usage, cursor)?;
+        Some(Some(counts.sum_up(protocol)))
     }
 
     /// Counts made by the tokenizer.
@@ -86,10 +85,73 @@ pub fn raw_usage(protocol: Protocol, body: &[u8]) -> Option<Raw<'_>> {
     Raw::new(body)?.at(path).filter(|usage| usage.is_object())
 }
 
-fn count(object: Raw<'_>, name: &str) -> u64 {
-    object.get(name).and_then(Raw::count).unwrap_or(0)
+/// The counts of one usage object, each as it stands there.
+#[derive(Default)]
+struct Counts {
+    prompt: Option<u64>,
+    completion: Option<u64>,
+    total: Option<u64>,
+    /// Cached, written to the cache and reasoning, each in the order of its places.
+    details: [[Option<u64>; MOST_PLACES]; 3],
 }
 
-fn first_count(object: Raw<'_>, alternatives: &[&[&str]]) -> u64 {
-    alternatives.iter().find_map(|path| object.at(path).and_then(Raw::count)).unwrap_or(0)
+impl Counts {
+    /// Takes in the object under `cursor` in one walk.
+    fn read(&mut self, fields: &UsageFields, cursor: &mut Cursor<'_>) -> Option<()> {
+        cursor.skim_members(|key, value| {
+            let count = match key {
+                key if key == fields.prompt.as_bytes() => &mut self.prompt,
+                key if key == fields.completion.as_bytes() => &mut self.completion,
+                key if key == fields.total.as_bytes() => &mut self.total,
+                key if value.peek() == Some(b'{') => {
+                    return value.skim_members(|inner, value| {
+                        let count = value.skim()?;
+                        self.note_detail(
+                            fields,
+                            count,
+                            |place| matches!(place, [a, b] if names(a, key) && names(b, inner)),
+                        );
+                        Some(())
+                    });
+                }
+                key => {
+                    let count = value.skim()?;
+                    self.note_detail(fields, count, |place| matches!(place, [name] if names(name, key)));
+                    return Some(());
+                }
+            };
+            *count = value.skim()?.count();
+            Some(())
+        })
+    }
+
+    /// Keeps `count` if `is_here` tells that one of the details has its place there.
+    fn note_detail(&mut self, fields: &UsageFields, count: Raw<'_>, is_here: impl Fn(&[&str]) -> bool) {
+        let places = [fields.cached, fields.cache_creation, fields.reasoning];
+        for (found, places) in self.details.iter_mut().zip(places) {
+            for (found, _) in found.iter_mut().zip(places).filter(|(_, place)| is_here(place)) {
+                *found = count.count();
+            }
+        }
+    }
+
+    fn sum_up(self, protocol: Protocol) -> Usage {
+        let prompt = self.prompt.unwrap_or(0);
+        let completion = self.completion.filter(|_| protocol != Protocol::OpenAiEmbeddings).unwrap_or(0);
+        let [cached, cache_creation, reasoning] =
+            self.details.map(|found| found.into_iter().flatten().next().unwrap_or(0));
+        Usage {
+            prompt,
+            completion,
+            total: self.total.unwrap_or(prompt.saturating_add(completion)),
+            cached,
+            cache_creation,
+            reasoning,
+            estimated: false,
+        }
+    }
+}
+
+fn names(name: &str, key: &[u8]) -> bool {
+    name.as_bytes() == key
 }

@@ -1,10 +1,12 @@
 //! JSON in place: text is walked and sliced, never built into a tree.
 //!
-//! [`cursor`] knows the grammar and refuses what breaks it; [`raw`] looks at one value at a time. Invariant: nothing
-//! here copies or outlives the text it was given. Called by the body scan, the usage reader and the stream observer.
+//! [`cursor`] knows the grammar and refuses what breaks it; [`skim`] gets past values without checking them; [`raw`]
+//! looks at one value at a time. Invariant: nothing here copies or outlives the text it was given. Called by the body
+//! scan, the readers of buffered answers and usage, and the stream observer.
 
 mod cursor;
 mod raw;
+mod skim;
 
 pub use cursor::ScanError;
 pub(crate) use cursor::{Cursor, Fault, Token, plain_run};
@@ -20,4 +22,19 @@ pub enum Kind {
     Number,
     Bool,
     Null,
+}
+
+impl Kind {
+    /// What the value is that begins with `first`; `None` if none does.
+    pub(crate) const fn of(first: u8) -> Option<Self> {
+        Some(match first {
+            b'{' => Kind::Object,
+            b'[' => Kind::Array,
+            b'"' => Kind::String,
+            b't' | b'f' => Kind::Bool,
+            b'n' => Kind::Null,
+            b'-' | b'0'..=b'9' => Kind::Number,
+            _ => return None,
+        })
+    }
 }

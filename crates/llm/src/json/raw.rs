@@ -42,16 +42,7 @@ impl<'a> Raw<'a> {
     /// or begins no value.
     pub fn new(text: &'a [u8]) -> Option<Self> {
         let bytes = text.trim_ascii();
-        let kind = match bytes.first()? {
-            b'{' => Kind::Object,
-            b'[' => Kind::Array,
-            b'"' => Kind::String,
-            b't' | b'f' => Kind::Bool,
-            b'n' => Kind::Null,
-            b'-' | b'0'..=b'9' => Kind::Number,
-            _ => return None,
-        };
-        Some(Self { bytes, kind })
+        Some(Self { bytes, kind: Kind::of(*bytes.first()?)? })
     }
 
     /// The member `name` of an object; the last one if there are several.
@@ -137,8 +128,8 @@ impl<'a> Iterator for Members<'a> {
         if !std::mem::take(&mut self.first) {
             self.cursor.comma(Token::CommaOrObjectEnd).ok()?;
         }
-        let key = self.cursor.key().ok()?;
-        Some((key, self.cursor.take()?))
+        let key = self.cursor.skim_key()?;
+        Some((key, self.cursor.skim()?))
     }
 }
 
@@ -157,6 +148,6 @@ impl<'a> Iterator for Elements<'a> {
         if !std::mem::take(&mut self.first) {
             self.cursor.comma(Token::CommaOrArrayEnd).ok()?;
         }
-        self.cursor.take()
+        self.cursor.skim()
     }
 }

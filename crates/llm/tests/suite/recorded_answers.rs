@@ -101,7 +101,6 @@ fn the_facts_of_every_recorded_answer_are_those_of_its_tree() {
             assert_eq!(Usage::from_response(protocol, &spelling), usage, "{name}");
             assert_eq!(facts.model.as_deref(), body.get("model").and_then(Value::as_str), "{name}");
             assert_eq!(facts.has_tool_calls, calls_tool(protocol, body), "{name}");
-            assert_eq!(facts.text_bytes, text.iter().map(|text| text.len() as u64).sum::<u64>(), "{name}");
             let joined = response_text(protocol, &spelling);
             assert_eq!(joined.unwrap_or_default(), text.join(" "), "{name}");
         }
@@ -117,7 +116,8 @@ fn every_recorded_success_of_a_chat_says_why_it_stopped() {
         let told = body["choices"].as_array().is_some_and(|choices| {
             choices.iter().any(|choice| choice["finish_reason"].as_str().is_some_and(|reason| !reason.is_empty()))
         });
-        let facts = ResponseFacts::read(recording.protocol, body.to_string().as_bytes());
+        let body = body.to_string();
+        let facts = ResponseFacts::read(recording.protocol, body.as_bytes());
         assert_eq!(facts.finish_reason.is_some(), told, "{}", recording.name);
     }
 }

@@ -8,7 +8,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tidegate_llm::{
-    BodyScan, Protocol, Provider, ShapeConfig, ShapeRules, StreamFilter, StreamObserver, UsageChunk, shape_request,
+    BodyScan, Protocol, Provider, ResponseFacts, ShapeConfig, ShapeRules, StreamFilter, StreamObserver, UsageChunk,
+    detect, end_user_id, response_text, shape_request, tool_count, wants_stream,
 };
 
 /// The plan's fields, as serde would read them.
@@ -80,4 +81,79 @@ fn speed() {
         \"msg_67ccd3acc8d48190a77525dc6de64b4104becb25c45c1d41\",\"output_index\":0,\"content_index\":0,\"delta\":\" quick\"}\n\n";
     let mut observer = StreamObserver::new(Protocol::OpenAiResponses);
     time(&format!("observe a Responses delta of {} B", delta.len()), delta.len(), || observer.observe(delta));
+}
+
+/// What a provider answers to a small question, in three dialects.
+fn answers() -> [(Protocol, Bytes); 3] {
+    let text = "The quick brown fox jumps over the lazy dog and\nkeeps running through the quiet forest until it \
+        reaches the \"old\" river bend at dusk.";
+    let chat = json!({
+        "id": "chatcmpl-BzKcnVnJ9rHbC2QF2tGqZ0p6oVd3b", "object": "chat.completion", "created": 1754389100,
+        "model": "gpt-4o-2024-08-06",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": text, "refusal": null, "annotations": []},
+            "logprobs": null, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 9, "completion_tokens": 32, "total_tokens": 41,
+            "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0, "accepted_prediction_tokens": 0,
+                "rejected_prediction_tokens": 0}},
+        "service_tier": "default", "system_fingerprint": "fp_07871e2ad8"
+    });
+    let responses = json!({
+        "id": "resp_67ccd3a9da748190baa7f1570fe91ac604becb25c45c1d41", "object": "response", "created_at": 1741476777,
+        "status": "completed", "error": null, "incomplete_details": null, "instructions": null,
+        "model": "gpt-4o-2024-08-06",
+        "output": [{"type": "message", "id": "msg_67ccd3acc8d48190a77525dc6de64b4104becb25c45c1d41",
+            "status": "completed", "role": "assistant",
+            "content": [{"type": "output_text", "text": text, "annotations": []}]}],
+        "parallel_tool_calls": true, "temperature": 1.0, "tools": [], "metadata": {},
+        "usage": {"input_tokens": 9, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": 32,
+            "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 41}
+    });
+    let anthropic = json!({
+        "id": "msg_013Zva2CMHLNnXjNJJKqJ2EF", "type": "message", "role": "assistant",
+        "model": "claude-sonnet-4-20250514", "content": [{"type": "text", "text": text}],
+        "stop_reason": "end_turn", "stop_sequence": null,
+        "usage": {"input_tokens": 9, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0,
+            "output_tokens": 32, "service_tier": "standard"}
+    });
+    let bytes = |answer: serde_json::Value| Bytes::from(answer.to_string());
+    [
+        (Protocol::OpenAiChat, bytes(chat)),
+        (Protocol::OpenAiResponses, bytes(responses)),
+        (Protocol::AnthropicMessages, bytes(anthropic)),
+    ]
+}
+
+#[test]
+#[ignore = "prints figures"]
+fn speed_of_a_buffered_exchange() {
+    let body = Bytes::from_static(br#"{"model":"gpt-4o","messages":[{"role":"user","content":"Tell me of a fox."}]}"#);
+    let rules = ShapeRules::compile(Provider::by_name("openai").unwrap(), &ShapeConfig::default());
+    let size = body.len();
+    time(&format!("scan a request of {size} B"), size, || drop(black_box(BodyScan::parse(&body, 128))));
+    let scan = BodyScan::parse(&body, 128).unwrap();
+    time("  detect", size, || {
+        black_box(detect(black_box("/v1/chat/completions"), black_box(&scan)));
+    });
+    time("  stream, tools, end user, model", size, || {
+        let scan = black_box(&scan);
+        black_box((wants_stream(Protocol::OpenAiChat, scan), tool_count(scan)));
+        black_box((end_user_id(Protocol::OpenAiChat, scan), scan.model()));
+    });
+    time("  shape (nothing to change)", size, || {
+        drop(black_box(shape_request(&scan, &rules, Protocol::OpenAiChat)));
+    });
+    for (protocol, answer) in answers() {
+        let size = answer.len();
+        time(&format!("facts of a {protocol} answer of {size} B"), size, || {
+            drop(black_box(ResponseFacts::read(protocol, &answer)));
+        });
+        time("  text of it", size, || drop(black_box(response_text(protocol, &answer))));
+    }
+    let mut long: Value = serde_json::from_slice(&answers()[0].1).unwrap();
+    long["choices"][0]["message"]["content"] = Value::from("A word, then another.\n".repeat(5000));
+    let long = long.to_string();
+    time(&format!("facts of an answer of {} B", long.len()), long.len(), || {
+        drop(black_box(ResponseFacts::read(Protocol::OpenAiChat, long.as_bytes())));
+    });
 }
