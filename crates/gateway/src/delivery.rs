@@ -13,7 +13,7 @@ use crate::answer::{Answer, ResponseHead, SERVER};
 use crate::exchange::Exchange;
 use crate::inference::LlmStream;
 use crate::plan::chain::Scope;
-use crate::plugin::BodyFilter;
+use crate::plugin::{BodyFilter, Needs};
 use crate::settlement::Outcome;
 use crate::transport::UpstreamBody;
 
@@ -30,8 +30,11 @@ pub enum Source {
 #[error("the response ended early")]
 pub struct Cut;
 
-/// A response body with everything that happens to it on the way.
-pub struct Delivery {
+/// A response's body; none where the connection goes over to another protocol and its exchange with it.
+pub struct Delivery(Option<Passage>);
+
+/// A body with everything that happens to it on the way.
+struct Passage {
     source: Source,
     filters: Vec<Box<dyn BodyFilter>>,
     exchange: Box<Exchange>,
@@ -45,18 +48,20 @@ pub fn answer(exchange: Box<Exchange>, answer: Answer) -> http::Response<Deliver
     deliver(exchange, head, if body.is_empty() { Source::Empty } else { Source::Full(body) })
 }
 
+/// Runs the response phases of a switch to another protocol, which the exchange outlives.
+pub fn switch(exchange: &mut Exchange, mut head: ResponseHead) -> http::Response<Delivery> {
+    finish_head(exchange, &mut head);
+    if needs(exchange).headers {
+        exchange.response.headers = Some(Box::new(head.headers.clone()));
+    }
+    response(head, Delivery(None))
+}
+
 /// Runs the response phases and hands the response over to hyper.
 pub fn deliver(mut exchange: Box<Exchange>, mut head: ResponseHead, source: Source) -> http::Response<Delivery> {
-    for (name, value) in exchange.take_response_headers() {
-        head.headers.insert(name, value);
-    }
-    head.headers.insert(SERVER_NAME, SERVER);
-    exchange.response.status = head.status.as_u16();
+    finish_head(&mut exchange, &mut head);
     let global = exchange.plan.global_chain().clone();
     let chain = exchange.chain.clone();
-    global.response_head(&mut exchange, &mut head, Scope::Global);
-    chain.response_head(&mut exchange, &mut head, Scope::Route);
-    exchange.response.status = head.status.as_u16();
     let source = match head.replaced_body.take() {
         Some(body) => Source::Full(body),
         None => source,
@@ -70,11 +75,33 @@ pub fn deliver(mut exchange: Box<Exchange>, mut head: ResponseHead, source: Sour
         // hyper writes the right length where it is known.
         head.headers.remove(CONTENT_LENGTH);
     }
-    let needs = global.needs().merge(chain.needs());
+    let needs = needs(&exchange);
     if needs.headers {
         exchange.response.headers = Some(Box::new(head.headers.clone()));
     }
-    let delivery = Delivery::new(source, filters, exchange, needs.response_body_bytes);
+    let passage = Passage::new(source, filters, exchange, needs.response_body_bytes);
+    response(head, Delivery(Some(passage)))
+}
+
+/// Puts on the head what the request's plugins want there.
+fn finish_head(exchange: &mut Exchange, head: &mut ResponseHead) {
+    for (name, value) in exchange.take_response_headers() {
+        head.headers.insert(name, value);
+    }
+    head.headers.insert(SERVER_NAME, SERVER);
+    exchange.response.status = head.status.as_u16();
+    let global = exchange.plan.global_chain().clone();
+    let chain = exchange.chain.clone();
+    global.response_head(exchange, head, Scope::Global);
+    chain.response_head(exchange, head, Scope::Route);
+    exchange.response.status = head.status.as_u16();
+}
+
+fn needs(exchange: &Exchange) -> Needs {
+    exchange.plan.global_chain().needs().merge(exchange.chain.needs())
+}
+
+fn response(head: ResponseHead, delivery: Delivery) -> http::Response<Delivery> {
     let mut response = http::Response::new(delivery);
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
@@ -93,7 +120,7 @@ pub fn head(status: StatusCode, content_type: Option<HeaderValue>) -> ResponseHe
     ResponseHead { status, headers, replaced_body: None }
 }
 
-impl Delivery {
+impl Passage {
     fn new(source: Source, filters: Vec<Box<dyn BodyFilter>>, mut exchange: Box<Exchange>, capture: usize) -> Self {
         let status = StatusCode::from_u16(exchange.response.status).unwrap_or_default();
         let bodiless = exchange.request.method == Method::HEAD
@@ -176,44 +203,40 @@ impl Source {
     }
 }
 
-impl Body for Delivery {
-    type Data = Bytes;
-    type Error = Cut;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        let delivery = self.get_mut();
-        if delivery.cut {
+impl Passage {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        if self.cut {
             return Poll::Ready(Some(Err(Cut)));
         }
         loop {
-            match std::task::ready!(delivery.poll_source(cx)) {
+            match std::task::ready!(self.poll_source(cx)) {
                 Some(Ok(chunk)) => {
-                    let chunk = delivery.filter(chunk);
+                    let chunk = self.filter(chunk);
                     if chunk.is_empty() {
                         continue;
                     }
-                    delivery.sent(&chunk);
-                    if delivery.filters.is_empty() && delivery.source.is_empty() {
-                        delivery.exchange.settlement.outcome = Outcome::Complete;
+                    self.sent(&chunk);
+                    if self.filters.is_empty() && self.source.is_empty() {
+                        self.exchange.settlement.outcome = Outcome::Complete;
                     }
                     return Poll::Ready(Some(Ok(Frame::data(chunk))));
                 }
                 Some(Err(_)) => {
                     // hyper throws away what it has not flushed when a body fails: let it flush first.
-                    delivery.cut = true;
+                    self.cut = true;
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
                 None => {
-                    let last = delivery.filter_end();
-                    delivery.source = Source::Empty;
-                    if delivery.exchange.settlement.outcome == Outcome::Aborted {
-                        delivery.exchange.settlement.outcome = Outcome::Complete;
+                    let last = self.filter_end();
+                    self.source = Source::Empty;
+                    if self.exchange.settlement.outcome == Outcome::Aborted {
+                        self.exchange.settlement.outcome = Outcome::Complete;
                     }
                     if last.is_empty() {
                         return Poll::Ready(None);
                     }
-                    delivery.sent(&last);
+                    self.sent(&last);
                     return Poll::Ready(Some(Ok(Frame::data(last))));
                 }
             }
@@ -237,7 +260,24 @@ impl Body for Delivery {
     }
 }
 
-impl Drop for Delivery {
+impl Body for Delivery {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        self.get_mut().0.as_mut().map_or(Poll::Ready(None), |passage| passage.poll_frame(cx))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.as_ref().is_none_or(Passage::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.as_ref().map_or_else(|| SizeHint::with_exact(0), Passage::size_hint)
+    }
+}
+
+impl Drop for Passage {
     fn drop(&mut self) {
         if let Source::Llm(stream) = &mut self.source {
             stream.finish(&mut self.exchange);

@@ -94,7 +94,7 @@ pub async fn dispatch(worker: &Rc<Worker>, exchange: &mut Exchange) -> Result<(R
 }
 
 /// The upstream for this request: a plugin's choice, the route's, the service's.
-pub(crate) fn choose_upstream(exchange: &Exchange) -> Result<Arc<Upstream>, Answer> {
+fn choose_upstream(exchange: &Exchange) -> Result<Arc<Upstream>, Answer> {
     if let Some(upstream) = &exchange.upstream {
         return with_nodes(upstream);
     }
@@ -113,7 +113,7 @@ fn with_nodes(upstream: &Arc<Upstream>) -> Result<Arc<Upstream>, Answer> {
 }
 
 /// The route's timeouts, else the upstream's.
-pub(crate) fn timeouts(exchange: &Exchange, upstream: &Upstream) -> Timeout {
+fn timeouts(exchange: &Exchange, upstream: &Upstream) -> Timeout {
     exchange.route.as_ref().and_then(|matched| matched.route.timeout).unwrap_or(upstream.timeout)
 }
 
@@ -147,7 +147,7 @@ fn upstream_statuses(exchange: &Exchange) -> Option<HeaderValue> {
 }
 
 /// Notes that an attempt on `node` begins.
-pub(crate) fn begin_attempt(exchange: &mut Exchange, node: &Node) {
+fn begin_attempt(exchange: &mut Exchange, node: &Node) {
     exchange.settlement.attempts.push(AttemptRecord {
         address: node.origin.address.clone(),
         host: node.host.clone(),
@@ -184,7 +184,7 @@ fn response_head(exchange: &Exchange, worker: &Worker, parts: http::response::Pa
 }
 
 /// The head of the request that goes to the upstream; made once, then given a Host for each node.
-pub(crate) struct ForwardHead {
+struct ForwardHead {
     method: Method,
     uri: Result<Uri, http::uri::InvalidUri>,
     headers: HeaderMap,
@@ -193,7 +193,7 @@ pub(crate) struct ForwardHead {
 
 impl ForwardHead {
     /// Takes the client's headers (or a copy, where a log needs them) and makes them fit to be forwarded.
-    pub fn take(exchange: &mut Exchange) -> Self {
+    fn take(exchange: &mut Exchange) -> Self {
         let keep = exchange.plan.global_chain().needs().merge(exchange.chain.needs()).headers;
         let client_host = exchange.request.headers.get(HOST).cloned().or_else(|| {
             exchange.request.uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok())
@@ -235,7 +235,7 @@ impl ForwardHead {
     }
 
     /// The Host for `node`: a plugin's, else as `pass_host` says.
-    pub fn host(&self, exchange: &Exchange, upstream: &Upstream, node: &Node) -> Option<HeaderValue> {
+    fn host(&self, exchange: &Exchange, upstream: &Upstream, node: &Node) -> Option<HeaderValue> {
         if let Some(host) = &exchange.forward.host {
             return Some(host.clone());
         }
@@ -244,11 +244,6 @@ impl ForwardHead {
             PassHost::Node => Some(node.host_header.clone()),
             PassHost::Rewrite => upstream.rewritten_host.clone(),
         }
-    }
-
-    /// Method, target and headers, for dispatches that send them themselves.
-    pub fn into_parts(self) -> (Method, Result<Uri, http::uri::InvalidUri>, HeaderMap) {
-        (self.method, self.uri, self.headers)
     }
 
     /// `true` if the request may go out again after part of it was sent: its method is idempotent and its body in

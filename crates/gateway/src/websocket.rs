@@ -1,154 +1,99 @@
-//! WebSocket: the client's upgrade is repeated at the upstream; once both have switched, bytes go both ways until
-//! either side closes or nothing moves for the read timeout.
+//! WebSocket: the client's upgrade is repeated at the upstream, by the same dispatch as any request. Once both have
+//! switched, the request goes on as a tunnel: its exchange lives, and its limits hold, until the tunnel ends. An
+//! upstream that answers anything but a switch has its answer passed on.
+
+mod relay;
 
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use http::header::{CONNECTION, HOST, HeaderValue, UPGRADE};
-use http::{StatusCode, Version};
+use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
+use http::{Method, StatusCode, Version};
 use hyper::body::Incoming;
-use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use hyper::upgrade::OnUpgrade;
 
-use crate::answer::{Answer, ResponseHead};
-use crate::balance::TriedSet;
+use crate::answer::Answer;
 use crate::delivery::{self, Delivery, Source};
-use crate::exchange::{Exchange, ResponseSource};
-use crate::pipeline::before_proxy;
-use crate::proxy::{self, ForwardHead};
-use crate::transport::OutgoingBody;
+use crate::exchange::Exchange;
+use crate::proxy;
+use crate::request_body::RequestBody;
+use crate::settlement::Outcome;
 use crate::worker::Worker;
-
-const COPY_BUFFER_BYTES: usize = 8 * 1024;
+use relay::{Ending, Moved};
 
 /// The client's side of an upgrade to WebSocket, if the request asks for one.
 pub fn take_upgrade(request: &mut http::Request<Incoming>) -> Option<OnUpgrade> {
     let asks = request.version() == Version::HTTP_11
-        && request.headers().get(UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
+        && request.method() == Method::GET
+        && names(request.headers(), UPGRADE, "websocket")
+        && names(request.headers(), CONNECTION, "upgrade");
     asks.then(|| hyper::upgrade::on(request))
+}
+
+/// `true` if `token` is in the list that is `header`'s value.
+fn names(headers: &HeaderMap, header: http::HeaderName, token: &str) -> bool {
+    let values = headers.get_all(header).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
 }
 
 /// Dispatches an upgrade request.
 pub async fn tunnel(worker: Rc<Worker>, mut exchange: Box<Exchange>, client: OnUpgrade) -> http::Response<Delivery> {
-    if let Some(answer) = before_proxy(&mut exchange) {
-        return delivery::answer(exchange, answer);
+    if !matches!(exchange.body, RequestBody::Empty) {
+        // Nobody could tell where the body ends and the tunnel begins.
+        return delivery::answer(exchange, Answer::page(StatusCode::BAD_REQUEST));
     }
-    match open(&worker, &mut exchange).await {
-        Ok(response) => switch(exchange, response, client),
-        Err(answer) => {
-            exchange.response.source = ResponseSource::ProxyFailure;
-            delivery::answer(exchange, answer)
-        }
-    }
+    ask_for_switch(&mut exchange.request.headers);
+    let (mut head, mut body) = match proxy::dispatch(&worker, &mut exchange).await {
+        Ok(response) => response,
+        Err(answer) => return delivery::answer(exchange, answer),
+    };
+    let Some(upstream) = body.take_upgrade() else {
+        return delivery::deliver(exchange, head, Source::Upstream(body));
+    };
+    ask_for_switch(&mut head.headers);
+    let response = delivery::switch(&mut exchange, head);
+    let tunnel = Tunnel { exchange, client, upstream, idle: body.read_timeout(), life: worker.life.clone() };
+    worker.spawn(tunnel.run());
+    response
 }
 
-/// The upstream's answer to the upgrade.
-struct Opened {
-    response: http::Response<Incoming>,
-    read_timeout: Duration,
-}
-
-async fn open(worker: &Rc<Worker>, exchange: &mut Exchange) -> Result<Opened, Answer> {
-    let bad_gateway = || Answer::page(StatusCode::BAD_GATEWAY);
-    let upstream = proxy::choose_upstream(exchange)?;
-    let timeout = proxy::timeouts(exchange, &upstream);
-    let at = upstream.pick(upstream.hash_key(exchange).as_deref(), &TriedSet::new()).ok_or_else(bad_gateway)?;
-    let node = &upstream.nodes[at];
-    proxy::begin_attempt(exchange, node);
-    let upgrade = exchange.request.headers.get(UPGRADE).cloned();
-    let forward = ForwardHead::take(exchange);
-    let host = forward.host(exchange, &upstream, node);
-    let (method, uri, mut headers) = forward.into_parts();
-    if let Some(host) = host {
-        headers.insert(HOST, host);
-    }
+/// Admission has taken these headers out, for they concern one connection each.
+fn ask_for_switch(headers: &mut HeaderMap) {
     headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-    headers.insert(UPGRADE, upgrade.unwrap_or(HeaderValue::from_static("websocket")));
-    let mut request = http::Request::new(OutgoingBody::Empty);
-    *request.method_mut() = method;
-    *request.uri_mut() = uri.map_err(|_| Answer::page(StatusCode::BAD_REQUEST))?;
-    *request.headers_mut() = headers;
-    let failed = |error: &dyn std::fmt::Display| {
-        tracing::warn!(%error, upstream = &*upstream.key, "a WebSocket could not be opened");
-    };
-    let io = worker.pool.dial_exclusive(&node.origin, timeout.connect).await.map_err(|error| {
-        failed(&error);
-        bad_gateway()
-    })?;
-    let handshake = hyper::client::conn::http1::handshake(TokioIo::new(io)).await;
-    let (mut sender, connection) = handshake.map_err(|error| {
-        failed(&error);
-        bad_gateway()
-    })?;
-    tokio::task::spawn_local(connection.with_upgrades());
-    let answered = tokio::time::timeout(timeout.read, sender.send_request(request)).await;
-    let response = answered.map_err(|_| Answer::page(StatusCode::GATEWAY_TIMEOUT))?.map_err(|error| {
-        failed(&error);
-        bad_gateway()
-    })?;
-    exchange.response.source = ResponseSource::Upstream;
-    if let Some(attempt) = exchange.settlement.attempts.last_mut() {
-        attempt.status = response.status().as_u16();
-        attempt.header_time = Some(attempt.started.elapsed());
-    }
-    Ok(Opened { response, read_timeout: timeout.read })
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
 }
 
-/// Passes the upstream's 101 on and starts the tunnel; any other answer ends the request.
-fn switch(exchange: Box<Exchange>, opened: Opened, client: OnUpgrade) -> http::Response<Delivery> {
-    let Opened { mut response, read_timeout } = opened;
-    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        let mut headers = std::mem::take(response.headers_mut());
-        crate::admission::remove_hop_by_hop(&mut headers);
-        let head = ResponseHead { status: response.status(), headers, replaced_body: None };
-        return delivery::deliver(exchange, head, Source::Empty);
-    }
-    let upstream = hyper::upgrade::on(&mut response);
-    let head = ResponseHead {
-        status: StatusCode::SWITCHING_PROTOCOLS,
-        headers: std::mem::take(response.headers_mut()),
-        replaced_body: None,
-    };
-    tokio::task::spawn_local(async move {
-        match (client.await, upstream.await) {
-            (Ok(client), Ok(upstream)) => relay(client, upstream, read_timeout).await,
-            (Err(error), _) | (_, Err(error)) => tracing::debug!(%error, "a WebSocket did not come about"),
-        }
-    });
-    delivery::deliver(exchange, head, Source::Empty)
+/// Two connections that are about to switch, and the request that they belong to.
+struct Tunnel {
+    exchange: Box<Exchange>,
+    client: OnUpgrade,
+    upstream: OnUpgrade,
+    /// How long both may be silent.
+    idle: Duration,
+    life: tokio::sync::watch::Receiver<crate::worker::Life>,
 }
 
-/// Copies bytes both ways until one side ends or neither says anything for `idle`.
-async fn relay(client: Upgraded, upstream: Upgraded, idle: Duration) {
-    let (mut client_read, mut client_write) = tokio::io::split(TokioIo::new(client));
-    let (mut upstream_read, mut upstream_write) = tokio::io::split(TokioIo::new(upstream));
-    let moved = std::cell::Cell::new(Instant::now());
-    let up = copy(&mut client_read, &mut upstream_write, &moved);
-    let down = copy(&mut upstream_read, &mut client_write, &moved);
-    let watch = async {
-        while moved.get().elapsed() < idle {
-            tokio::time::sleep_until((moved.get() + idle).into()).await;
-        }
-    };
-    tokio::select! {
-        () = up => {}
-        () = down => {}
-        () = watch => {}
+impl Tunnel {
+    async fn run(self) {
+        let Self { mut exchange, client, upstream, idle, life } = self;
+        let (client, upstream) = match tokio::try_join!(client, upstream) {
+            Ok(both) => both,
+            Err(error) => {
+                tracing::debug!(%error, "a WebSocket did not come about");
+                exchange.settlement.outcome = Outcome::ClientGone;
+                return;
+            }
+        };
+        let moved = Moved::default();
+        let ending = relay::relay(client, upstream, &moved, idle, life).await;
+        exchange.request.length += moved.up.get();
+        let settlement = &mut exchange.settlement;
+        settlement.upstream_bytes += moved.down.get();
+        settlement.body_bytes_sent += moved.down.get();
+        settlement.outcome = match ending {
+            Ending::Closed => Outcome::Complete,
+            Ending::Idle => Outcome::LimitExceeded,
+            Ending::Draining => Outcome::Aborted,
+        };
     }
-}
-
-async fn copy(
-    from: &mut (impl AsyncReadExt + Unpin),
-    to: &mut (impl AsyncWriteExt + Unpin),
-    moved: &std::cell::Cell<Instant>,
-) {
-    let mut buffer = vec![0; COPY_BUFFER_BYTES];
-    while let Ok(length) = from.read(&mut buffer).await {
-        moved.set(Instant::now());
-        if length == 0 || to.write_all(&buffer[..length]).await.is_err() {
-            break;
-        }
-    }
-    let _ = to.shutdown().await;
 }

@@ -1,7 +1,6 @@
 //! A worker: one thread, one single-threaded runtime, its own upstream connections. It serves the connections it
 //! is given; nothing of a request ever leaves its thread.
 
-use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -43,7 +42,7 @@ pub struct Worker {
     pub services: Arc<Services>,
     pub pool: Rc<Pool>,
     pub life: watch::Receiver<Life>,
-    pub connections: Rc<Cell<usize>>,
+    load: Arc<AtomicUsize>,
 }
 
 /// A connection on its way to a worker.
@@ -74,6 +73,18 @@ impl Worker {
     /// How long the client may pause in the middle of its body.
     pub fn client_body_timeout(&self) -> Duration {
         self.services.settings.nginx_config.http.client_body_timeout
+    }
+}
+
+impl Worker {
+    /// Runs `task` beside the connections. It counts as one of them, so that a drain waits for it.
+    pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        self.load.fetch_add(1, Ordering::Relaxed);
+        let departure = Departure(self.load.clone());
+        tokio::task::spawn_local(async move {
+            let _departure = departure;
+            task.await;
+        });
     }
 }
 
@@ -120,7 +131,7 @@ async fn run(context: WorkerContext, mut accepted: mpsc::UnboundedReceiver<Accep
         services: context.services,
         pool: Rc::new(Pool::default()),
         life: context.life,
-        connections: Rc::new(Cell::new(0)),
+        load: load.clone(),
     });
     let mut tasks = tokio::task::JoinSet::new();
     let mut sweep = tokio::time::interval(SWEEP_EVERY);

@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 use tokio::time::{Instant, Sleep};
 
 use super::h1::H1;
@@ -42,6 +43,8 @@ pub(super) enum Held {
     Connection(Lease),
     /// A stream on a shared HTTP/2 connection.
     Stream(#[allow(dead_code, reason = "held for its drop")] StreamGuard),
+    /// A connection that is about to switch protocols; a task of its own drives it.
+    Switching(OnUpgrade),
     /// Given back already.
     Nothing,
 }
@@ -62,7 +65,26 @@ impl UpstreamBody {
         body
     }
 
+    /// The connection, if the upstream has switched protocols; the body is over then.
+    pub fn take_upgrade(&mut self) -> Option<OnUpgrade> {
+        match std::mem::replace(&mut self.held, Held::Nothing) {
+            Held::Switching(upgrade) => Some(upgrade),
+            held => {
+                self.held = held;
+                None
+            }
+        }
+    }
+
+    /// How long the upstream may be silent.
+    pub fn read_timeout(&self) -> Duration {
+        self.read_timeout
+    }
+
     fn give_back(&mut self) {
+        if matches!(self.held, Held::Switching(_)) {
+            return;
+        }
         if let Held::Connection(lease) = std::mem::replace(&mut self.held, Held::Nothing) {
             lease.pool.clone().put_back(&lease.origin, lease.connection);
         }
@@ -98,7 +120,7 @@ impl Body for UpstreamBody {
                     polled => polled,
                 }
             }
-            Held::Stream(_) | Held::Nothing => Pin::new(&mut body.incoming).poll_frame(cx),
+            Held::Stream(_) | Held::Switching(_) | Held::Nothing => Pin::new(&mut body.incoming).poll_frame(cx),
         };
         match polled {
             Poll::Ready(Some(Ok(frame))) => {

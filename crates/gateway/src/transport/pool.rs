@@ -6,15 +6,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{Request, Response, Version};
+use http::header::UPGRADE;
+use http::{Request, Response, StatusCode, Version};
+use hyper::client::conn::http1;
 use hyper::client::conn::http2::SendRequest;
+use hyper_util::rt::TokioIo;
 
 use config::resource::Timeout;
 
 use super::body::{Held, Lease, UpstreamBody};
 use super::connect::{ConnectError, Dialer};
 use super::h1::H1;
-use super::io::UpstreamIo;
 use super::origin::Origin;
 use super::outgoing::{ClientBodyFault, OutgoingBody, UploadProgress};
 use super::shared::{self, SharedConnections, StreamGuard};
@@ -95,6 +97,9 @@ impl Pool {
         mut request: Request<OutgoingBody>,
         timeout: &Timeout,
     ) -> Result<Sent, SendFailure> {
+        if request.headers().contains_key(UPGRADE) {
+            return self.send_upgrade(origin, request, timeout).await;
+        }
         if origin.tls.is_some()
             && let Some((sender, guard)) = self.shared_connection(origin)
         {
@@ -128,12 +133,40 @@ impl Pool {
         }
     }
 
-    /// A connection of its own that speaks HTTP/1.1, for upgrades; never returned to the pool.
-    ///
-    /// # Errors
-    /// As for connecting.
-    pub async fn dial_exclusive(&self, origin: &Origin, limit: Duration) -> Result<UpstreamIo, ConnectError> {
-        self.dialer.dial_http1(origin, limit).await
+    /// Sends a request that asks to switch protocols, on a connection of its own that speaks HTTP/1.1. A task
+    /// drives that connection, since what follows a switch outlives the response.
+    async fn send_upgrade(
+        &self,
+        origin: &Origin,
+        request: Request<OutgoingBody>,
+        timeout: &Timeout,
+    ) -> Result<Sent, SendFailure> {
+        let started = Instant::now();
+        let io = match self.dialer.dial_http1(origin, timeout.connect).await {
+            Ok(io) => io,
+            Err(error) => return Err(SendFailure::unsent(error.into(), request)),
+        };
+        let connect_time = started.elapsed();
+        let (mut sender, connection) = match http1::handshake(TokioIo::new(io)).await {
+            Ok(opened) => opened,
+            Err(error) => return Err(SendFailure::unsent(error.into(), request)),
+        };
+        tokio::task::spawn_local(connection.with_upgrades());
+        let mut head = match within(timeout.read, None, sender.try_send_request(request)).await {
+            Some(Ok(head)) => head,
+            Some(Err(mut failure)) => {
+                let unsent = failure.take_message().map(Box::new);
+                return Err(SendFailure { error: failure.into_error().into(), unsent });
+            }
+            None => return Err(SendError::Timeout(timeout.read).into()),
+        };
+        let held = match head.status() {
+            StatusCode::SWITCHING_PROTOCOLS => Held::Switching(hyper::upgrade::on(&mut head)),
+            _ => Held::Nothing,
+        };
+        let (parts, incoming) = head.into_parts();
+        let body = UpstreamBody::new(incoming, held, timeout.read);
+        Ok(Sent { response: Response::from_parts(parts, body), connect_time })
     }
 
     async fn send_on(

@@ -19,9 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Gateway {
     address: SocketAddr,
-    _plane: DataPlane,
+    plane: DataPlane,
     _store: Store,
-    _runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
 }
 
 /// A response as it came over the wire, its body without chunks.
@@ -54,6 +54,24 @@ impl Gateway {
         Self::start(settings, batch)
     }
 
+    /// Serves `route` for everything.
+    pub fn with_route(mut route: Value) -> Self {
+        route["id"] = "1".into();
+        route["uri"] = "/*".into();
+        let key = "/apisix/routes/1".to_owned();
+        Self::start(Settings::default(), vec![Write::Put { key, value: route, expect: Expect::Any, ttl: None }])
+    }
+
+    /// Takes no more requests and waits for those in flight; `false` if some had to be cut.
+    pub fn drain(&self) -> bool {
+        self.runtime.block_on(self.plane.drain(PATIENCE))
+    }
+
+    /// Connections and tunnels being served.
+    pub fn connections(&self) -> usize {
+        self.plane.connections()
+    }
+
     fn start(settings: Settings, batch: Vec<Write>) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("threads");
@@ -67,7 +85,7 @@ impl Gateway {
         let address = socket.local_addr().expect("an address");
         let listeners = vec![Listener { socket, tls: false }];
         let plane = DataPlane::start(planner, services, &store, listeners, 1).expect("a data plane");
-        Self { address, _plane: plane, _store: store, _runtime: runtime }
+        Self { address, plane, _store: store, runtime }
     }
 
     /// `GET path` with `headers`.

@@ -8,3 +8,4 @@ mod limits;
 mod observability;
 mod rewriting;
 mod security;
+mod websocket;
