@@ -20,8 +20,8 @@ pub(crate) fn key_is(key: &[u8], name: &str) -> bool {
 
 /// The text that lies between two quotes, with its escapes resolved; invalid text becomes U+FFFD.
 pub(crate) fn unescape(text: &[u8]) -> Cow<'_, str> {
-    if !text.contains(&b'\\') {
-        return String::from_utf8_lossy(text);
+    if memchr::memchr(b'\\', text).is_none() {
+        return std::str::from_utf8(text).map_or_else(|_| String::from_utf8_lossy(text), Cow::Borrowed);
     }
     let mut quoted = Vec::with_capacity(text.len() + 2);
     quoted.push(b'"');
@@ -29,6 +29,9 @@ pub(crate) fn unescape(text: &[u8]) -> Cow<'_, str> {
     quoted.push(b'"');
     Cow::Owned(serde_json::from_slice(&quoted).unwrap_or_else(|_| String::from_utf8_lossy(text).into_owned()))
 }
+
+/// Counts of up to so many digits fit into 64 bits, whatever the digits are.
+const SMALL_COUNT: usize = 19;
 
 /// One JSON value, still text: `bytes` begins with the value's first byte and ends with its last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +88,9 @@ impl<'a> Raw<'a> {
     pub fn count(self) -> Option<u64> {
         if self.kind != Kind::Number {
             return None;
+        }
+        if self.bytes.len() <= SMALL_COUNT && self.bytes.iter().all(u8::is_ascii_digit) {
+            return Some(self.bytes.iter().fold(0, |count, digit| count * 10 + u64::from(digit - b'0')));
         }
         let text = std::str::from_utf8(self.bytes).ok()?;
         text.parse().ok().or_else(|| text.parse::<f64>().ok().filter(|number| *number >= 0.0).map(|n| n as u64))

@@ -4,7 +4,6 @@
 //! end, but never panics, never recurses and visits no byte twice. Used on answers and by [`Raw`]'s iterators;
 //! a request is validated instead.
 
-use super::cursor::plain_run;
 use super::{Cursor, Kind, Raw, Token};
 
 impl<'a> Cursor<'a> {
@@ -78,19 +77,37 @@ impl<'a> Cursor<'a> {
         Some(key)
     }
 
+    /// Sixteen bytes at a time, for most strings end within the first or the second sixteen.
     #[inline]
     fn skim_string(&mut self) -> Option<()> {
         self.pos += 1;
-        loop {
-            self.pos += plain_run(self.bytes.get(self.pos..)?);
-            match self.peek()? {
-                b'"' => {
+        for _ in 0..4 {
+            let Some(near) = self.bytes.get(self.pos..).and_then(<[u8]>::first_chunk) else { break };
+            let at = string_run(near);
+            self.pos += at;
+            match near.get(at) {
+                Some(b'"') => {
                     self.pos += 1;
                     return Some(());
                 }
-                b'\\' => self.pos += 2,
-                _ => self.pos += 1,
+                Some(_) => self.pos += 2,
+                None => {}
             }
+        }
+        self.skim_long_string()
+    }
+
+    /// As [`Cursor::skim_string`], from somewhere inside the string.
+    #[inline(never)]
+    fn skim_long_string(&mut self) -> Option<()> {
+        loop {
+            let rest = self.bytes.get(self.pos..)?;
+            self.pos += memchr::memchr2(b'"', b'\\', rest)?;
+            if self.peek() == Some(b'"') {
+                self.pos += 1;
+                return Some(());
+            }
+            self.pos += 2;
         }
     }
 
@@ -122,4 +139,23 @@ impl<'a> Cursor<'a> {
             self.pos += 1;
         }
     }
+}
+
+/// How many bytes from the start are neither quote nor backslash. Both words are looked at before anything is decided:
+/// one branch is cheaper than two that nobody can predict.
+#[inline(always)]
+fn string_run(bytes: &[u8; 16]) -> usize {
+    let both = u128::from_le_bytes(*bytes);
+    let (low, high) = (string_specials(both as u64), string_specials((both >> 64) as u64));
+    let first = if low == 0 { 64 + high.trailing_zeros() } else { low.trailing_zeros() };
+    (first / 8) as usize
+}
+
+/// The top bit of the first byte that is a quote or a backslash; what is set above it means nothing.
+#[inline(always)]
+fn string_specials(word: u64) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    let quote = word ^ (ONES * b'"' as u64);
+    let backslash = word ^ (ONES * b'\\' as u64);
+    ((quote.wrapping_sub(ONES) & !quote) | (backslash.wrapping_sub(ONES) & !backslash)) & (ONES * 0x80)
 }
