@@ -3,8 +3,9 @@
 
 use std::io::{Read, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use config::settings::Settings;
 use gateway::data_plane::DataPlane;
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use store::{Expect, Store, Write};
 
 /// Longer than anything here takes; a test that reaches it has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Gateway {
     address: SocketAddr,
@@ -120,6 +121,21 @@ impl Gateway {
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.write_all(request.as_bytes()).expect("a request");
         stream
+    }
+}
+
+/// The entries that a file logger has written to `file`, once there are `count`: a request is logged after its
+/// response has left.
+pub fn log_entries(file: &Path, count: usize) -> Vec<Value> {
+    let begun = Instant::now();
+    loop {
+        assert!(tidegate_plugins::observability::flush_log_files(PATIENCE));
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        if text.lines().count() >= count {
+            return text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        }
+        assert!(begun.elapsed() < PATIENCE, "{text}");
+        std::thread::yield_now();
     }
 }
 

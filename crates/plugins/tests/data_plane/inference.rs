@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use simulator::Running;
 
-use super::fixture::{Gateway, Response};
+use super::fixture::{Gateway, PATIENCE, Response, log_entries};
 
-const PATIENCE: Duration = Duration::from_secs(20);
 const CHAT: &str = "/v1/chat/completions";
 const STREAM_HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n";
 
@@ -82,18 +81,9 @@ impl Inference {
         }
     }
 
-    /// The first log entry, once it is there: a request is logged after its response has left.
+    /// What was logged of the first request.
     fn entry(&self) -> Value {
-        let begun = Instant::now();
-        loop {
-            assert!(tidegate_plugins::observability::flush_log_files(PATIENCE));
-            let text = std::fs::read_to_string(&self.log).unwrap_or_default();
-            if let Some(line) = text.lines().next() {
-                return serde_json::from_str(line).expect("JSON");
-            }
-            assert!(begun.elapsed() < PATIENCE, "no entry");
-            std::thread::yield_now();
-        }
+        log_entries(&self.log, 1).remove(0)
     }
 }
 

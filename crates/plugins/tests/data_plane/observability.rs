@@ -1,25 +1,6 @@
-use std::path::Path;
-use std::time::{Duration, Instant};
+use serde_json::json;
 
-use serde_json::{Value, json};
-
-use super::fixture::Gateway;
-
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// The entries in `file`, once there are `count`: a request is logged after its response has left.
-fn entries(file: &Path, count: usize) -> Vec<Value> {
-    let begun = Instant::now();
-    loop {
-        assert!(tidegate_plugins::observability::flush_log_files(PATIENCE));
-        let text = std::fs::read_to_string(file).unwrap_or_default();
-        if text.lines().count() >= count {
-            return text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-        }
-        assert!(begun.elapsed() < PATIENCE, "{text}");
-        std::thread::yield_now();
-    }
-}
+use super::fixture::{Gateway, log_entries};
 
 #[test]
 fn every_request_is_logged_with_what_client_and_upstream_saw() {
@@ -30,7 +11,7 @@ fn every_request_is_logged_with_what_client_and_upstream_saw() {
     let gateway = Gateway::with_plugins(json!({"file-logger": logger, "ip-restriction": restriction}));
     assert_eq!(gateway.get("/a?x=1", &[("X-One", "1")]).status, 200);
     assert_eq!(gateway.get("/b?block=yes", &[]).status, 403);
-    let entries = entries(&file, 2);
+    let entries = log_entries(&file, 2);
     let [passed, refused] = &entries[..] else { panic!("{entries:#?}") };
     assert_eq!(passed["request"]["uri"], "/a?x=1");
     assert_eq!(passed["request"]["headers"]["x-one"], "1");

@@ -2,15 +2,12 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use simulator::Running;
 
-use super::fixture::Gateway;
-
-const PATIENCE: Duration = Duration::from_secs(20);
+use super::fixture::{Gateway, PATIENCE, log_entries};
 
 /// `hello` as a client sends it, masked with zeros, and as a server sends it.
 const HELLO: &[u8] = b"\x81\x85\0\0\0\0hello";
@@ -73,20 +70,6 @@ fn says_hello(stream: &mut TcpStream) {
     assert_eq!(back, HELLO_BACK);
 }
 
-/// The first log entry, once it is there.
-fn entry(log: &Path) -> Value {
-    let begun = Instant::now();
-    loop {
-        assert!(tidegate_plugins::observability::flush_log_files(PATIENCE));
-        let text = std::fs::read_to_string(log).unwrap_or_default();
-        if let Some(line) = text.lines().next() {
-            return serde_json::from_str(line).expect("JSON");
-        }
-        assert!(begun.elapsed() < PATIENCE, "no entry");
-        std::thread::yield_now();
-    }
-}
-
 #[test]
 fn messages_go_both_ways_until_a_side_closes_and_then_the_request_settles() {
     let sockets = Sockets::start();
@@ -103,7 +86,7 @@ fn messages_go_both_ways_until_a_side_closes_and_then_the_request_settles() {
     stream.read_to_end(&mut rest).expect("the end");
     assert_eq!(rest[0], 0x88, "the upstream's own close");
     drop(stream);
-    let entry = entry(&sockets.log);
+    let entry = &log_entries(&sockets.log, 1)[0];
     assert_eq!((&entry["outcome"], &entry["response"]["status"]), (&json!("complete"), &json!(101)), "{entry:#}");
     assert!(entry["response"]["size"].as_u64() >= Some(2 * HELLO_BACK.len() as u64), "{entry:#}");
 }
@@ -177,7 +160,7 @@ fn a_silent_tunnel_is_closed_after_the_read_timeout() {
     let (_, mut stream) = sockets.upgrade("/ws");
     says_hello(&mut stream);
     assert_eq!(stream.read(&mut [0; 16]).expect("an end"), 0);
-    assert_eq!(entry(&sockets.log)["outcome"], "limit_exceeded");
+    assert_eq!(log_entries(&sockets.log, 1)[0]["outcome"], "limit_exceeded");
 }
 
 #[test]
@@ -188,7 +171,7 @@ fn a_tunnel_counts_as_a_connection_and_ends_when_the_process_drains() {
     assert_eq!(sockets.gateway.connections(), 1);
     assert!(sockets.gateway.drain());
     assert_eq!(stream.read(&mut [0; 16]).expect("an end"), 0);
-    assert_eq!(entry(&sockets.log)["outcome"], "aborted");
+    assert_eq!(log_entries(&sockets.log, 1)[0]["outcome"], "aborted");
 }
 
 /// A port on which nothing listens.
