@@ -73,11 +73,21 @@ pub(crate) async fn admit(worker: &Worker, exchange: &mut Exchange) -> Result<()
         true => path.without_tail_slash(&exchange.request.uri),
         false => path,
     };
+    if !has_proved_itself(exchange) {
+        return Err(bad_request());
+    }
     check_length(worker, exchange)?;
     if exchange.plan.reads_bodies() && is_readable(worker, exchange) {
         read_body(worker, exchange).await?;
     }
     Ok(())
+}
+
+/// `false` if the host wants a certificate that the client has not shown under the host's own name.
+fn has_proved_itself(exchange: &Exchange) -> bool {
+    let Some(tls) = &exchange.connection.tls else { return true };
+    let request = &exchange.request;
+    exchange.plan.certificates().admit(&request.host(), request.path(), tls.verified_for.as_deref())
 }
 
 /// Reads the whole body ahead of the phase that needs it.

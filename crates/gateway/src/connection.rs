@@ -19,6 +19,7 @@ use crate::admission::is_in;
 use crate::exchange::{Connection, ForwardsTrust, TlsFacts};
 use crate::local::LocalExecutor;
 use crate::timed_io::TimedIo;
+use crate::tls::server::normal_name;
 use crate::worker::{Life, Worker};
 use crate::{pipeline, proxy};
 
@@ -108,13 +109,15 @@ async fn accept_tls(worker: &Worker, socket: TcpStream) -> std::io::Result<(TlsS
     let name = start.client_hello().server_name().map(str::to_owned);
     let plan = worker.plan.load_full();
     let fallback = worker.services.settings.apisix.ssl.fallback_sni.as_deref();
-    let Some(config) = plan.certificates().find(name.as_deref(), fallback).cloned() else {
+    let Some(served) = plan.certificates().find(name.as_deref(), fallback).cloned() else {
         return Err(std::io::Error::other(format!("no certificate for SNI {name:?}")));
     };
-    let stream = start.into_stream(config).await?;
+    let stream = start.into_stream(served.config().clone()).await?;
     let session = stream.get_ref().1;
     let protocol = if session.alpn_protocol() == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 };
+    let verified = served.has_verified(session.peer_certificates());
     let facts = TlsFacts {
+        verified_for: name.as_deref().or(fallback).filter(|_| verified).map(|name| normal_name(name).into()),
         server_name: name.map(Into::into),
         protocol: match session.protocol_version() {
             Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",

@@ -57,6 +57,8 @@ pub struct TlsFacts {
     pub server_name: Option<Box<str>>,
     pub protocol: &'static str,
     pub cipher: Box<str>,
+    /// The name for which the client has proved itself by a certificate: the one it asked for, lower case.
+    pub verified_for: Option<Box<str>>,
 }
 
 impl Connection {

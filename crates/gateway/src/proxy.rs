@@ -54,7 +54,8 @@ pub async fn dispatch(worker: &Rc<Worker>, exchange: &mut Exchange) -> Result<(R
         let forward = forward.get_or_insert_with(|| ForwardHead::take(exchange));
         let request = forward.request(worker, exchange, &upstream, node, retries_left > 0)?;
         let in_flight = upstream.balancer().begin(at);
-        match worker.pool.send(&node.origin, request, &timeout).await {
+        let named = node.named_origin(request.headers().get(HOST), &worker.services.origins);
+        match worker.pool.send(named.as_ref().unwrap_or(&node.origin), request, &timeout).await {
             Ok(sent) => {
                 let (parts, body) = sent.response.into_parts();
                 let record = end_attempt(exchange, parts.status.as_u16());

@@ -1,4 +1,5 @@
 //! Requests through a data plane in this process.
 
 mod changes;
+mod client_certificates;
 mod fixture;

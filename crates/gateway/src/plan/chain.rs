@@ -30,6 +30,15 @@ pub struct Entry {
 /// Plugins by name, before they are put in order. `None`: switched off (`_meta.disable`), in the layers below too.
 pub type PluginSet = BTreeMap<&'static str, Option<Arc<Entry>>>;
 
+/// `true` if both sets have the very same entries.
+pub(super) fn same_plugins(a: &PluginSet, b: &PluginSet) -> bool {
+    let same_entry = |a: &Option<Arc<Entry>>, b: &Option<Arc<Entry>>| match (a, b) {
+        (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+        (a, b) => a.is_none() && b.is_none(),
+    };
+    a.len() == b.len() && a.iter().zip(b).all(|((a, first), (b, second))| a == b && same_entry(first, second))
+}
+
 /// Plugins in order.
 pub struct Chain {
     entries: Box<[Arc<Entry>]>,

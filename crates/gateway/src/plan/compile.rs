@@ -79,12 +79,17 @@ impl PluginCompiler {
         self.known.retain(|_, compiled| compiled.generation == generation);
     }
 
-    pub fn registry(&self) -> &Registry {
+    pub fn registry(&self) -> &Arc<Registry> {
         &self.registry
     }
 
     pub fn secrets(&self) -> &dyn Resolver {
         &self.surroundings.secrets
+    }
+
+    /// Changes when a secret changes.
+    pub fn secrets_revision(&self) -> u64 {
+        self.surroundings.secrets_revision
     }
 
     /// Decrypts and resolves an authentication plugin's consumer-side configuration. `None` if a secret is

@@ -6,6 +6,7 @@ pub(crate) mod caught;
 pub mod chain;
 mod compile;
 pub mod consumers;
+mod named_origin;
 mod reads;
 pub mod route;
 pub mod upstream;

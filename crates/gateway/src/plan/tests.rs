@@ -1,7 +1,10 @@
 //! Plans made of stored resources, with plugins that do what a test asks for.
 
+mod certificates;
 mod fails_closed;
 pub(crate) mod fixture;
 mod layers;
 mod needs;
 mod settlement;
+mod takeover;
+mod upstreams;

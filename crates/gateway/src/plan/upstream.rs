@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use config::resource::{HashOn, PassHost, Scheme, Timeout, UpstreamType};
+use config::resource::{HashOn, KeyPair, PassHost, Scheme, Timeout, UpstreamType};
 use config::template::Template;
 use http::HeaderValue;
 use rustls::pki_types::ServerName;
 
+use super::named_origin::NamedOrigins;
 use crate::balance::{BalanceNode, Balancer, Kind, TriedSet};
 use crate::exchange::Exchange;
 use crate::health::Checker;
-use crate::tls::client::{ClientConfigs, TlsError, Verify};
+use crate::tls::TlsError;
+use crate::tls::client::{ClientConfigs, Verify};
 use crate::transport::{Origin, OriginTls, Origins};
 
 /// A group of nodes that can answer a request.
@@ -38,6 +40,7 @@ pub struct Node {
     pub origin: Arc<Origin>,
     /// What `pass_host: node` sends: the host, with the port if it is not the scheme's usual one.
     pub host_header: HeaderValue,
+    by_name: Option<NamedOrigins>,
 }
 
 /// What a chash upstream hashes.
@@ -61,8 +64,8 @@ pub struct UpstreamParts<'a> {
     pub key: Arc<str>,
     pub origins: &'a Origins,
     pub tls: &'a ClientConfigs,
-    /// Client certificate and key, PEM.
-    pub certificate: Option<(&'a str, &'a str)>,
+    /// The certificate to show to nodes.
+    pub certificate: Option<&'a KeyPair>,
     pub health: Option<Arc<Checker>>,
     pub previous: Option<&'a Upstream>,
 }
@@ -141,6 +144,12 @@ impl Node {
             PassHost::Rewrite => upstream.upstream_host.as_deref().map(crate::path::without_port).unwrap_or(&node.host),
             PassHost::Pass | PassHost::Node => &node.host,
         };
+        let keepalive = upstream.keepalive_pool.unwrap_or_default();
+        let address = node.host.trim_start_matches('[').trim_end_matches(']').parse().ok();
+        let by_name = tls
+            .zip(address)
+            .filter(|_| upstream.pass_host == PassHost::Pass)
+            .map(|(config, address)| NamedOrigins::new(address, port, config.clone(), keepalive));
         let tls = match tls {
             None => None,
             Some(config) => {
@@ -149,14 +158,20 @@ impl Node {
                 Some(OriginTls { config: config.clone(), server_name })
             }
         };
-        let keepalive = upstream.keepalive_pool.unwrap_or_default();
         let text = if port == usual_port { node.host.clone() } else { format!("{}:{port}", node.host) };
         Ok(Self {
             host: node.host.as_str().into(),
             port,
             origin: parts.origins.intern(&node.host, port, tls, keepalive),
             host_header: HeaderValue::from_str(&text).map_err(|_| bad_host())?,
+            by_name,
         })
+    }
+
+    /// The origin for a request with this Host, where it is another one than [`Node::origin`]: a TLS node that has no
+    /// name of its own is greeted by the Host.
+    pub fn named_origin(&self, host: Option<&HeaderValue>, origins: &Origins) -> Option<Arc<Origin>> {
+        self.by_name.as_ref()?.of(host?, origins)
     }
 }
 
@@ -167,7 +182,7 @@ fn client_tls(
     let verify = if config.tls.as_ref().is_some_and(|tls| tls.verify) { Verify::Yes } else { Verify::No };
     Ok(match parts.certificate {
         None => parts.tls.plain(verify).clone(),
-        Some((cert, key)) => parts.tls.with_certificate(verify, cert, key)?,
+        Some(pair) => parts.tls.with_certificate(verify, &pair.cert, pair.key.expose())?,
     })
 }
 

@@ -9,16 +9,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-/// Why a TLS configuration cannot be made.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    #[error("failed to parse cert: {0}")]
-    Certificate(rustls::pki_types::pem::Error),
-    #[error("failed to parse key: {0}")]
-    Key(rustls::pki_types::pem::Error),
-    #[error("{0}")]
-    Refused(#[from] rustls::Error),
-}
+use super::TlsError;
 
 /// The TLS configurations for connections to upstreams.
 #[derive(Debug)]

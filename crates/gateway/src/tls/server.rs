@@ -1,53 +1,78 @@
 //! Certificates shown to clients: chosen by SNI from the plan's ssl resources, exact names before `*.domain`
-//! before `*`. Without a match the handshake is aborted.
+//! before `*`. Without a match the handshake is aborted. What a resource asks of clients holds for requests too: a
+//! connection made under one name opens no host of another that wants a client certificate.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use config::resource::{KeyPair, Ssl, SslType};
+use config::resource::{KeyPair, Ssl, TlsVersion};
+use config::settings::{self, Apisix};
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, WebPkiClientVerifier};
+use rustls::server::ClientHello;
 use rustls::sign::CertifiedKey;
-use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::{InconsistentKeys, ServerConfig, SupportedProtocolVersion};
 
-use super::client::TlsError;
+use super::TlsError;
+use super::client_auth::ClientPolicy;
 
-/// The server configurations of one plan, by SNI.
+/// What one plan shows to clients and asks of them, by name.
 #[derive(Default)]
 pub struct Certificates {
-    by_name: HashMap<String, Arc<ServerConfig>>,
+    by_name: HashMap<String, Arc<Served>>,
 }
 
+/// One ssl resource, ready for handshakes.
+pub struct Served {
+    config: Arc<ServerConfig>,
+    client: Option<ClientPolicy>,
+}
+
+/// What the listeners offer where a resource says nothing of it.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    alpn: Vec<Vec<u8>>,
+    versions: Vec<&'static SupportedProtocolVersion>,
+}
+
+// === impl Certificates ===
+
 impl Certificates {
-    /// Adds an ssl resource of type server for each of its names.
-    ///
-    /// # Errors
-    /// If a certificate, key or CA cannot be read.
-    pub fn add(&mut self, ssl: &Ssl) -> Result<(), TlsError> {
-        if ssl.kind != SslType::Server || !ssl.enabled {
-            return Ok(());
+    /// Shows `served` to clients that ask for one of `names`. Of two resources with the same name the last one counts.
+    pub fn add(&mut self, names: &[String], served: &Arc<Served>) {
+        for name in names {
+            self.by_name.insert(normal_name(name), served.clone());
         }
-        let config = Arc::new(server_config(ssl)?);
-        for name in &ssl.snis {
-            self.by_name.insert(name.clone(), config.clone());
-        }
-        Ok(())
     }
 
-    /// The configuration for a client that asks for `name`, or for `fallback` if it names none.
-    pub fn find(&self, name: Option<&str>, fallback: Option<&str>) -> Option<&Arc<ServerConfig>> {
-        let name = name.or(fallback)?.trim_end_matches('.').to_ascii_lowercase();
-        if let Some(config) = self.by_name.get(&name) {
-            return Some(config);
+    /// What to serve a client with that asks for `name`, or for `fallback` if it names none.
+    pub fn find(&self, name: Option<&str>, fallback: Option<&str>) -> Option<&Arc<Served>> {
+        let name = normal_name(name.or(fallback)?);
+        if let Some(served) = self.by_name.get(&name) {
+            return Some(served);
         }
         if let Some((_, domain)) = name.split_once('.')
-            && let Some(config) = self.by_name.get(&format!("*.{domain}"))
+            && let Some(served) = self.by_name.get(&format!("*.{domain}"))
         {
-            return Some(config);
+            return Some(served);
         }
         self.by_name.get("*")
+    }
+
+    /// `true` if the resource of `host` asks clients for a certificate, at least on some paths.
+    pub fn requires_client_cert(&self, host: &str) -> bool {
+        self.find(Some(host), None).is_some_and(|served| served.client.is_some())
+    }
+
+    /// `true` if a request for `host` and `path` may be served on a connection whose client has proved itself for
+    /// `verified_for` ([`crate::exchange::TlsFacts::verified_for`]).
+    pub fn admit(&self, host: &str, path: &str, verified_for: Option<&str>) -> bool {
+        if self.by_name.is_empty() {
+            return true;
+        }
+        let policy = self.find(Some(host), None).and_then(|served| served.client.as_ref());
+        policy.is_none_or(|policy| policy.exempts(path) || verified_for == Some(&*normal_name(host)))
     }
 
     /// `true` if no certificate is configured at all.
@@ -56,41 +81,53 @@ impl Certificates {
     }
 }
 
-fn server_config(ssl: &Ssl) -> Result<ServerConfig, TlsError> {
-    let keys = ssl.pairs.iter().map(certified_key).collect::<Result<Vec<_>, _>>()?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ServerConfig::builder_with_provider(provider.clone()).with_protocol_versions(&versions(ssl))?;
-    let builder = match &ssl.client {
-        None => builder.with_no_client_auth(),
-        Some(client) => {
-            let mut roots = RootCertStore::empty();
-            for certificate in CertificateDer::pem_slice_iter(client.ca.as_bytes()) {
-                roots.add(certificate.map_err(TlsError::Certificate)?)?;
-            }
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-                .build()
-                .map_err(|error| rustls::Error::General(error.to_string()))?;
-            builder.with_client_cert_verifier(verifier)
-        }
-    };
-    let mut config = builder.with_cert_resolver(Arc::new(FirstThatFits(keys)));
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
+/// A name as names are compared: lower case, without a trailing dot.
+pub(crate) fn normal_name(name: &str) -> String {
+    name.trim_end_matches('.').to_ascii_lowercase()
 }
 
-/// TLS 1.1 is older than anything this build speaks.
-fn versions(ssl: &Ssl) -> Vec<&'static SupportedProtocolVersion> {
-    use config::resource::TlsVersion;
-    let chosen: Vec<_> = ssl
-        .protocols
-        .iter()
-        .filter_map(|version| match version {
-            TlsVersion::Tls11 => None,
-            TlsVersion::Tls12 => Some(&rustls::version::TLS12),
-            TlsVersion::Tls13 => Some(&rustls::version::TLS13),
-        })
-        .collect();
-    if chosen.is_empty() { vec![&rustls::version::TLS13, &rustls::version::TLS12] } else { chosen }
+// === impl Served ===
+
+impl Served {
+    /// Reads the certificates of `ssl`, a resource of type server.
+    ///
+    /// # Errors
+    /// If a certificate, key, CA or pattern cannot be read, or a key is not its certificate's.
+    pub fn load(ssl: &Ssl, offer: &Offer) -> Result<Self, TlsError> {
+        let keys = ssl.pairs.iter().map(certified_key).collect::<Result<Vec<_>, _>>()?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let versions = chosen_versions(ssl).unwrap_or_else(|| offer.versions.clone());
+        let builder = ServerConfig::builder_with_provider(provider.clone()).with_protocol_versions(&versions)?;
+        let client = ssl.client.as_ref().map(|client| ClientPolicy::new(client, provider)).transpose()?;
+        let builder = match &client {
+            None => builder.with_no_client_auth(),
+            Some(policy) => builder.with_client_cert_verifier(policy.verifier()),
+        };
+        let mut config = builder.with_cert_resolver(Arc::new(FirstThatFits(keys)));
+        config.alpn_protocols.clone_from(&offer.alpn);
+        Ok(Self { config: Arc::new(config), client })
+    }
+
+    /// For the handshake.
+    pub fn config(&self) -> &Arc<ServerConfig> {
+        &self.config
+    }
+
+    /// `true` if a client that got through the handshake with these certificates has proved who it is.
+    pub fn has_verified(&self, shown: Option<&[CertificateDer<'_>]>) -> bool {
+        self.client.as_ref().zip(shown).is_some_and(|(policy, chain)| policy.accepts(chain))
+    }
+}
+
+/// TLS 1.1 is older than anything this build speaks. `None`: the resource leaves it to the listener.
+fn chosen_versions(ssl: &Ssl) -> Option<Vec<&'static SupportedProtocolVersion>> {
+    let known = |version: &TlsVersion| match version {
+        TlsVersion::Tls11 => None,
+        TlsVersion::Tls12 => Some(&rustls::version::TLS12),
+        TlsVersion::Tls13 => Some(&rustls::version::TLS13),
+    };
+    let chosen: Vec<_> = ssl.protocols.iter().filter_map(known).collect();
+    (!chosen.is_empty()).then_some(chosen)
 }
 
 fn certified_key(pair: &KeyPair) -> Result<Arc<CertifiedKey>, TlsError> {
@@ -98,7 +135,30 @@ fn certified_key(pair: &KeyPair) -> Result<Arc<CertifiedKey>, TlsError> {
         .collect::<Result<_, _>>()
         .map_err(TlsError::Certificate)?;
     let key = PrivateKeyDer::from_pem_slice(pair.key.expose().as_bytes()).map_err(TlsError::Key)?;
-    Ok(Arc::new(CertifiedKey::new(chain, any_supported_type(&key)?)))
+    let certified = CertifiedKey::new(chain, any_supported_type(&key)?);
+    match certified.keys_match() {
+        // Some kinds of keys do not tell their public half.
+        Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(Arc::new(certified)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+// === impl Offer ===
+
+impl Offer {
+    /// As `config.yaml` says: HTTP/2 only where it is on.
+    pub fn of(settings: &Apisix) -> Self {
+        let http1: &[u8] = b"http/1.1";
+        let alpn: &[&[u8]] = if settings.enable_http2 { &[b"h2", http1] } else { &[http1] };
+        let known = |version: &settings::TlsVersion| match version {
+            settings::TlsVersion::V1_2 => &rustls::version::TLS12,
+            settings::TlsVersion::V1_3 => &rustls::version::TLS13,
+        };
+        Self {
+            alpn: alpn.iter().map(|name| name.to_vec()).collect(),
+            versions: settings.ssl.protocols.iter().map(known).collect(),
+        }
+    }
 }
 
 /// Several certificates of the same names, with different kinds of keys.

@@ -117,7 +117,7 @@ fn tls<'e>(exchange: &'e Exchange, fact: &str) -> Var<'e> {
         "protocol" => borrowed(tls.protocol),
         "cipher" => non_empty(&tls.cipher),
         "server_name" => optional(tls.server_name.as_deref()),
-        "client_verify" => borrowed("NONE"),
+        "client_verify" => borrowed(if tls.verified_for.is_some() { "SUCCESS" } else { "NONE" }),
         _ => Var::Nil,
     }
 }

@@ -1,0 +1,106 @@
+//! Upstreams of a plan.
+
+use std::sync::Arc;
+
+use http::HeaderValue;
+use serde_json::{Value, json};
+
+use super::fixture::Bench;
+use crate::plan::Plan;
+use crate::plan::route::UpstreamChoice;
+use crate::plan::upstream::Upstream;
+use crate::transport::Origins;
+
+const CLIENT: &str = include_str!("../../tls/testdata/client.pem");
+const CLIENT_KEY: &str = include_str!("../../tls/testdata/client.key.pem");
+const NEAR: &str = include_str!("../../tls/testdata/near.pem");
+const NEAR_KEY: &str = include_str!("../../tls/testdata/near.key.pem");
+
+fn route(upstream: Value) -> (&'static str, Value) {
+    ("/apisix/routes/1", json!({"uri": "/*", "upstream": upstream}))
+}
+
+fn with_client_certificate() -> Value {
+    json!({"type": "roundrobin", "scheme": "https", "nodes": {"10.0.0.1:443": 1}, "tls": {"client_cert_id": "c"}})
+}
+
+fn client_ssl(cert: &str, key: &str) -> (&'static str, Value) {
+    ("/apisix/ssls/c", json!({"type": "client", "cert": cert, "key": key}))
+}
+
+fn upstream(plan: &Plan) -> Option<Arc<Upstream>> {
+    match &plan.routes()[0].upstream {
+        UpstreamChoice::Ready(upstream) => Some(upstream.clone()),
+        UpstreamChoice::Missing => None,
+        UpstreamChoice::None => panic!("the route has an upstream"),
+    }
+}
+
+#[test]
+fn an_upstream_without_its_client_certificate_cannot_be_used() {
+    let mut bench = Bench::new(&[route(with_client_certificate())]);
+    assert!(upstream(&bench.plan()).is_none());
+    bench.put(&[client_ssl(CLIENT, CLIENT_KEY)]);
+    assert!(upstream(&bench.plan()).is_some());
+    bench.put(&[client_ssl(CLIENT, NEAR_KEY)]);
+    assert!(upstream(&bench.plan()).is_none(), "the key is another certificate's");
+}
+
+#[test]
+fn an_upstream_follows_its_client_certificate() {
+    let mut bench = Bench::new(&[route(with_client_certificate()), client_ssl(CLIENT, CLIENT_KEY)]);
+    let first = upstream(&bench.plan()).expect("an upstream");
+    bench.put(&[("/apisix/routes/2", json!({"uri": "/2", "plugins": {}}))]);
+    assert!(Arc::ptr_eq(&first, &upstream(&bench.plan()).expect("an upstream")));
+    bench.put(&[client_ssl(NEAR, NEAR_KEY)]);
+    let second = upstream(&bench.plan()).expect("an upstream");
+    assert_ne!(first.nodes[0].origin.id, second.nodes[0].origin.id);
+}
+
+/// The name that a node is greeted by, for a request with this Host.
+fn greeting(upstream: &Upstream, host: &str, origins: &Origins) -> String {
+    let node = &upstream.nodes[0];
+    let named = node.named_origin(HeaderValue::from_str(host).ok().as_ref(), origins);
+    let origin = named.as_ref().unwrap_or(&node.origin);
+    origin.tls.as_ref().map_or_else(|| "plain".to_owned(), |tls| tls.server_name.to_str().into_owned())
+}
+
+#[test]
+fn a_node_is_greeted_by_its_name_and_one_without_a_name_by_the_host() {
+    let upstream_of = |scheme: &str, node: &str, pass_host: &str| {
+        let value = json!({
+            "type": "roundrobin", "scheme": scheme, "nodes": {node: 1}, "pass_host": pass_host,
+            "upstream_host": "rewritten.test",
+        });
+        upstream(&Bench::plan_of(&[route(value)])).expect("an upstream")
+    };
+    for (scheme, node, pass_host, host, wanted) in [
+        ("https", "10.0.0.1:443", "pass", "a.test", "a.test"),
+        ("https", "10.0.0.1:443", "pass", "A.test:8443", "a.test"),
+        ("https", "10.0.0.1:443", "pass", "10.9.9.9", "10.0.0.1"),
+        ("https", "10.0.0.1:443", "pass", "no name", "10.0.0.1"),
+        ("https", "10.0.0.1:443", "node", "a.test", "10.0.0.1"),
+        ("https", "10.0.0.1:443", "rewrite", "a.test", "rewritten.test"),
+        ("https", "node.test:443", "pass", "a.test", "node.test"),
+        ("http", "10.0.0.1:80", "pass", "a.test", "plain"),
+    ] {
+        let upstream = upstream_of(scheme, node, pass_host);
+        assert_eq!(greeting(&upstream, host, &Origins::default()), wanted, "{node} {pass_host} {host}");
+    }
+}
+
+#[test]
+fn a_node_is_known_by_a_bounded_number_of_hosts() {
+    let value = json!({"type": "roundrobin", "scheme": "https", "nodes": {"10.0.0.1:443": 1}});
+    let upstream = upstream(&Bench::plan_of(&[route(value)])).expect("an upstream");
+    let origins = Origins::default();
+    let origin = |host: &str| {
+        upstream.nodes[0].named_origin(HeaderValue::from_str(host).ok().as_ref(), &origins).expect("an origin")
+    };
+    let first = origin("0.test");
+    assert_eq!(first.id, origin("0.test").id);
+    drop(first);
+    let all: Vec<_> = (0..1000).map(|host| Arc::downgrade(&origin(&format!("{host}.test")))).collect();
+    let alive = all.iter().filter(|origin| origin.strong_count() > 0).count();
+    assert!(alive <= 256, "{alive}");
+}
