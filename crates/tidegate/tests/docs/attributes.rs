@@ -100,11 +100,11 @@ fn values(schema: &Value) -> Option<String> {
 
 fn bounds(schema: &Value, low: &str, high: &str, unit: &str) -> Option<String> {
     let schema: &Map<String, Value> = schema.as_object()?;
-    match (schema.get(low).filter(|low| **low != 0), schema.get(high)) {
+    match (schema.get(low), schema.get(high)) {
         (Some(low), Some(high)) => Some(format!("{low} to {high}{unit}")),
         (None, Some(high)) => Some(format!("up to {high}{unit}")),
         (Some(low), None) => Some(format!("from {low}{unit}")),
-        (None, None) => schema.get(low).map(|_| format!("from 0{unit}")),
+        (None, None) => None,
     }
 }
 
