@@ -50,7 +50,7 @@ pub(crate) fn begin(worker: &Worker, connection: Rc<Connection>, incoming: http:
         path: NormalPath::AsSent,
     };
     let remote_addr = real_address(&connection, &request.headers, &worker.services.settings.nginx_config.http);
-    let mut exchange = Exchange::new(connection, request, RequestBody::new(body), worker.plan.load_full());
+    let mut exchange = Exchange::new(connection, request, RequestBody::new(body), worker.plan.get());
     exchange.remote_addr = remote_addr;
     exchange.count(worker.services.metrics.traffic().request());
     exchange

@@ -16,8 +16,8 @@ const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 pub struct Answer {
     pub status: StatusCode,
     pub body: AnswerBody,
-    /// Headers beside `Content-Type`; they replace those of the same name.
-    pub headers: HeaderMap,
+    /// They replace those of the same name. Mostly none: boxed, so that a refusal is small.
+    pub headers: Option<Box<HeaderMap>>,
 }
 
 /// What stands in the body of an [`Answer`].
@@ -33,17 +33,17 @@ pub enum AnswerBody {
 impl Answer {
     /// `status` with nothing in it.
     pub fn empty(status: StatusCode) -> Self {
-        Self { status, body: AnswerBody::Empty, headers: HeaderMap::new() }
+        Self { status, body: AnswerBody::Empty, headers: None }
     }
 
     /// `status` with the stock HTML page, as APISIX answers where a plugin gives no body.
     pub fn page(status: StatusCode) -> Self {
-        Self { status, body: AnswerBody::Page, headers: HeaderMap::new() }
+        Self { status, body: AnswerBody::Page, headers: None }
     }
 
     /// `status` with `text` verbatim, `text/plain` unless a header says otherwise.
     pub fn text(status: StatusCode, text: impl Into<Bytes>) -> Self {
-        Self { status, body: AnswerBody::Text(text.into()), headers: HeaderMap::new() }
+        Self { status, body: AnswerBody::Text(text.into()), headers: None }
     }
 
     /// `status` with `value` as JSON and a line end, the way APISIX prints a table body.
@@ -66,7 +66,7 @@ impl Answer {
     /// With one more header.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.headers.get_or_insert_default().insert(name, value);
         self
     }
 
@@ -78,7 +78,7 @@ impl Answer {
 
     /// The head and the body bytes that go to the client.
     pub fn into_parts(self) -> (ResponseHead, Bytes) {
-        let mut headers = self.headers;
+        let mut headers = self.headers.map_or_else(HeaderMap::new, |headers| *headers);
         let (content_type, body) = match self.body {
             AnswerBody::Empty => (None, Bytes::new()),
             AnswerBody::Page => (Some(HTML), page(self.status)),

@@ -1,9 +1,11 @@
 //! One client connection: TLS and protocol are found out, then hyper reads requests and the pipeline serves them.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -107,7 +109,7 @@ type TlsStream = tokio_rustls::server::TlsStream<TcpStream>;
 async fn accept_tls(worker: &Worker, socket: TcpStream) -> std::io::Result<(TlsStream, TlsFacts, Protocol)> {
     let start = LazyConfigAcceptor::new(Acceptor::default(), socket).await?;
     let name = start.client_hello().server_name().map(str::to_owned);
-    let plan = worker.plan.load_full();
+    let plan = worker.plan.get();
     let fallback = worker.services.settings.apisix.ssl.fallback_sni.as_deref();
     let Some(served) = plan.certificates().find(name.as_deref(), fallback).cloned() else {
         return Err(std::io::Error::other(format!("no certificate for SNI {name:?}")));
@@ -176,18 +178,37 @@ async fn until_drained<C>(
 ) where
     C: Future<Output = hyper::Result<()>>,
 {
-    let mut ended = tokio::select! {
-        ended = serving.as_mut() => Some(ended),
-        _ = life.wait_for(|life| *life > Life::Serving) => None,
-    };
+    let mut ended = while_alive(serving.as_mut(), &mut life, Life::Draining).await;
     if ended.is_none() {
         shut_down(serving.as_mut());
-        ended = tokio::select! {
-            ended = serving.as_mut() => Some(ended),
-            _ = life.wait_for(|life| *life == Life::Ending) => None,
-        };
+        ended = while_alive(serving, &mut life, Life::Ending).await;
     }
     if let Some(Err(error)) = ended {
         tracing::debug!(%error, "a client connection ended early");
     }
+}
+
+/// Runs `serving` until it ends, or until the process has reached `end` (then `None`).
+///
+/// The process's life is looked at once, which leaves the task's waker there, and then only when it has changed: a
+/// connection is polled several times for each request.
+async fn while_alive<C: Future>(
+    mut serving: Pin<&mut C>,
+    life: &mut tokio::sync::watch::Receiver<Life>,
+    end: Life,
+) -> Option<C::Output> {
+    let changes = life.clone();
+    let mut reached = pin!(life.wait_for(|life| *life >= end));
+    let mut looked = false;
+    poll_fn(|cx| {
+        if let Poll::Ready(ended) = serving.as_mut().poll(cx) {
+            return Poll::Ready(Some(ended));
+        }
+        if looked && !changes.has_changed().unwrap_or(true) {
+            return Poll::Pending;
+        }
+        looked = true;
+        reached.as_mut().poll(cx).map(|_| None)
+    })
+    .await
 }

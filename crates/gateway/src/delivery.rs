@@ -60,8 +60,8 @@ pub fn switch(exchange: &mut Exchange, mut head: ResponseHead) -> http::Response
 /// Runs the response phases and hands the response over to hyper.
 pub fn deliver(mut exchange: Box<Exchange>, mut head: ResponseHead, source: Source) -> http::Response<Delivery> {
     finish_head(&mut exchange, &mut head);
-    let global = exchange.plan.global_chain().clone();
-    let chain = exchange.chain.clone();
+    let plan = exchange.plan.clone();
+    let (global, chain) = (plan.global_chain(), exchange.chain.clone());
     let source = match head.replaced_body.take() {
         Some(body) => Source::Full(body),
         None => source,
@@ -90,8 +90,8 @@ fn finish_head(exchange: &mut Exchange, head: &mut ResponseHead) {
     }
     head.headers.insert(SERVER_NAME, SERVER);
     exchange.response.status = head.status.as_u16();
-    let global = exchange.plan.global_chain().clone();
-    let chain = exchange.chain.clone();
+    let plan = exchange.plan.clone();
+    let (global, chain) = (plan.global_chain(), exchange.chain.clone());
     global.response_head(exchange, head, Scope::Global);
     chain.response_head(exchange, head, Scope::Route);
     exchange.response.status = head.status.as_u16();

@@ -17,11 +17,10 @@ use crate::credential::CredentialPlace;
 use crate::inference::{Backend, LlmCall};
 use crate::metrics::Held;
 use crate::path::NormalPath;
-use crate::plan::Plan;
-use crate::plan::chain::Chain;
 use crate::plan::consumers::{Consumer, Credential};
 use crate::plan::route::RouteMatch;
 use crate::plan::upstream::Upstream;
+use crate::plan::{ChainRef, LocalPlan};
 use crate::request_body::RequestBody;
 use crate::settlement::Settlement;
 
@@ -185,11 +184,11 @@ pub struct Exchange {
     pub request: Request,
     pub body: RequestBody,
     pub forward: Forward,
-    pub plan: Arc<Plan>,
+    pub plan: LocalPlan,
     /// The matched route; `None` until routing and where nothing matched.
     pub route: Option<RouteMatch>,
     /// The plugins that run, with the consumer's merged in.
-    pub chain: Arc<Chain>,
+    pub chain: ChainRef,
     pub consumer: Option<Attached>,
     pub dispatch: Dispatch,
     /// An upstream that a plugin chose over the route's.
@@ -217,8 +216,14 @@ pub struct Exchange {
 
 impl Exchange {
     /// A request whose head has arrived.
-    pub fn new(connection: Rc<Connection>, request: Request, body: RequestBody, plan: Arc<Plan>) -> Box<Self> {
-        let chain = plan.empty_chain().clone();
+    pub fn new(
+        connection: Rc<Connection>,
+        request: Request,
+        body: RequestBody,
+        plan: impl Into<LocalPlan>,
+    ) -> Box<Self> {
+        let plan = plan.into();
+        let chain = ChainRef::Empty(plan.clone());
         Box::new(Self {
             remote_addr: connection.peer.ip(),
             connection,

@@ -10,6 +10,7 @@ use crate::answer::Answer;
 use crate::delivery::{self, Delivery};
 use crate::exchange::{Connection, Dispatch, Exchange};
 use crate::plan::chain::Scope;
+use crate::plan::{ChainRef, Plan};
 use crate::plugin::Needs;
 use crate::request_body::RequestBody;
 use crate::worker::Worker;
@@ -29,7 +30,7 @@ pub async fn serve(
     if let Err(refusal) = admission::admit(&worker, &mut exchange).await {
         return delivery::answer(exchange, refusal);
     }
-    exchange.route = exchange.plan.route(&exchange);
+    exchange.route = Plan::route(&exchange);
     match request_phases(&worker, &mut exchange).await {
         Some(answer) => delivery::answer(exchange, answer),
         None => dispatch(worker, exchange, upgrade).await,
@@ -41,8 +42,9 @@ async fn request_phases(worker: &Worker, exchange: &mut Exchange) -> Option<Answ
     if exchange.plan.is_broken() {
         return Some(Answer::page(StatusCode::SERVICE_UNAVAILABLE));
     }
-    let global = exchange.plan.global_chain().clone();
-    let Some(matched) = exchange.route.clone() else {
+    let plan = exchange.plan.clone();
+    let global = plan.global_chain();
+    let Some(route) = exchange.route.as_ref().map(|matched| matched.route.clone()) else {
         if let Some(answer) = global.rewrite(exchange, Scope::Global).await {
             return Some(answer);
         }
@@ -51,11 +53,10 @@ async fn request_phases(worker: &Worker, exchange: &mut Exchange) -> Option<Answ
         }
         return Some(Answer::text(StatusCode::NOT_FOUND, NO_ROUTE));
     };
-    let route = &matched.route;
     if let Some(status) = route.broken {
         return Some(Answer::page(status));
     }
-    exchange.chain = route.chain.clone();
+    exchange.chain = ChainRef::Route(route.clone());
     if let Err(refusal) = read_needed_body(worker, exchange, global.needs().merge(route.chain.needs())).await {
         return Some(refusal);
     }
@@ -82,11 +83,8 @@ async fn join_consumer(worker: &Worker, exchange: &mut Exchange) -> Option<Answe
         return Some(Answer::page(StatusCode::SERVICE_UNAVAILABLE));
     }
     let route = exchange.route.as_ref()?.route.clone();
-    let merged = route.chain_for(&consumer);
-    if std::sync::Arc::ptr_eq(&merged, &route.chain) {
-        return None;
-    }
-    exchange.chain = merged.clone();
+    let merged = route.chain_for(&consumer)?;
+    exchange.chain = ChainRef::Merged(merged.clone());
     if let Err(refusal) = read_needed_body(worker, exchange, merged.needs()).await {
         return Some(refusal);
     }
@@ -134,8 +132,8 @@ async fn dispatch(
 
 /// Runs `before_proxy` of all plugins.
 pub fn before_proxy(exchange: &mut Exchange) -> Option<Answer> {
-    let global = exchange.plan.global_chain().clone();
-    if let Some(answer) = global.before_proxy(exchange, Scope::Global) {
+    let plan = exchange.plan.clone();
+    if let Some(answer) = plan.global_chain().before_proxy(exchange, Scope::Global) {
         return Some(answer);
     }
     let chain = exchange.chain.clone();

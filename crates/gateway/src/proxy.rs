@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Instant;
 
 use config::resource::{PassHost, Timeout};
@@ -17,6 +16,7 @@ use crate::exchange::{Exchange, ForwardsTrust, ResponseSource};
 use crate::health::Outcome as Health;
 use crate::path::port_of;
 use crate::pipeline::before_proxy;
+use crate::plan::UpstreamRef;
 use crate::plan::route::UpstreamChoice;
 use crate::plan::upstream::{Node, Upstream};
 use crate::request_body::RequestBody;
@@ -84,8 +84,11 @@ pub async fn dispatch(worker: &Rc<Worker>, exchange: &mut Exchange) -> Result<(R
                     None => forward.can_repeat(exchange),
                 };
                 let in_time = upstream.retry_timeout.is_none_or(|limit| started.elapsed() < limit);
-                if !(retries_left > 0 && in_time && repeatable) {
+                let again = retries_left > 0 && repeatable;
+                if !(again && in_time) {
                     exchange.response.source = ResponseSource::ProxyFailure;
+                    // A try for which there is no time left fails by itself, however the last one ended.
+                    let status = if again { StatusCode::BAD_GATEWAY } else { status };
                     return Err(failure(exchange, status));
                 }
                 retries_left -= 1;
@@ -95,22 +98,24 @@ pub async fn dispatch(worker: &Rc<Worker>, exchange: &mut Exchange) -> Result<(R
 }
 
 /// The upstream for this request: a plugin's choice, the route's, the service's.
-fn choose_upstream(exchange: &Exchange) -> Result<Arc<Upstream>, Answer> {
+fn choose_upstream(exchange: &Exchange) -> Result<UpstreamRef, Answer> {
     if let Some(upstream) = &exchange.upstream {
-        return with_nodes(upstream);
+        return with_nodes(UpstreamRef::Chosen(upstream.clone()));
     }
-    match exchange.route.as_ref().map(|matched| &matched.route.upstream) {
-        Some(UpstreamChoice::Ready(upstream)) => with_nodes(upstream),
-        Some(UpstreamChoice::Missing) => Err(Answer::page(StatusCode::BAD_GATEWAY)),
-        Some(UpstreamChoice::None) | None => Err(Answer::page(StatusCode::SERVICE_UNAVAILABLE)),
+    let unavailable = || Answer::page(StatusCode::SERVICE_UNAVAILABLE);
+    let route = &exchange.route.as_ref().ok_or_else(unavailable)?.route;
+    match UpstreamRef::of_route(route) {
+        Some(upstream) => with_nodes(upstream),
+        None if matches!(route.upstream, UpstreamChoice::Missing) => Err(Answer::page(StatusCode::BAD_GATEWAY)),
+        None => Err(unavailable()),
     }
 }
 
-fn with_nodes(upstream: &Arc<Upstream>) -> Result<Arc<Upstream>, Answer> {
+fn with_nodes(upstream: UpstreamRef) -> Result<UpstreamRef, Answer> {
     if upstream.nodes.is_empty() {
         return Err(Answer::page(StatusCode::SERVICE_UNAVAILABLE));
     }
-    Ok(upstream.clone())
+    Ok(upstream)
 }
 
 /// The route's timeouts, else the upstream's.

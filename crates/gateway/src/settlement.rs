@@ -116,8 +116,8 @@ pub(crate) fn settle(exchange: &mut Exchange) {
     {
         tracing::error!(panic, "an LLM call could not be settled");
     }
-    let global = exchange.plan.global_chain().clone();
-    global.log(exchange, Scope::Global);
+    let plan = exchange.plan.clone();
+    plan.global_chain().log(exchange, Scope::Global);
     let chain = exchange.chain.clone();
     chain.log(exchange, Scope::Route);
 }

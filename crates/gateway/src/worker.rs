@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 
 use crate::connection;
-use crate::plan::PlanHandle;
+use crate::plan::{CurrentPlan, PlanHandle};
 use crate::services::Services;
 use crate::transport::Pool;
 
@@ -38,7 +38,7 @@ pub struct WorkerContext {
 
 /// One worker, seen from its own thread.
 pub struct Worker {
-    pub plan: PlanHandle,
+    pub plan: CurrentPlan,
     pub services: Arc<Services>,
     pub pool: Rc<Pool>,
     pub life: watch::Receiver<Life>,
@@ -127,7 +127,7 @@ impl WorkerHandle {
 
 async fn run(context: WorkerContext, mut accepted: mpsc::UnboundedReceiver<Accepted>, load: Arc<AtomicUsize>) {
     let worker = Rc::new(Worker {
-        plan: context.plan,
+        plan: CurrentPlan::new(context.plan),
         services: context.services,
         pool: Rc::new(Pool::default()),
         life: context.life,
@@ -148,7 +148,11 @@ async fn run(context: WorkerContext, mut accepted: mpsc::UnboundedReceiver<Accep
                 });
             }
             Some(ended) = tasks.join_next() => log_panic(ended),
-            _ = sweep.tick() => worker.pool.sweep(),
+            _ = sweep.tick() => {
+                worker.pool.sweep();
+                // So that a quiet worker does not hold on to a plan of the past.
+                worker.plan.get();
+            }
         }
     }
     while let Some(ended) = tasks.join_next().await {

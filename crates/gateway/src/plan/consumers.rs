@@ -48,11 +48,14 @@ pub struct Credential {
     pub compiled: OnceLock<Arc<dyn Any + Send + Sync>>,
 }
 
+/// A credential and the key it is found by.
+type Keyed = (Box<str>, Arc<Credential>);
+
 /// All credentials of one authentication plugin.
 #[derive(Default)]
 pub struct CredentialIndex {
     hasher: foldhash::quality::RandomState,
-    by_hash: HashMap<u64, Vec<(Box<str>, Arc<Credential>)>, foldhash::fast::RandomState>,
+    by_hash: HashMap<u64, Vec<Keyed>, foldhash::fast::RandomState>,
 }
 
 impl CredentialIndex {

@@ -6,6 +6,7 @@ pub(crate) mod caught;
 pub mod chain;
 mod compile;
 pub mod consumers;
+mod local;
 mod named_origin;
 mod reads;
 pub mod route;
@@ -22,6 +23,7 @@ use arc_swap::ArcSwap;
 pub use build::Planner;
 use chain::Chain;
 use consumers::{Consumer, CredentialIndex};
+pub use local::{ChainRef, CurrentPlan, LocalPlan, RouteRef, UpstreamRef};
 use route::{Route, RouteMatch};
 use upstream::Upstream;
 
@@ -51,7 +53,8 @@ pub type PlanHandle = Arc<ArcSwap<Plan>>;
 
 impl Plan {
     /// The route for `exchange`'s request, if one matches.
-    pub fn route(&self, exchange: &Exchange) -> Option<RouteMatch> {
+    pub fn route(exchange: &Exchange) -> Option<RouteMatch> {
+        let plan = &exchange.plan;
         let request = &exchange.request;
         let host = request.host();
         let lookup = Lookup {
@@ -61,13 +64,17 @@ impl Plan {
             method: &request.method,
             remote_addr: exchange.remote_addr,
         };
-        let found = self.router.find(&lookup, exchange)?;
+        let found = plan.router.find(&lookup, exchange)?;
         Some(RouteMatch {
-            route: self.routes[found.target].clone(),
-            pattern: found.pattern.as_str().clone(),
+            route: RouteRef::new(plan, found.target),
             pattern_id: found.pattern_id,
             host: found.host_pattern.cloned(),
         })
+    }
+
+    /// The path pattern of a matched request, as configured.
+    pub fn pattern(&self, matched: &RouteMatch) -> &str {
+        self.router.pattern(matched.pattern_id).as_str()
     }
 
     /// A path parameter of a matched request.

@@ -9,6 +9,7 @@ use parking_lot::RwLock;
 
 use super::chain::{Chain, PluginSet};
 use super::consumers::Consumer;
+use super::local::RouteRef;
 use super::upstream::Upstream;
 use crate::router::PatternId;
 
@@ -83,28 +84,27 @@ impl Route {
         }
     }
 
-    /// The chain with `consumer`'s plugins over the route's. Merged once per pair and plan.
-    pub fn chain_for(&self, consumer: &Consumer) -> Arc<Chain> {
+    /// The chain with `consumer`'s plugins over the route's, merged once per pair and plan. `None` if the consumer
+    /// brings none.
+    pub fn chain_for(&self, consumer: &Consumer) -> Option<Arc<Chain>> {
         if consumer.plugins.0.is_empty() {
-            return self.chain.clone();
+            return None;
         }
         if let Some(chain) = self.with_consumer.read().get(&consumer.username) {
-            return chain.clone();
+            return Some(chain.clone());
         }
         let mut merged = self.plugins.clone();
         merged.extend(consumer.plugins.0.iter().map(|(name, entry)| (*name, entry.clone())));
         let chain = Arc::new(Chain::new(&merged));
         self.with_consumer.write().insert(consumer.username.clone(), chain.clone());
-        chain
+        Some(chain)
     }
 }
 
 /// A route that a request matched, and how.
 #[derive(Clone)]
 pub struct RouteMatch {
-    pub route: Arc<Route>,
-    /// The path pattern that matched, as configured.
-    pub pattern: Arc<str>,
+    pub route: RouteRef,
     pub(crate) pattern_id: PatternId,
     /// The host pattern that matched; `None` for routes without hosts.
     pub host: Option<Arc<str>>,

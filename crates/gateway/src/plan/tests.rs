@@ -6,5 +6,6 @@ pub(crate) mod fixture;
 mod layers;
 mod needs;
 mod settlement;
+mod speed;
 mod takeover;
 mod upstreams;

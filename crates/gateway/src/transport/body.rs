@@ -4,7 +4,6 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -15,7 +14,6 @@ use hyper::upgrade::OnUpgrade;
 use tokio::time::{Instant, Sleep};
 
 use super::h1::H1;
-use super::origin::Origin;
 use super::pool::Pool;
 use super::shared::StreamGuard;
 
@@ -52,7 +50,6 @@ pub(super) enum Held {
 /// A connection in use, and where it belongs.
 pub(super) struct Lease {
     pub connection: Box<H1>,
-    pub origin: Arc<Origin>,
     pub pool: Rc<Pool>,
 }
 
@@ -86,7 +83,7 @@ impl UpstreamBody {
             return;
         }
         if let Held::Connection(lease) = std::mem::replace(&mut self.held, Held::Nothing) {
-            lease.pool.clone().put_back(&lease.origin, lease.connection);
+            lease.pool.clone().put_back(lease.connection);
         }
     }
 

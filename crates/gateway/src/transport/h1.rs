@@ -7,8 +7,9 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -17,6 +18,7 @@ use hyper_util::rt::TokioIo;
 use tokio::task::coop::unconstrained;
 
 use super::io::UpstreamIo;
+use super::origin::Origin;
 use super::outgoing::OutgoingBody;
 
 /// Read and write buffers never grow past this; heads longer than it are refused.
@@ -27,12 +29,12 @@ pub(super) struct H1 {
     handle: SendRequest<OutgoingBody>,
     /// `None` once the connection is over.
     driver: Option<Connection<TokioIo<UpstreamIo>, OutgoingBody>>,
+    /// Where it leads.
+    pub origin: Arc<Origin>,
     /// Requests sent so far.
     pub requests: u64,
     /// Since when it has been idle.
     pub idle_since: Instant,
-    /// How long it may be idle; zero: until the upstream closes it.
-    pub idle_timeout: Duration,
 }
 
 /// A request that failed; `unsent` holds it if not a byte of it was written.
@@ -42,11 +44,11 @@ pub(super) struct H1Failure {
 }
 
 impl H1 {
-    pub async fn handshake(io: UpstreamIo) -> hyper::Result<Self> {
+    pub async fn handshake(io: UpstreamIo, origin: Arc<Origin>) -> hyper::Result<Self> {
         let mut builder = Builder::new();
         builder.max_buf_size(MAX_BUFFER_BYTES);
         let (handle, driver) = builder.handshake(TokioIo::new(io)).await?;
-        Ok(Self { handle, driver: Some(driver), requests: 0, idle_since: Instant::now(), idle_timeout: Duration::ZERO })
+        Ok(Self { handle, driver: Some(driver), origin, requests: 0, idle_since: Instant::now() })
     }
 
     /// Sends `request` and waits for the response's head.

@@ -81,6 +81,7 @@ impl SendError {
 #[derive(Default)]
 pub struct Pool {
     dialer: Dialer,
+    #[allow(clippy::vec_box, reason = "a connection is large, and moves between pool and response")]
     idle: RefCell<HashMap<u64, Vec<Box<H1>>, foldhash::fast::RandomState>>,
     shared: RefCell<HashMap<u64, SharedConnections, foldhash::fast::RandomState>>,
 }
@@ -107,7 +108,7 @@ impl Pool {
         }
         // A connection that the upstream closed while it was idle gives the request back unsent: take the next.
         while let Some(connection) = self.take_idle(origin) {
-            match self.send_on(connection, origin, request, timeout, Duration::ZERO).await {
+            match self.send_on(connection, request, timeout, Duration::ZERO).await {
                 Ok(sent) => return Ok(sent),
                 Err(SendFailure { unsent: Some(unsent), .. }) => request = *unsent,
                 Err(failure) => return Err(failure),
@@ -127,8 +128,8 @@ impl Pool {
             let (sender, guard) = self.shared.borrow_mut().entry(origin.id).or_default().add(sender);
             return self.send_shared(sender, guard, request, timeout, connect_time).await;
         }
-        match H1::handshake(dialled.io).await {
-            Ok(connection) => self.send_on(Box::new(connection), origin, request, timeout, connect_time).await,
+        match H1::handshake(dialled.io, origin.clone()).await {
+            Ok(connection) => self.send_on(Box::new(connection), request, timeout, connect_time).await,
             Err(error) => Err(SendFailure::unsent(error.into(), request)),
         }
     }
@@ -172,7 +173,6 @@ impl Pool {
     async fn send_on(
         self: &Rc<Self>,
         mut connection: Box<H1>,
-        origin: &Arc<Origin>,
         request: Request<OutgoingBody>,
         timeout: &Timeout,
         connect_time: Duration,
@@ -190,7 +190,7 @@ impl Pool {
             // hyper would speak HTTP/1.0 for the rest of the connection's life.
             connection.requests = u64::MAX;
         }
-        let held = Held::Connection(Lease { connection, origin: origin.clone(), pool: self.clone() });
+        let held = Held::Connection(Lease { connection, pool: self.clone() });
         let body = UpstreamBody::new(incoming, held, timeout.read);
         Ok(Sent { response: Response::from_parts(parts, body), connect_time })
     }
@@ -232,15 +232,15 @@ impl Pool {
     }
 
     /// Takes a connection back after its response, if it can be used again and there is room.
-    pub(super) fn put_back(&self, origin: &Arc<Origin>, mut connection: Box<H1>) {
-        if connection.requests >= origin.keepalive.requests || !connection.is_usable() {
+    pub(super) fn put_back(&self, mut connection: Box<H1>) {
+        let (id, keepalive) = (connection.origin.id, connection.origin.keepalive);
+        if connection.requests >= keepalive.requests || !connection.is_usable() {
             return;
         }
         connection.idle_since = Instant::now();
-        connection.idle_timeout = origin.keepalive.idle_timeout;
         let mut idle = self.idle.borrow_mut();
-        let connections = idle.entry(origin.id).or_default();
-        if connections.len() < origin.keepalive.size as usize {
+        let connections = idle.entry(id).or_default();
+        if connections.len() < keepalive.size as usize {
             connections.push(connection);
         }
     }
@@ -259,7 +259,8 @@ impl Pool {
 }
 
 fn expired(connection: &H1) -> bool {
-    !connection.idle_timeout.is_zero() && connection.idle_since.elapsed() > connection.idle_timeout
+    let limit = connection.origin.keepalive.idle_timeout;
+    !limit.is_zero() && connection.idle_since.elapsed() > limit
 }
 
 /// Waits for `head` for at most `limit`, counted anew from each piece of the body that is still going out. `None`

@@ -18,7 +18,7 @@ pub(super) fn var<'e>(exchange: &'e Exchange, name: &str) -> Option<Var<'e>> {
         "route_name" => optional(route.and_then(|route| route.name.as_deref())),
         "service_id" => optional(route.and_then(|route| route.service_id.as_deref())),
         "service_name" => optional(route.and_then(|route| route.service_name.as_deref())),
-        "matched_uri" => optional(exchange.route.as_ref().map(|matched| &*matched.pattern)),
+        "matched_uri" => optional(exchange.route.as_ref().map(|matched| exchange.plan.pattern(matched))),
         "matched_host" => optional(exchange.route.as_ref().and_then(|matched| matched.host.as_deref())),
         "consumer_name" => optional(exchange.consumer_name()),
         "consumer_group_id" => {

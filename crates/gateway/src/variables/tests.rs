@@ -56,7 +56,7 @@ impl Fixture {
         };
         let body = RequestBody::Buffered(Bytes::from_static(self.body.as_bytes()));
         let mut exchange = Exchange::new(Rc::new(connection), request, body, plan());
-        exchange.route = exchange.plan.route(&exchange);
+        exchange.route = crate::plan::Plan::route(&exchange);
         exchange
     }
 

@@ -132,7 +132,7 @@ impl Mocking {
             answer = answer.with_header(MOCKED_BY, MOCKER);
         }
         for change in &self.headers {
-            change.apply(change.resolve(exchange, &|_| None), &mut answer.headers);
+            change.apply(change.resolve(exchange, &|_| None), answer.headers.get_or_insert_default());
         }
         answer
     }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use config::catalog::Side;
 use config::expr::Expr;
-use config::vars::Vars as _;
 use gateway::exchange::Exchange;
 use gateway::inference::LlmCall;
 use gateway::plugin::Needs;
@@ -229,7 +228,7 @@ impl EntryWriter {
         server.text("hostname", &self.hostname);
         server.text("version", VERSION);
         server.end();
-        entry.variable("upstream", &exchange.var("upstream_addr"));
+        sections::upstream(exchange, entry);
         sections::owners(exchange, entry);
         if let Some(attached) = &exchange.consumer {
             let mut consumer = entry.object("consumer");
@@ -237,7 +236,7 @@ impl EntryWriter {
             consumer.optional_text("group_id", attached.consumer.group_id.as_deref());
             consumer.end();
         }
-        entry.variable("client_ip", &exchange.var("remote_addr"));
+        entry.display("client_ip", exchange.remote_addr);
         sections::times(exchange, entry);
         entry.text("outcome", exchange.settlement.outcome.as_str());
         if let Some(call) = &exchange.llm {

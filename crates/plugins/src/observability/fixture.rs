@@ -103,9 +103,9 @@ impl Bench {
         };
         let body = RequestBody::Buffered(Bytes::from_static(sent.body.as_bytes()));
         let mut exchange = Exchange::new(Rc::new(connection), request, body, self.plan.clone());
-        exchange.route = self.plan.route(&exchange);
+        exchange.route = gateway::plan::Plan::route(&exchange);
         if let Some(matched) = &exchange.route {
-            exchange.chain = matched.route.chain.clone();
+            exchange.chain = gateway::plan::ChainRef::Route(matched.route.clone());
         }
         exchange
     }

@@ -39,6 +39,13 @@ impl<'o> Object<'o> {
         }
     }
 
+    /// What prints as plain ASCII without quotes or backslashes: addresses, mostly.
+    pub fn display(&mut self, key: &str, value: impl std::fmt::Display) {
+        self.key(key);
+        // Writing to memory does not fail.
+        let _ = std::io::Write::write_fmt(self.out, format_args!("\"{value}\""));
+    }
+
     pub fn integer(&mut self, key: &str, value: u64) {
         self.key(key);
         self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());

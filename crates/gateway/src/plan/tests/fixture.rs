@@ -96,9 +96,9 @@ pub fn exchange(plan: &Arc<Plan>, path: &str) -> Box<Exchange> {
         real_ip_is_trusted: false,
     };
     let mut exchange = Exchange::new(Rc::new(connection), request, RequestBody::Empty, plan.clone());
-    exchange.route = plan.route(&exchange);
+    exchange.route = Plan::route(&exchange);
     if let Some(matched) = &exchange.route {
-        exchange.chain = matched.route.chain.clone();
+        exchange.chain = crate::plan::ChainRef::Route(matched.route.clone());
     }
     exchange
 }

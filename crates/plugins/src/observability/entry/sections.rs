@@ -21,9 +21,19 @@ pub(super) fn owners(exchange: &Exchange, entry: &mut Object<'_>) {
     }
 }
 
+/// The nodes that were tried, as `$upstream_addr` shows them.
+pub(super) fn upstream(exchange: &Exchange, entry: &mut Object<'_>) {
+    match &exchange.settlement.attempts[..] {
+        [] => {}
+        [only] => entry.text("upstream", &only.address),
+        _ => entry.variable("upstream", &exchange.var("upstream_addr")),
+    }
+}
+
 pub(super) fn request(exchange: &Exchange, body: Option<&str>, entry: &mut Object<'_>) {
     let head = &exchange.request;
-    let target = exchange.var("request_uri").to_text().unwrap_or_default().into_owned();
+    let target = exchange.var("request_uri");
+    let target = target.to_text().unwrap_or_default();
     let mut request = entry.object("request");
     let (scheme, host, port) = (exchange.connection.scheme(), head.host(), exchange.connection.local.port());
     request.text("url", &format!("{scheme}://{host}:{port}{target}"));
@@ -37,16 +47,19 @@ pub(super) fn request(exchange: &Exchange, body: Option<&str>, entry: &mut Objec
 }
 
 /// Headers whose values are secrets, whoever they belong to: a log shows that they were there, and no more.
-const SECRET_HEADERS: [&str; 8] = [
-    "authorization",
-    "proxy-authorization",
-    "cookie",
-    "set-cookie",
-    "apikey",
-    "api-key",
-    "x-api-key",
-    "x-goog-api-key",
-];
+fn is_secret(name: &str) -> bool {
+    // One length and one comparison settle nearly every name.
+    match name.len() {
+        6 => matches!(name, "cookie" | "apikey"),
+        7 => name == "api-key",
+        9 => name == "x-api-key",
+        10 => name == "set-cookie",
+        13 => name == "authorization",
+        14 => name == "x-goog-api-key",
+        19 => name == "proxy-authorization",
+        _ => false,
+    }
+}
 
 /// What stands in the place of a secret.
 const HIDDEN: &str = "[hidden]";
@@ -56,7 +69,7 @@ pub(super) fn headers(key: &str, headers: Option<&HeaderMap>, into: &mut Object<
     let mut object = into.object(key);
     for name in headers.into_iter().flat_map(HeaderMap::keys) {
         let values = headers.into_iter().flat_map(|headers| headers.get_all(name));
-        let secret = SECRET_HEADERS.contains(&name.as_str());
+        let secret = is_secret(name.as_str());
         object.texts(
             name.as_str(),
             values.map(|value| match secret || value.is_sensitive() {

@@ -158,7 +158,7 @@ impl<'e> Facts<'e> {
             facts.set_object(prefer_name, [Route, RouteId, RouteName], Some(&*route.id), route.name.as_deref());
             let service = (route.service_id.as_deref(), route.service_name.as_deref());
             facts.set_object(prefer_name, [Service, ServiceId, ServiceName], service.0, service.1);
-            facts.set(MatchedUri, &matched.pattern);
+            facts.set(MatchedUri, exchange.plan.pattern(matched));
             facts.set(MatchedHost, matched.host.as_deref().unwrap_or(""));
         }
         facts.set(Consumer, exchange.consumer_name().unwrap_or(""));
