@@ -4,7 +4,15 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod bad_input;
+mod balancing;
 mod check;
+mod dynamic;
 mod examples;
 mod first_start;
+mod forwarding;
+mod plugins;
 mod process;
+mod smuggling;
+mod streaming;
+mod tls;
