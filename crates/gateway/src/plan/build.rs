@@ -3,7 +3,7 @@
 
 mod certificates;
 mod consumers;
-mod parsed;
+pub(super) mod kept;
 mod routes;
 mod upstreams;
 
@@ -28,9 +28,9 @@ use crate::tls::client::Verify;
 use crate::tls::server::Offer;
 use certificates::Loaded;
 use consumers::KnownConsumers;
-use parsed::Parsed;
-use routes::ParsedRoute;
-use upstreams::KnownUpstreams;
+use kept::{Kept, Parsed};
+use routes::{KnownRoute, ParsedRoute};
+use upstreams::KnownUpstream;
 
 /// Builds plans, one after the other.
 pub struct Planner {
@@ -39,13 +39,14 @@ pub struct Planner {
     keyring: Arc<Keyring>,
     health: Arc<health::Registry>,
     offer: Offer,
-    upstreams: KnownUpstreams,
+    upstreams: Kept<Arc<str>, KnownUpstream>,
     consumers: KnownConsumers,
     certificates: Parsed<Option<Loaded>>,
     /// The secrets that `certificates` were made with.
     secrets_revision: u64,
     parsed_services: Parsed<resource::Service>,
     parsed_routes: Parsed<ParsedRoute>,
+    routes: Kept<Arc<str>, KnownRoute>,
 }
 
 /// What the parts of one plan are collected in.
@@ -56,6 +57,7 @@ struct Draft<'s> {
     plugin_configs: HashMap<String, Option<PluginSet>>,
     groups: HashMap<String, Option<PluginSet>>,
     reads_bodies: bool,
+    consumers_changed: bool,
 }
 
 struct Service {
@@ -81,12 +83,13 @@ impl Planner {
             offer: Offer::of(&services.settings.apisix),
             services,
             keyring,
-            upstreams: KnownUpstreams::default(),
+            upstreams: Kept::default(),
             consumers: KnownConsumers::default(),
             certificates: Parsed::default(),
             secrets_revision: 0,
             parsed_services: Parsed::default(),
             parsed_routes: Parsed::default(),
+            routes: Kept::default(),
         }
     }
 
@@ -100,17 +103,19 @@ impl Planner {
         self.begin(snapshot);
         let mut draft = Draft {
             snapshot,
-            upstreams: HashMap::new(),
+            upstreams: HashMap::with_capacity(self.upstreams.len()),
             services: HashMap::new(),
             plugin_configs: HashMap::new(),
             groups: HashMap::new(),
             reads_bodies: false,
+            consumers_changed: false,
         };
         self.compile_upstreams(&mut draft);
         self.compile_services(&mut draft);
         draft.plugin_configs = self.compile_plugin_sets(snapshot, "/apisix/plugin_configs/");
         draft.groups = self.compile_plugin_sets(snapshot, "/apisix/consumer_groups/");
         let consumers = self.compile_consumers(&draft);
+        draft.consumers_changed = consumers.changed;
         let (routes, router) = self.compile_routes(&mut draft);
         let global = self.compile_global_rules(snapshot);
         let plan = Plan {
@@ -142,6 +147,7 @@ impl Planner {
         }
         self.parsed_services.begin();
         self.parsed_routes.begin();
+        self.routes.begin();
     }
 
     /// The plan is built: forgets what it did not use.
@@ -152,8 +158,9 @@ impl Planner {
         self.certificates.finish();
         self.parsed_services.finish();
         self.parsed_routes.finish();
+        self.routes.finish();
         let upstreams = &self.upstreams;
-        self.health.retain(|key| upstreams.contains(key));
+        self.health.retain(|key| upstreams.get(key).is_some());
     }
 
     fn compile_services(&mut self, draft: &mut Draft<'_>) {

@@ -91,6 +91,12 @@ impl Chain {
         self.entries.iter().any(|entry| entry.name == name)
     }
 
+    /// The entry of a plugin.
+    #[cfg(test)]
+    pub(super) fn entry(&self, name: &str) -> Option<Arc<Entry>> {
+        self.entries.iter().find(|entry| entry.name == name).cloned()
+    }
+
     /// `true` if some plugin filters response bodies.
     pub fn filters_bodies(&self) -> bool {
         !self.response_body.is_empty()

@@ -12,6 +12,7 @@ use config::resource::Plugins;
 use config::secret::{Resolver, resolve_all};
 use serde_json::Value;
 
+use super::build::kept::Kept;
 use super::caught::caught;
 use super::chain::{Entry, PluginSet};
 use crate::plugin::{CompileContext, PluginDef, Registry};
@@ -32,8 +33,7 @@ pub(super) struct PluginCompiler {
     registry: Arc<Registry>,
     services: Arc<Services>,
     keyring: Arc<Keyring>,
-    known: HashMap<(Arc<str>, &'static str), Compiled>,
-    generation: u64,
+    known: Kept<Arc<str>, Vec<Compiled>>,
     /// What all configurations depend on beside their own text: metadata and secrets.
     surroundings: Surroundings,
 }
@@ -52,31 +52,22 @@ struct Compiled {
     metadata: Option<Arc<Value>>,
     secrets_revision: u64,
     entry: Arc<Entry>,
-    generation: u64,
 }
 
 impl PluginCompiler {
     pub fn new(registry: Arc<Registry>, services: Arc<Services>, keyring: Arc<Keyring>) -> Self {
-        Self {
-            registry,
-            services,
-            keyring,
-            known: HashMap::new(),
-            generation: 0,
-            surroundings: Surroundings::default(),
-        }
+        Self { registry, services, keyring, known: Kept::default(), surroundings: Surroundings::default() }
     }
 
     /// A new plan begins to be built.
     pub fn begin(&mut self, surroundings: Surroundings) {
-        self.generation += 1;
+        self.known.begin();
         self.surroundings = surroundings;
     }
 
     /// The plan is built: forgets what it did not use.
     pub fn finish(&mut self) {
-        let generation = self.generation;
-        self.known.retain(|_, compiled| compiled.generation == generation);
+        self.known.finish();
     }
 
     pub fn registry(&self) -> &Arc<Registry> {
@@ -129,6 +120,9 @@ impl PluginCompiler {
                 Err(first) => fault = fault.or(Some(first)),
             }
         }
+        if let Some(kept) = self.known.renew(owner) {
+            kept.retain(|known| set.get(known.entry.name).is_some_and(Option::is_some));
+        }
         fault.map_or(Ok(set), Err)
     }
 
@@ -145,43 +139,46 @@ impl PluginCompiler {
 
     /// `None` if the plugin is switched off by `_meta.disable`.
     fn entry(&mut self, owner: &Arc<str>, def: &PluginDef, source: &Value) -> Result<Option<Arc<Entry>>, PluginFault> {
+        let metadata = self.surroundings.metadata.get(def.info.name);
+        let secrets_revision = self.surroundings.secrets_revision;
+        let known =
+            self.known.renew(owner).and_then(|known| known.iter().find(|known| known.entry.name == def.info.name));
+        if let Some(known) = known
+            && known.secrets_revision == secrets_revision
+            && known.metadata.as_ref() == metadata
+            && known.source == *source
+        {
+            return Ok(Some(known.entry.clone()));
+        }
         let meta = PluginMeta::of(source);
         if meta.disable {
             return Ok(None);
         }
-        let key = (owner.clone(), def.info.name);
-        let metadata = self.surroundings.metadata.get(def.info.name).cloned();
-        if let Some(known) = self.known.get_mut(&key) {
-            let unchanged = known.source == *source
-                && known.metadata == metadata
-                && known.secrets_revision == self.surroundings.secrets_revision;
-            if unchanged {
-                known.generation = self.generation;
-                return Ok(Some(known.entry.clone()));
-            }
-        }
+        let previous = known.map(|known| known.entry.clone());
+        let metadata = metadata.cloned();
         let compiled = caught(|| self.compile(owner, def, source, &meta, metadata.as_deref()));
         match compiled.unwrap_or_else(|panic| Err(format!("compiling it panicked: {panic}"))) {
             Ok(entry) => {
                 let entry = Arc::new(entry);
-                let compiled = Compiled {
-                    source: source.clone(),
-                    metadata,
-                    secrets_revision: self.surroundings.secrets_revision,
-                    entry: entry.clone(),
-                    generation: self.generation,
-                };
-                self.known.insert(key, compiled);
+                self.keep(owner, Compiled { source: source.clone(), metadata, secrets_revision, entry: entry.clone() });
                 Ok(Some(entry))
             }
             Err(reason) => {
                 let fault = PluginFault { owner: owner.clone(), plugin: def.info.name.to_owned(), reason };
-                let Some(previous) = self.known.get_mut(&key) else { return Err(fault) };
+                let Some(previous) = previous else { return Err(fault) };
                 tracing::error!(error = %fault, "the plugin's previous configuration stays in force");
-                previous.generation = self.generation;
-                Ok(Some(previous.entry.clone()))
+                Ok(Some(previous))
             }
         }
+    }
+
+    fn keep(&mut self, owner: &Arc<str>, compiled: Compiled) {
+        let kept = match self.known.renew(owner) {
+            Some(kept) => kept,
+            None => self.known.put(owner.clone(), Vec::new()),
+        };
+        kept.retain(|known| known.entry.name != compiled.entry.name);
+        kept.push(compiled);
     }
 
     fn compile(

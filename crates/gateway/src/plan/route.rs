@@ -7,7 +7,7 @@ use config::resource::{Labels, Timeout};
 use http::StatusCode;
 use parking_lot::RwLock;
 
-use super::chain::{Chain, PluginSet};
+use super::chain::{Chain, PluginSet, same_plugins};
 use super::consumers::Consumer;
 use super::local::RouteRef;
 use super::upstream::Upstream;
@@ -28,7 +28,13 @@ pub struct Route {
     /// Set if something the route names does not exist: what every request then gets.
     pub broken: Option<StatusCode>,
     plugins: PluginSet,
-    with_consumer: RwLock<HashMap<Arc<str>, Arc<Chain>>>,
+    with_consumer: RwLock<HashMap<Arc<str>, Joined>>,
+}
+
+/// The chain of a route and a consumer.
+struct Joined {
+    consumer: Arc<Consumer>,
+    chain: Arc<Chain>,
 }
 
 /// Where a route's requests go.
@@ -41,6 +47,15 @@ pub enum UpstreamChoice {
 }
 
 impl UpstreamChoice {
+    /// `true` if requests go to the very same place.
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (UpstreamChoice::Ready(a), UpstreamChoice::Ready(b)) => Arc::ptr_eq(a, b),
+            (UpstreamChoice::Missing, UpstreamChoice::Missing) | (UpstreamChoice::None, UpstreamChoice::None) => true,
+            (UpstreamChoice::Ready(_) | UpstreamChoice::Missing | UpstreamChoice::None, _) => false,
+        }
+    }
+
     /// The same choice for another route of the service.
     pub fn again(&self) -> Self {
         match self {
@@ -84,19 +99,37 @@ impl Route {
         }
     }
 
-    /// The chain with `consumer`'s plugins over the route's, merged once per pair and plan. `None` if the consumer
-    /// brings none.
-    pub fn chain_for(&self, consumer: &Consumer) -> Option<Arc<Chain>> {
+    /// `true` if these parts would make the very same route.
+    pub(super) fn is_made_of(
+        &self,
+        upstream: &UpstreamChoice,
+        broken: Option<StatusCode>,
+        plugins: &PluginSet,
+    ) -> bool {
+        self.upstream.is(upstream) && self.broken == broken && same_plugins(&self.plugins, plugins)
+    }
+
+    /// Lets go of the chains of consumers, some of which may be gone.
+    pub(super) fn forget_consumers(&self) {
+        self.with_consumer.write().clear();
+    }
+
+    /// The chain with `consumer`'s plugins over the route's, merged once per pair while neither changes. `None` if the
+    /// consumer brings none.
+    pub fn chain_for(&self, consumer: &Arc<Consumer>) -> Option<Arc<Chain>> {
         if consumer.plugins.0.is_empty() {
             return None;
         }
-        if let Some(chain) = self.with_consumer.read().get(&consumer.username) {
-            return Some(chain.clone());
+        if let Some(joined) = self.with_consumer.read().get(&consumer.username)
+            && Arc::ptr_eq(&joined.consumer, consumer)
+        {
+            return Some(joined.chain.clone());
         }
         let mut merged = self.plugins.clone();
         merged.extend(consumer.plugins.0.iter().map(|(name, entry)| (*name, entry.clone())));
         let chain = Arc::new(Chain::new(&merged));
-        self.with_consumer.write().insert(consumer.username.clone(), chain.clone());
+        let joined = Joined { consumer: consumer.clone(), chain: chain.clone() };
+        self.with_consumer.write().insert(consumer.username.clone(), joined);
         Some(chain)
     }
 }

@@ -7,30 +7,26 @@ use config::resource::{self, Plugins};
 use http::HeaderValue;
 use serde_json::Value;
 
-use super::parsed::Parsed;
+use super::kept::{Kept, Parsed};
 use super::{Draft, Planner, items, plugins_of};
 use crate::plan::chain::{PluginSet, same_plugins};
 use crate::plan::consumers::{Consumer, ConsumerPlugins, Credential, CredentialIndex};
 
 /// The consumers of one plan.
-#[derive(Default)]
 pub(super) struct Consumers {
     pub by_name: HashMap<Arc<str>, Arc<Consumer>>,
     pub credentials: HashMap<&'static str, CredentialIndex>,
+    /// Not the very same ones as in the last plan.
+    pub changed: bool,
 }
 
 /// What is taken over from the last plan.
 #[derive(Default)]
 pub(super) struct KnownConsumers {
     parsed: Parsed<ParsedConsumer>,
-    last: Generation,
-    next: Generation,
-}
-
-#[derive(Default)]
-struct Generation {
-    consumers: HashMap<Arc<str>, (Arc<ParsedConsumer>, Arc<Consumer>)>,
-    credentials: HashMap<(Arc<str>, &'static str), KnownCredential>,
+    consumers: Kept<Arc<str>, (Arc<ParsedConsumer>, Arc<Consumer>)>,
+    /// Those of one consumer or credential object, by plugin.
+    credentials: Kept<Arc<str>, Vec<(&'static str, KnownCredential)>>,
 }
 
 struct KnownCredential {
@@ -38,6 +34,9 @@ struct KnownCredential {
     secrets_revision: u64,
     credential: Arc<Credential>,
 }
+
+/// Whether a consumer is the one of the last plan.
+struct Taken(bool);
 
 struct ParsedConsumer {
     config: resource::Consumer,
@@ -48,25 +47,29 @@ struct ParsedConsumer {
 impl KnownConsumers {
     pub fn begin(&mut self) {
         self.parsed.begin();
-        self.last.consumers.extend(self.next.consumers.drain());
-        self.last.credentials.extend(self.next.credentials.drain());
+        self.consumers.begin();
+        self.credentials.begin();
     }
 
     pub fn finish(&mut self) {
         self.parsed.finish();
-        self.last = std::mem::take(&mut self.next);
+        self.consumers.finish();
+        self.credentials.finish();
     }
 }
 
 impl Planner {
     pub(super) fn compile_consumers(&mut self, draft: &Draft<'_>) -> Consumers {
-        let mut consumers = Consumers::default();
+        let known = self.consumers.consumers.len();
+        let by_name = HashMap::with_capacity(known);
+        let mut consumers = Consumers { by_name, credentials: HashMap::new(), changed: false };
         // Keys are in order: a consumer comes before its credentials.
         for (key, value) in items(draft.snapshot, "/apisix/consumers/") {
             let mut path = key.split('/').skip(3);
             match (path.next(), path.next(), path.next(), path.next()) {
                 (Some(_), None, ..) => {
-                    let Some(consumer) = self.compile_consumer(draft, key, value) else { continue };
+                    let Some((consumer, Taken(taken))) = self.compile_consumer(draft, key, value) else { continue };
+                    consumers.changed |= !taken;
                     self.index_credentials(key, value, &consumer, None, &mut consumers.credentials);
                     consumers.by_name.insert(consumer.username.clone(), consumer);
                 }
@@ -77,10 +80,16 @@ impl Planner {
                 _ => {}
             }
         }
+        consumers.changed |= consumers.by_name.len() != known;
         consumers
     }
 
-    fn compile_consumer(&mut self, draft: &Draft<'_>, key: &Arc<str>, value: &Arc<Value>) -> Option<Arc<Consumer>> {
+    fn compile_consumer(
+        &mut self,
+        draft: &Draft<'_>,
+        key: &Arc<str>,
+        value: &Arc<Value>,
+    ) -> Option<(Arc<Consumer>, Taken)> {
         let registry = self.compiler.registry().clone();
         let parse = |value: &Value| {
             let config = resource::Consumer::from_value(value)?;
@@ -101,18 +110,16 @@ impl Planner {
         let group_missing = group.as_ref().is_some_and(Option::is_none);
         let mut plugins = group.flatten().unwrap_or_default();
         plugins.extend(own);
-        let consumer = match self.consumers.last.consumers.remove(key) {
-            Some((source, consumer))
-                if Arc::ptr_eq(&source, &parsed)
-                    && consumer.group_missing == group_missing
-                    && same_plugins(&consumer.plugins.0, &plugins) =>
-            {
-                consumer
-            }
-            _ => Arc::new(consumer_of(&parsed.config, plugins, group_missing)?),
-        };
-        self.consumers.next.consumers.insert(key.clone(), (parsed, consumer.clone()));
-        Some(consumer)
+        if let Some((source, consumer)) = self.consumers.consumers.renew(key)
+            && Arc::ptr_eq(source, &parsed)
+            && consumer.group_missing == group_missing
+            && same_plugins(&consumer.plugins.0, &plugins)
+        {
+            return Some((consumer.clone(), Taken(true)));
+        }
+        let consumer = Arc::new(consumer_of(&parsed.config, plugins, group_missing)?);
+        self.consumers.consumers.put(key.clone(), (parsed, consumer.clone()));
+        Some((consumer, Taken(false)))
     }
 
     /// Adds what `value`, a consumer or a credential object under `key`, holds for authentication plugins.
@@ -125,28 +132,42 @@ impl Planner {
         indexes: &mut HashMap<&'static str, CredentialIndex>,
     ) {
         let registry = self.compiler.registry().clone();
-        for (name, source) in plugins_of(value).into_iter().flatten() {
+        let Some(plugins) = plugins_of(value) else { return };
+        for (name, source) in plugins {
             let Some(def) = registry.get(name).filter(|def| def.info.authenticates) else { continue };
             let Some(field) = def.info.unique_field else { continue };
-            let known_as = (key.clone(), def.info.name);
-            let known = match self.consumers.last.credentials.remove(&known_as) {
-                Some(known) if self.is_current(&known, source, consumer) => known,
-                _ => {
+            let known = self.consumers.credentials.get(key).into_iter().flatten();
+            let known = known.filter(|(of, known)| *of == def.info.name && self.is_current(known, source, consumer));
+            let credential = match known.map(|(_, known)| known.credential.clone()).next() {
+                Some(credential) => credential,
+                None => {
                     let Some(config) = self.compiler.credential(def, source) else {
                         tracing::error!(consumer = &*consumer.username, plugin = name, "a credential cannot be used");
                         continue;
                     };
                     let (consumer, id) = (consumer.clone(), id.map(Arc::from));
-                    let credential = Arc::new(Credential { consumer, id, config, compiled: OnceLock::new() });
-                    let secrets_revision = self.compiler.secrets_revision();
-                    KnownCredential { source: source.clone(), secrets_revision, credential }
+                    Arc::new(Credential { consumer, id, config, compiled: OnceLock::new() })
                 }
             };
-            if let Some(key) = known.credential.config.get(field).and_then(Value::as_str) {
-                indexes.entry(def.info.name).or_default().insert(key, known.credential.clone());
+            if let Some(key) = credential.config.get(field).and_then(Value::as_str) {
+                indexes.entry(def.info.name).or_default().insert(key, credential.clone());
             }
-            self.consumers.next.credentials.insert(known_as, known);
+            self.keep_credential(key, def.info.name, source, credential);
         }
+        if let Some(kept) = self.consumers.credentials.renew(key) {
+            kept.retain(|(of, _)| plugins.contains_key(*of));
+        }
+    }
+
+    fn keep_credential(&mut self, key: &Arc<str>, plugin: &'static str, source: &Value, credential: Arc<Credential>) {
+        let secrets_revision = self.compiler.secrets_revision();
+        let kept = match self.consumers.credentials.renew(key) {
+            Some(kept) if kept.iter().any(|(_, known)| Arc::ptr_eq(&known.credential, &credential)) => return,
+            Some(kept) => kept,
+            None => self.consumers.credentials.put(key.clone(), Vec::new()),
+        };
+        kept.retain(|(of, _)| *of != plugin);
+        kept.push((plugin, KnownCredential { source: source.clone(), secrets_revision, credential }));
     }
 
     fn is_current(&self, known: &KnownCredential, source: &Value, consumer: &Arc<Consumer>) -> bool {

@@ -23,6 +23,13 @@ pub(super) struct ParsedRoute {
     vars: Option<Expr>,
 }
 
+/// A route of an earlier plan, and what it was made of.
+pub(super) struct KnownRoute {
+    parsed: Arc<ParsedRoute>,
+    service: Option<Arc<resource::Service>>,
+    route: Arc<Route>,
+}
+
 impl ParsedRoute {
     fn of(value: &Value) -> Result<Self, String> {
         let config = resource::Route::from_value(value).map_err(|error| error.to_string())?;
@@ -58,7 +65,7 @@ impl Planner {
             }
             draft.reads_bodies |= entry.vars.as_ref().is_some_and(reads_body);
             builder = builder.add(entry);
-            routes.push(Arc::new(self.compile_route(draft, key, value, &parsed.config)));
+            routes.push(self.compile_route(draft, key, value, parsed));
         }
         (routes, builder.build().expect("every entry was checked"))
     }
@@ -68,8 +75,9 @@ impl Planner {
         draft: &mut Draft<'_>,
         key: &Arc<str>,
         value: &Arc<Value>,
-        config: &resource::Route,
-    ) -> Route {
+        parsed: Arc<ParsedRoute>,
+    ) -> Arc<Route> {
+        let config = &parsed.config;
         let mut broken = None;
         let own_upstream = self.choose_upstream(draft, key, config.upstream_id.as_deref(), value);
         let mut plugins = PluginSet::new();
@@ -93,21 +101,35 @@ impl Planner {
             (UpstreamChoice::None, Some((_, service))) => service.upstream.again(),
             (own, _) => own,
         };
-        Route::new(RouteParts {
+        let service_config = service.map(|(_, service)| &service.config);
+        if let Some(known) = self.routes.renew(key)
+            && Arc::ptr_eq(&known.parsed, &parsed)
+            && known.service.as_ref().map(Arc::as_ptr) == service_config.map(Arc::as_ptr)
+            && known.route.is_made_of(&upstream, broken, &plugins)
+        {
+            if draft.consumers_changed {
+                known.route.forget_consumers();
+            }
+            return known.route.clone();
+        }
+        let route = Arc::new(Route::new(RouteParts {
             id: config_id(key).into(),
             name: config.name.as_deref().map(Arc::from),
             labels: config.labels.clone(),
-            service_name: service.as_ref().and_then(|(_, service)| service.config.name.as_deref().map(Arc::from)),
+            service_name: service.and_then(|(_, service)| service.config.name.as_deref().map(Arc::from)),
             enable_websocket: config
                 .enable_websocket
-                .or(service.as_ref().and_then(|(_, service)| service.config.enable_websocket))
+                .or(service.and_then(|(_, service)| service.config.enable_websocket))
                 .unwrap_or(false),
             service_id: service.map(|(id, _)| id.as_str().into()),
             upstream,
             timeout: config.timeout,
             broken,
             plugins,
-        })
+        }));
+        let service = service_config.cloned();
+        self.routes.put(key.clone(), KnownRoute { parsed, service, route: route.clone() });
+        route
     }
 }
 

@@ -1,6 +1,5 @@
 //! Upstreams, on their own or inside of routes and services.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use config::resource::{self, KeyPair, PassHost, UpstreamTls};
@@ -15,15 +14,8 @@ use crate::plan::upstream::{Upstream, UpstreamParts};
 
 const FOLDER: &str = "/apisix/upstreams/";
 
-/// The upstreams of the last plan and of the one that is being built, by the key of the object that carries them.
-#[derive(Default)]
-pub(super) struct KnownUpstreams {
-    last: HashMap<Arc<str>, Known>,
-    next: HashMap<Arc<str>, Known>,
-}
-
-#[derive(Clone)]
-struct Known {
+/// An upstream of an earlier plan.
+pub(super) struct KnownUpstream {
     /// The object that carries the upstream.
     owner: Arc<Value>,
     tls: Option<UpstreamTls>,
@@ -36,21 +28,6 @@ struct Known {
 #[derive(Debug, thiserror::Error)]
 #[error("the client certificate {0} cannot be used")]
 struct CertificateMissing(String);
-
-impl KnownUpstreams {
-    pub fn begin(&mut self) {
-        self.last.extend(self.next.drain());
-    }
-
-    pub fn finish(&mut self) {
-        self.last = std::mem::take(&mut self.next);
-    }
-
-    /// `true` if the last finished plan has this upstream.
-    pub fn contains(&self, key: &str) -> bool {
-        self.last.contains_key(key)
-    }
-}
 
 impl Planner {
     pub(super) fn compile_upstreams(&mut self, draft: &mut Draft<'_>) {
@@ -77,32 +54,30 @@ impl Planner {
 
     /// Compiles the upstream that `owner` is or carries. `None` if it cannot be used.
     fn compile_upstream(&mut self, draft: &mut Draft<'_>, key: &Arc<str>, owner: &Arc<Value>) -> Option<Arc<Upstream>> {
-        let compiled = match self.unchanged(draft.snapshot, key, owner) {
-            Some(known) => Ok(known),
-            None => self.compile_anew(draft.snapshot, key, owner),
-        };
-        match compiled {
-            Ok(known) => {
-                let upstream = known.upstream.clone();
-                draft.upstreams.insert(key.clone(), upstream.clone());
-                self.upstreams.next.insert(key.clone(), known);
-                Some(upstream)
-            }
-            Err(error) => {
-                tracing::error!(key = &**key, error, "the upstream cannot be used");
-                None
+        if !self.is_unchanged(draft.snapshot, key, owner) {
+            match self.compile_anew(draft.snapshot, key, owner) {
+                Ok(known) => {
+                    self.upstreams.put(key.clone(), known);
+                }
+                Err(error) => {
+                    tracing::error!(key = &**key, error, "the upstream cannot be used");
+                    return None;
+                }
             }
         }
+        let known = self.upstreams.renew(key)?;
+        known.owner = owner.clone();
+        draft.upstreams.insert(key.clone(), known.upstream.clone());
+        Some(known.upstream.clone())
     }
 
-    fn unchanged(&self, snapshot: &Snapshot, key: &Arc<str>, owner: &Arc<Value>) -> Option<Known> {
-        let known = self.upstreams.last.get(key)?;
+    fn is_unchanged(&self, snapshot: &Snapshot, key: &Arc<str>, owner: &Arc<Value>) -> bool {
+        let Some(known) = self.upstreams.get(key) else { return false };
         let same = Arc::ptr_eq(&known.owner, owner) || written_in(key, &known.owner) == written_in(key, owner);
-        let certificate = self.client_certificate(snapshot, known.tls.as_ref()).ok()?;
-        (same && known.certificate == certificate).then(|| Known { owner: owner.clone(), ..known.clone() })
+        same && self.client_certificate(snapshot, known.tls.as_ref()).is_ok_and(|pair| pair == known.certificate)
     }
 
-    fn compile_anew(&self, snapshot: &Snapshot, key: &Arc<str>, owner: &Arc<Value>) -> Result<Known, String> {
+    fn compile_anew(&self, snapshot: &Snapshot, key: &Arc<str>, owner: &Arc<Value>) -> Result<KnownUpstream, String> {
         let value = written_in(key, owner).unwrap_or(&Value::Null);
         let config = resource::Upstream::from_value(value).map_err(|error| error.to_string())?;
         let certificate =
@@ -115,10 +90,10 @@ impl Planner {
             certificate: certificate.as_ref(),
             health: checks
                 .map(|checks| self.health.apply(key, checks, &checked_nodes(&config), rewritten_host(&config))),
-            previous: self.upstreams.last.get(key).map(|known| &*known.upstream),
+            previous: self.upstreams.get(key).map(|known| &*known.upstream),
         };
         let upstream = Upstream::compile(&config, parts).map_err(|error| error.to_string())?;
-        Ok(Known { owner: owner.clone(), tls: config.tls, certificate, upstream: Arc::new(upstream) })
+        Ok(KnownUpstream { owner: owner.clone(), tls: config.tls, certificate, upstream: Arc::new(upstream) })
     }
 
     /// The certificate to show to an upstream's nodes, decrypted and with secrets resolved.

@@ -54,3 +54,56 @@ fn a_plan_that_was_given_up_half_way_leaves_the_next_one_whole() {
     assert_eq!(plan.routes().len(), 2);
     assert!(plan.credentials("guard").find("one").is_some());
 }
+
+#[test]
+fn a_route_that_did_not_change_is_taken_over_and_follows_what_it_names() {
+    let service = |plugins: Value| ("/apisix/services/s", json!({"name": "service", "plugins": plugins}));
+    let upstream =
+        |port: u16| ("/apisix/upstreams/u", json!({"type": "roundrobin", "nodes": {format!("127.0.0.1:{port}"): 1}}));
+    let route = ("/apisix/routes/1", json!({"uri": "/1", "service_id": "s", "upstream_id": "u"}));
+    let mut bench = Bench::new(&[service(json!({})), upstream(1), route, consumer("one")]);
+    let mut last = bench.plan().routes()[0].clone();
+    let mut changed = |change: (&'static str, Value)| {
+        bench.put(&[change]);
+        let route = bench.plan().routes()[0].clone();
+        !Arc::ptr_eq(&std::mem::replace(&mut last, route.clone()), &route)
+    };
+    assert!(!changed(("/apisix/routes/2", json!({"uri": "/2", "plugins": {}}))));
+    assert!(changed(service(json!({"recorder": {}}))));
+    assert!(changed(upstream(2)));
+    assert!(!changed(consumer("two")));
+    assert!(changed(("/apisix/routes/1", json!({"uri": "/1", "service_id": "missing"}))));
+}
+
+#[test]
+fn a_route_and_a_changed_consumer_are_joined_anew() {
+    let jack = |plugins: Value| ("/apisix/consumers/jack", json!({"username": "jack", "plugins": plugins}));
+    let route = ("/apisix/routes/1", json!({"uri": "/1", "plugins": {"guard": {}}}));
+    let mut bench = Bench::new(&[route, jack(json!({"recorder": {}}))]);
+    let joined = |plan: &crate::plan::Plan, name: &str| {
+        let chain = plan.routes()[0].chain_for(plan.consumer("jack").expect("jack"));
+        chain.expect("a chain of jack's own").contains(name)
+    };
+    let first = bench.plan();
+    assert!(joined(&first, "recorder"));
+    bench.put(&[jack(json!({"picky": {}}))]);
+    let second = bench.plan();
+    assert!(Arc::ptr_eq(&first.routes()[0], &second.routes()[0]));
+    assert!(joined(&second, "picky"));
+    assert!(!joined(&second, "recorder"));
+    assert!(joined(&first, "recorder"), "requests in flight keep the consumer they began with");
+}
+
+#[test]
+fn a_plugin_that_was_taken_away_is_let_go() {
+    let rule = |plugins: Value| ("/apisix/global_rules/1", json!({"plugins": plugins}));
+    let mut bench = Bench::new(&[rule(json!({"recorder": {}, "picky": {}}))]);
+    let entry = |plan: &crate::plan::Plan| Arc::downgrade(&plan.global_chain().entry("recorder").expect("recorder"));
+    let first = entry(&bench.plan());
+    bench.put(&[rule(json!({"picky": {}}))]);
+    bench.plan();
+    assert!(first.upgrade().is_none());
+    bench.put(&[rule(json!({"recorder": {}, "picky": {}}))]);
+    assert!(entry(&bench.plan()).upgrade().is_some());
+    assert_eq!(compilations(), 2);
+}
