@@ -11,6 +11,7 @@ mod dynamic;
 mod examples;
 mod first_start;
 mod forwarding;
+mod http2;
 mod plugins;
 mod process;
 mod smuggling;

@@ -1,0 +1,99 @@
+//! HTTP/2 clients that go too far: their streams or connections end, the gateway does not.
+
+use std::io::{Read, Write};
+
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http2::SendRequest;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+
+use crate::harness::{Gateway, Upstream, get, route, wait_until};
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// A frame with this type, flags and stream.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = (payload.len() as u32).to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+#[test]
+fn broken_frames_end_their_connection() {
+    let mut gateway = Gateway::start();
+    gateway.put("/routes/1", &route("/*", gateway.control));
+    let settings = frame(4, 0, 0, &[]);
+    for (name, frames) in [
+        ("no SETTINGS", vec![b'x'; 100]),
+        ("a frame too long", [settings.clone(), frame(0, 0, 1, &vec![0; 100_000])].concat()),
+        ("DATA on an idle stream", [settings.clone(), frame(0, 0, 1, b"abc")].concat()),
+        ("HEADERS on an even stream", [settings.clone(), frame(1, 5, 2, &[0x82])].concat()),
+        ("HEADERS that are no HPACK", [settings.clone(), frame(1, 5, 1, &[0xff; 20])].concat()),
+        ("CONTINUATION of nothing", [settings.clone(), frame(9, 4, 1, &[])].concat()),
+        ("a WINDOW_UPDATE of zero", [settings.clone(), frame(8, 0, 0, &[0; 4])].concat()),
+        ("a PING of the wrong size", [settings.clone(), frame(6, 0, 0, &[0; 3])].concat()),
+    ] {
+        let mut connection = gateway.connect();
+        let _ = connection.stream.write_all(&[PREFACE, &frames].concat());
+        // The gateway says goodbye and closes, or resets.
+        let mut rest = Vec::new();
+        let ended = connection.stream.read_to_end(&mut rest);
+        let timed_out = ended.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
+        assert!(!timed_out, "{name}: the connection stays open");
+    }
+    wait_until("no connection is left", || {
+        (gateway.metric("apisix_nginx_http_current_connections{state=\"active\"}") == 0.0).then_some(())
+    });
+    assert!(gateway.is_running() && !gateway.log().contains("panicked"));
+}
+
+async fn client(gateway: &Gateway) -> SendRequest<Empty<bytes::Bytes>> {
+    let stream = tokio::net::TcpStream::connect(gateway.proxy).await.unwrap();
+    let (sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+#[tokio::test]
+async fn a_header_list_too_long_is_refused_and_the_next_request_served() {
+    let gateway = Gateway::start();
+    let upstream = Upstream::saying("served");
+    gateway.put("/routes/1", &route("/*", upstream.addr));
+    let mut sender = client(&gateway).await;
+    let mut bomb = hyper::Request::get("http://a/").body(Empty::new()).unwrap();
+    for number in 0..200 {
+        let name = http::HeaderName::try_from(format!("x-{number}")).unwrap();
+        bomb.headers_mut().insert(name, "x".repeat(1000).parse().unwrap());
+    }
+    match sender.send_request(bomb).await {
+        Ok(answer) => assert_eq!(answer.status(), http::StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+        Err(error) => assert!(!error.is_timeout(), "{error}"),
+    }
+    assert_eq!(upstream.request_count(), 0);
+    let mut sender = client(&gateway).await;
+    let request = hyper::Request::get("http://a/").body(Empty::new()).unwrap();
+    let answer = sender.send_request(request).await.unwrap();
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "served");
+    assert_eq!(gateway.send(get("/")).text(), "served");
+}
+
+#[tokio::test]
+async fn streams_that_are_opened_and_given_up_at_once_cost_nothing() {
+    let gateway = Gateway::start();
+    let upstream = Upstream::saying("served");
+    gateway.put("/routes/1", &route("/*", upstream.addr));
+    let mut sender = client(&gateway).await;
+    for _ in 0..500 {
+        let request = hyper::Request::get("http://a/").body(Empty::new()).unwrap();
+        // Dropping the answer resets the stream.
+        let answer = sender.send_request(request);
+        let _ = tokio::time::timeout(std::time::Duration::ZERO, answer).await;
+        if sender.ready().await.is_err() {
+            break;
+        }
+    }
+    drop(sender);
+    wait_until("nothing is under way", || {
+        (gateway.metric("apisix_nginx_http_current_connections{state=\"writing\"}") == 0.0).then_some(())
+    });
+    assert_eq!(gateway.send(get("/")).text(), "served");
+}
