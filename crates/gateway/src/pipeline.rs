@@ -78,12 +78,12 @@ async fn request_phases(worker: &Worker, exchange: &mut Exchange) -> Option<Answ
 
 /// Puts the attached consumer's plugins over the route's and runs the `rewrite` of those that are new.
 async fn join_consumer(worker: &Worker, exchange: &mut Exchange) -> Option<Answer> {
-    let consumer = exchange.consumer.as_ref()?.consumer.clone();
+    let consumer = &exchange.consumer.as_ref()?.consumer;
     if consumer.group_missing {
         return Some(Answer::page(StatusCode::SERVICE_UNAVAILABLE));
     }
     let route = exchange.route.as_ref()?.route.clone();
-    let merged = route.chain_for(&consumer)?;
+    let merged = route.chain_for(consumer)?;
     exchange.chain = ChainRef::Merged(merged.clone());
     if let Err(refusal) = read_needed_body(worker, exchange, merged.needs()).await {
         return Some(refusal);
@@ -106,8 +106,7 @@ async fn dispatch(
     upgrade: Option<hyper::upgrade::OnUpgrade>,
 ) -> http::Response<Delivery> {
     keep_request_body(&mut exchange);
-    let dispatch = exchange.dispatch.clone();
-    match dispatch {
+    match exchange.dispatch.clone() {
         Dispatch::Llm(backend) => {
             if let Some(answer) = before_proxy(&mut exchange) {
                 return delivery::answer(exchange, answer);

@@ -85,9 +85,7 @@ pub fn error_body(protocol: Protocol, kind: ErrorKind, message: &str) -> Bytes {
 pub fn stream_error_event(protocol: Protocol, kind: ErrorKind, message: &str) -> Bytes {
     let (name, data) = match protocol {
         Protocol::OpenAiChat | Protocol::Passthrough => (None, openai_error(kind, message)),
-        Protocol::OpenAiResponses => {
-            (Some("error"), json!({ "type": "error", "code": kind.code(), "message": message, "param": null }))
-        }
+        Protocol::OpenAiResponses => (Some("error"), responses_error(kind, message)),
         Protocol::AnthropicMessages => (Some("error"), anthropic_error(kind, message)),
         Protocol::OpenAiEmbeddings | Protocol::BedrockConverse => return Bytes::new(),
     };
@@ -98,6 +96,13 @@ pub fn stream_error_event(protocol: Protocol, kind: ErrorKind, message: &str) ->
 fn openai_error(kind: ErrorKind, message: &str) -> Value {
     let naming = kind.naming();
     json!({ "error": { "message": message, "type": naming.openai_type, "param": null, "code": naming.code } })
+}
+
+/// OpenAI's documented event, and beside it the `error` member without which its SDKs raise nothing.
+fn responses_error(kind: ErrorKind, message: &str) -> Value {
+    let mut event = json!({ "type": "error", "code": kind.code(), "message": message, "param": null });
+    event["error"] = openai_error(kind, message)["error"].take();
+    event
 }
 
 fn anthropic_error(kind: ErrorKind, message: &str) -> Value {

@@ -60,6 +60,7 @@ fn a_broken_stream_is_told_in_one_event_without_an_end_marker() {
     let cases = [
         (Protocol::OpenAiChat, "", "/error/message"),
         (Protocol::OpenAiResponses, "event: error\n", "/message"),
+        (Protocol::OpenAiResponses, "event: error\n", "/error/message"),
         (Protocol::AnthropicMessages, "event: error\n", "/error/message"),
     ];
     for (protocol, name, message_at) in cases {

@@ -7,6 +7,7 @@ use gateway::credential::CredentialPlace;
 use gateway::exchange::Exchange;
 use gateway::plugin::{CompileContext, Phases, Plugin, PluginDef, Step};
 use http::HeaderName;
+use http::header::AUTHORIZATION;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -21,7 +22,7 @@ const NAME: &str = "key-auth";
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Config {
-    /// The header that carries the key.
+    /// The header that carries the key. In `Authorization`, `Bearer` before the key is no part of it.
     pub header: String,
     /// The query argument that carries the key if the header is absent.
     pub query: String,
@@ -84,12 +85,13 @@ impl Plugin for KeyAuth {
     }
 
     fn rewrite<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
-        let credentials = exchange.plan.credentials(NAME);
+        let plan = exchange.plan.clone();
+        let credentials = plan.credentials(NAME);
         let found = if let Some(key) = exchange.request.headers.get(&self.header) {
             let key = std::str::from_utf8(key.as_bytes()).ok();
-            key.and_then(|key| credentials.find(key)).cloned()
+            key.and_then(|key| credentials.find(key).or_else(|| credentials.find(self.bearer(key)?)))
         } else if let Some(key) = exchange.request.query().and_then(|query| query::argument(query, &self.query)) {
-            credentials.find(&key).cloned()
+            credentials.find(&key)
         } else {
             return self.refusal.apply(exchange, "Missing API key in request");
         };
@@ -100,7 +102,7 @@ impl Plugin for KeyAuth {
         }
         match found {
             Some(credential) => {
-                exchange.attach_credential(&credential);
+                exchange.attach_credential(credential);
                 Step::Next
             }
             None => self.refusal.apply(exchange, "Invalid API key in request"),
@@ -109,6 +111,12 @@ impl Plugin for KeyAuth {
 }
 
 impl KeyAuth {
+    /// SDKs send `Authorization: Bearer KEY`: where that header is configured, the scheme is no part of the key.
+    fn bearer<'k>(&self, value: &'k str) -> Option<&'k str> {
+        let (scheme, key) = value.split_once(' ')?;
+        (self.header == AUTHORIZATION && scheme.eq_ignore_ascii_case("bearer")).then_some(key)
+    }
+
     /// Tells the gateway where the key is, for upstreams that must never see it.
     fn note(&self, exchange: &mut Exchange) {
         let place = match exchange.request.headers.contains_key(&self.header) {

@@ -8,14 +8,17 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-/// Bytes that may wait to be written.
-const MAX_WAITING_BYTES: usize = 8 << 20;
+/// Where lines gather: one place for each of so many threads, so that workers do not wait for each other.
+const SHARDS: usize = 8;
+
+/// Bytes that may wait in each place.
+const MAX_WAITING_BYTES: usize = 1 << 20;
 
 /// How long lines gather before they are written.
 const GATHER: Duration = Duration::from_millis(20);
@@ -50,19 +53,21 @@ pub(super) struct LogFile {
 /// What loggers and the writing thread share.
 #[derive(Debug, Default)]
 struct Shared {
-    waiting: Mutex<Waiting>,
-    /// Something to write, or an end to gathering.
+    lines: [Mutex<Vec<u8>>; SHARDS],
+    /// The writing thread waits for a first line.
+    asleep: AtomicBool,
+    state: Mutex<State>,
+    /// For the writing thread: a first line, or an end to gathering.
     something: Condvar,
-    /// Something was written.
+    /// For who flushes: a round of writing is over.
     written: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
-    lines: Vec<u8>,
-    /// Bytes ever handed over, and of those, bytes written.
-    pushed: u64,
-    written: u64,
+struct State {
+    /// Rounds of writing begun and ended.
+    begun: u64,
+    ended: u64,
     /// Somebody waits for what is there to be written: do not gather.
     hurry: bool,
     /// The last logger of the file is gone.
@@ -70,18 +75,61 @@ struct Waiting {
 }
 
 impl Shared {
+    /// Waits for a round that begins after now.
     fn flush(&self, until: Instant) -> bool {
-        let mut waiting = self.waiting.lock();
-        let all = waiting.pushed;
-        waiting.hurry = true;
+        let mut state = self.state.lock();
+        let round = state.begun + 1;
+        state.hurry = true;
+        self.asleep.store(false, Ordering::SeqCst);
         self.something.notify_one();
-        while waiting.written < all {
-            if self.written.wait_until(&mut waiting, until).timed_out() {
-                return waiting.written >= all;
+        while state.ended < round {
+            if self.written.wait_until(&mut state, until).timed_out() {
+                return state.ended >= round;
             }
         }
         true
     }
+
+    fn is_empty(&self) -> bool {
+        self.lines.iter().all(|lines| lines.lock().is_empty())
+    }
+
+    /// Waits for a first line, then for a moment more. `false` if there will be none any more.
+    fn wait_for_lines(&self, state: &mut MutexGuard<'_, State>) -> bool {
+        loop {
+            // Said before looking: who pushes after the look sees it and wakes this thread.
+            self.asleep.store(true, Ordering::SeqCst);
+            if state.hurry || !self.is_empty() {
+                break;
+            }
+            if state.closed {
+                return false;
+            }
+            self.something.wait(state);
+        }
+        self.asleep.store(false, Ordering::SeqCst);
+        let until = Instant::now() + GATHER;
+        while !state.hurry && !state.closed && !self.something.wait_until(state, until).timed_out() {}
+        true
+    }
+
+    /// Takes all lines, into `batch`.
+    fn take(&self, batch: &mut Vec<u8>) {
+        for lines in &self.lines {
+            let mut lines = lines.lock();
+            batch.extend_from_slice(&lines);
+            lines.clear();
+        }
+    }
+}
+
+/// The place of this thread's lines.
+fn shard() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static SHARD: usize = NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS;
+    }
+    SHARD.with(|shard| *shard)
 }
 
 impl LogFile {
@@ -106,15 +154,15 @@ impl LogFile {
 
     /// Hands over a line, with its line end. Never waits for the disk.
     pub fn push(&self, line: &[u8]) {
-        let mut waiting = self.shared.waiting.lock();
-        if waiting.lines.len() + line.len() > MAX_WAITING_BYTES {
-            drop(waiting);
+        let mut lines = self.shared.lines[shard()].lock();
+        if lines.len() + line.len() > MAX_WAITING_BYTES {
+            drop(lines);
             return self.count_dropped();
         }
-        let first = waiting.lines.is_empty();
-        waiting.lines.extend_from_slice(line);
-        waiting.pushed += line.len() as u64;
-        if first {
+        lines.extend_from_slice(line);
+        drop(lines);
+        if self.shared.asleep.load(Ordering::SeqCst) && self.shared.asleep.swap(false, Ordering::SeqCst) {
+            let _state = self.shared.state.lock();
             self.shared.something.notify_one();
         }
     }
@@ -130,7 +178,7 @@ impl LogFile {
 
 impl Drop for LogFile {
     fn drop(&mut self) {
-        self.shared.waiting.lock().closed = true;
+        self.shared.state.lock().closed = true;
         self.shared.something.notify_one();
     }
 }
@@ -146,18 +194,19 @@ impl Writer {
     /// Writes until the last logger of the file is gone and nothing waits.
     fn run(mut self, shared: &Shared) {
         let mut batch = Vec::new();
-        let mut waiting = shared.waiting.lock();
-        while wait_for_lines(shared, &mut waiting) {
-            std::mem::swap(&mut batch, &mut waiting.lines);
-            waiting.hurry = false;
-            MutexGuard::unlocked(&mut waiting, || {
+        let mut state = shared.state.lock();
+        while shared.wait_for_lines(&mut state) {
+            state.hurry = false;
+            state.begun += 1;
+            MutexGuard::unlocked(&mut state, || {
+                shared.take(&mut batch);
                 if let Err(error) = self.write(&batch) {
                     tracing::error!(path = %self.path.display(), %error, "a log file cannot be written");
                     self.file = None;
                 }
+                batch.clear();
             });
-            waiting.written += batch.len() as u64;
-            batch.clear();
+            state.ended = state.begun;
             shared.written.notify_all();
         }
     }
@@ -185,19 +234,6 @@ impl Writer {
             none => Ok(none.insert(OpenOptions::new().create(true).append(true).open(&self.path)?)),
         }
     }
-}
-
-/// Waits for the first line, then for a moment more. `false` if there will be none any more.
-fn wait_for_lines(shared: &Shared, waiting: &mut MutexGuard<'_, Waiting>) -> bool {
-    while waiting.lines.is_empty() {
-        if waiting.closed {
-            return false;
-        }
-        shared.something.wait(waiting);
-    }
-    let until = Instant::now() + GATHER;
-    while !waiting.hurry && !waiting.closed && !shared.something.wait_until(waiting, until).timed_out() {}
-    true
 }
 
 /// `false` if the file was moved away or removed.

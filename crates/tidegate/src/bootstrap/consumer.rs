@@ -40,25 +40,19 @@ impl First {
         self.is_generated.then_some(self.key)
     }
 
-    /// The consumer and its credentials.
-    ///
-    /// OpenAI's SDKs send `Authorization: Bearer KEY`, and `key-auth` compares the whole header, so the key is one
-    /// credential with the scheme before it and one without.
+    /// The consumer and its credential.
     pub fn drafts(&self) -> Vec<Draft> {
         let consumer = json!({
             "username": USERNAME,
             "desc": "Made at the first start of Tidegate.",
             "labels": {"managed_by": MANAGED_BY},
         });
-        let credential = |id: &str, key: &str| Draft {
+        let id = "first";
+        let credential = Draft {
             kind: Kind::Credential,
             id: format!("{USERNAME}/credentials/{id}"),
-            value: json!({"id": id, "labels": {"managed_by": MANAGED_BY}, "plugins": {"key-auth": {"key": key}}}),
+            value: json!({"id": id, "labels": {"managed_by": MANAGED_BY}, "plugins": {"key-auth": {"key": self.key}}}),
         };
-        vec![
-            Draft { kind: Kind::Consumer, id: USERNAME.to_owned(), value: consumer },
-            credential("bearer", &format!("Bearer {}", self.key)),
-            credential("plain", &self.key),
-        ]
+        vec![Draft { kind: Kind::Consumer, id: USERNAME.to_owned(), value: consumer }, credential]
     }
 }
