@@ -291,7 +291,7 @@ fn a_connection_that_the_upstream_closed_while_it_was_idle_does_no_harm() {
             let _ = stream.write_all(&ok("fickle"));
         }
         drop((stream, reader));
-        drop(give.lock().unwrap().send(()));
+        let _ = give.lock().unwrap().send(());
     });
     gateway.put("/routes/1", &crate::harness::route("/", fickle.addr));
     let mut client = gateway.connect();
