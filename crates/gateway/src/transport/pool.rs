@@ -106,12 +106,20 @@ impl Pool {
         {
             return self.send_shared(sender, guard, request, timeout, Duration::ZERO).await;
         }
-        // A connection that the upstream closed while it was idle gives the request back unsent: take the next.
+        // A connection that the upstream closed while it was idle gives the request back unsent: take the next. If
+        // the close met the request half way, a copy of it goes out once more, on a new connection.
         while let Some(connection) = self.take_idle(origin) {
+            let copy = copy_of(&request);
             match self.send_on(connection, request, timeout, Duration::ZERO).await {
                 Ok(sent) => return Ok(sent),
                 Err(SendFailure { unsent: Some(unsent), .. }) => request = *unsent,
-                Err(failure) => return Err(failure),
+                Err(failure) => match copy.filter(|_| matches!(failure.error, SendError::Broken(_))) {
+                    Some(copy) => {
+                        request = copy;
+                        break;
+                    }
+                    None => return Err(failure),
+                },
             }
         }
         let started = Instant::now();
@@ -256,6 +264,23 @@ impl Pool {
             !connections.is_empty()
         });
     }
+}
+
+/// The request once more, if sending it twice does no harm and its body is at hand.
+fn copy_of(request: &Request<OutgoingBody>) -> Option<Request<OutgoingBody>> {
+    let body = match request.body() {
+        OutgoingBody::Empty => OutgoingBody::Empty,
+        OutgoingBody::Full(bytes) => OutgoingBody::Full(bytes.clone()),
+        OutgoingBody::Stream(_) => return None,
+    };
+    if !request.method().is_idempotent() {
+        return None;
+    }
+    let mut copy = Request::new(body);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    Some(copy)
 }
 
 fn expired(connection: &H1) -> bool {

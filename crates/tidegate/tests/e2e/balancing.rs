@@ -304,7 +304,6 @@ fn a_connection_that_the_upstream_closed_while_it_was_idle_does_no_harm() {
 }
 
 #[test]
-#[ignore = "a request that meets the close of a kept connection is not repeated on a new one, as nginx would do"]
 fn a_get_that_meets_the_close_of_a_kept_connection_is_asked_again() {
     let gateway = Gateway::start();
     let mut client = gateway.connect();
