@@ -10,7 +10,7 @@ use http::{Method, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
 use crate::answer::{Answer, ResponseHead, SERVER};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, detached};
 use crate::inference::LlmStream;
 use crate::plan::chain::Scope;
 use crate::plugin::{BodyFilter, Needs};
@@ -77,7 +77,12 @@ pub fn deliver(mut exchange: Box<Exchange>, mut head: ResponseHead, source: Sour
     }
     let needs = needs(&exchange);
     if needs.headers {
-        exchange.response.headers = Some(Box::new(head.headers.clone()));
+        let kept = match source {
+            // A stream lives long, and must not hold on to the buffer its head was read into.
+            Source::Llm(_) => detached(&head.headers),
+            Source::Empty | Source::Full(_) | Source::Upstream(_) => head.headers.clone(),
+        };
+        exchange.response.headers = Some(Box::new(kept));
     }
     let passage = Passage::new(source, filters, exchange, needs.response_body_bytes);
     response(head, Delivery(Some(passage)))

@@ -85,6 +85,15 @@ pub struct Request {
 }
 
 impl Request {
+    /// Copies out of the connection's read buffer what is left of the head. For requests that live long: a buffer of
+    /// kilobytes would otherwise be held by a path of a few bytes.
+    pub(crate) fn detach(&mut self) {
+        if let Ok(uri) = Uri::try_from(self.uri.to_string()) {
+            self.uri = uri;
+        }
+        self.headers = detached(&self.headers);
+    }
+
     /// `$uri`.
     pub fn path(&self) -> &str {
         self.path.of(&self.uri)
@@ -348,6 +357,18 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         crate::settlement::settle(self);
     }
+}
+
+/// A copy of `headers` that holds on to no read buffer.
+pub(crate) fn detached(headers: &HeaderMap) -> HeaderMap {
+    let mut copy = HeaderMap::with_capacity(headers.len());
+    for (name, value) in headers {
+        if let Ok(mut own) = HeaderValue::from_bytes(value.as_bytes()) {
+            own.set_sensitive(value.is_sensitive());
+            copy.append(name.clone(), own);
+        }
+    }
+    copy
 }
 
 fn header_value(text: &str) -> Option<HeaderValue> {

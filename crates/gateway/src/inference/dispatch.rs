@@ -179,6 +179,7 @@ async fn start_stream(backend: &Backend, exchange: &mut Exchange, answer: Reply)
     let mut stream = Box::new(LlmStream::new(body, filter, started, bounds, reading));
     stream.begin(exchange).await.map_err(|fault| broken_answer(exchange, fault))?;
     release_request(exchange);
+    exchange.request.detach();
     Ok(stream)
 }
 
