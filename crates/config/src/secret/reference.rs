@@ -5,12 +5,18 @@
 const ENVIRONMENT_PREFIX: &str = "$env://";
 const MANAGER_PREFIX: &str = "$secret://";
 
+/// The manager that needs no resource: its secrets are files.
+const FILE_MANAGER: &str = "file/";
+
 /// Where a secret is to be found.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Reference {
     /// `$env://NAME` or `$env://NAME/key`: an environment variable, or one field of the JSON object in it.
     Environment { name: String, key: Option<String> },
-    /// `$secret://{manager}/{id}/{path}`: a secret kept by a manager. `path` is not empty.
+    /// `$secret://file/NAME` or `$secret://file/NAME/key`: a file, or one field of the JSON object in it. Any name is
+    /// read here, so that one that cannot be a file's stays unresolved and is not taken for the secret itself.
+    File { name: String, key: Option<String> },
+    /// `$secret://{manager}/{id}/{path}`: a secret kept by another manager. `path` is not empty.
     Managed { manager: String, id: String, path: String },
 }
 
@@ -22,7 +28,10 @@ impl Reference {
             Some(prefix) if prefix.eq_ignore_ascii_case(ENVIRONMENT_PREFIX) => {
                 Self::environment(&text[ENVIRONMENT_PREFIX.len()..])
             }
-            _ => Self::managed(text.strip_prefix(MANAGER_PREFIX)?),
+            _ => {
+                let managed = text.strip_prefix(MANAGER_PREFIX)?;
+                managed.strip_prefix(FILE_MANAGER).map(Self::file).or_else(|| Self::managed(managed))
+            }
         }
     }
 
@@ -37,11 +46,13 @@ impl Reference {
     }
 
     fn environment(rest: &str) -> Option<Self> {
-        let (name, key) = match rest.split_once('/') {
-            Some((name, key)) => (name, Some(key).filter(|key| !key.is_empty())),
-            None => (rest, None),
-        };
-        (!name.is_empty()).then(|| Self::Environment { name: name.to_owned(), key: key.map(str::to_owned) })
+        let (name, key) = name_and_key(rest);
+        (!name.is_empty()).then_some(Self::Environment { name, key })
+    }
+
+    fn file(rest: &str) -> Self {
+        let (name, key) = name_and_key(rest);
+        Self::File { name, key }
     }
 
     fn managed(rest: &str) -> Option<Self> {
@@ -49,5 +60,13 @@ impl Reference {
         let (manager, id, path) = (parts.next()?, parts.next()?, parts.next()?);
         let complete = !manager.is_empty() && !id.is_empty() && !path.is_empty();
         complete.then_some(Self::Managed { manager, id, path })
+    }
+}
+
+/// `NAME` or `NAME/key`; an empty key is none.
+fn name_and_key(text: &str) -> (String, Option<String>) {
+    match text.split_once('/') {
+        Some((name, key)) => (name.to_owned(), Some(key.to_owned()).filter(|key| !key.is_empty())),
+        None => (text.to_owned(), None),
     }
 }

@@ -16,7 +16,8 @@ pub struct Environment<L> {
     lookup: L,
 }
 
-/// Resolves `$secret://file/{id}/{key}` through a look-up by id and key. Reading files is the caller's.
+/// Resolves `$secret://file/` through a look-up of files by name. Reading them is the caller's; the look-up is only
+/// asked for names that stay in one folder: letters, digits, `.`, `_` and `-`, and neither `.` nor `..`.
 pub struct Files<L> {
     lookup: L,
 }
@@ -114,34 +115,48 @@ impl<L: Fn(&str) -> Option<String>> Resolver for Environment<L> {
     fn resolve(&self, reference: &Reference) -> Option<String> {
         match reference {
             Reference::Environment { name, key: None } => (self.lookup)(name),
-            Reference::Environment { name, key: Some(key) } => {
-                let object: Value = serde_json::from_str(&(self.lookup)(name)?).ok()?;
-                match object.get(key)? {
-                    Value::Null => None,
-                    Value::String(text) => Some(text.clone()),
-                    other => Some(other.to_string()),
-                }
-            }
-            Reference::Managed { .. } => None,
+            Reference::Environment { name, key: Some(key) } => field(&(self.lookup)(name)?, key),
+            Reference::File { .. } | Reference::Managed { .. } => None,
         }
     }
 }
 
 // === impl Files ===
 
-impl<L: Fn(&str, &str) -> Option<String>> Files<L> {
-    /// Files given as a look-up by secret id and key.
+impl<L: Fn(&str) -> Option<String>> Files<L> {
+    /// Files given as a look-up by name.
     pub fn new(lookup: L) -> Self {
         Self { lookup }
     }
 }
 
-impl<L: Fn(&str, &str) -> Option<String>> Resolver for Files<L> {
+impl<L: Fn(&str) -> Option<String>> Resolver for Files<L> {
     fn resolve(&self, reference: &Reference) -> Option<String> {
         match reference {
-            Reference::Managed { manager, id, path } if manager == "file" => (self.lookup)(id, path),
+            Reference::File { name, .. } if !is_file_name(name) => None,
+            // An empty file is one that is still being written, and no secret that lets anybody in.
+            Reference::File { name, key: None } => {
+                Some((self.lookup)(name)?.trim().to_owned()).filter(|text| !text.is_empty())
+            }
+            Reference::File { name, key: Some(key) } => field(&(self.lookup)(name)?, key),
             Reference::Managed { .. } | Reference::Environment { .. } => None,
         }
+    }
+}
+
+/// `true` if `name` can only name something inside of the folder it is looked for in.
+fn is_file_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    !matches!(name, "" | "." | "..") && name.bytes().all(plain)
+}
+
+/// One field of the JSON object that `text` is; `None` if it is not there or null.
+fn field(text: &str, key: &str) -> Option<String> {
+    let object: Value = serde_json::from_str(text).ok()?;
+    match object.get(key)? {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
     }
 }
 

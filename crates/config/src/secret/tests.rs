@@ -16,7 +16,13 @@ fn environment(name: &str) -> Option<String> {
 fn resolvers() -> Resolvers {
     Resolvers::default()
         .with(Environment::new(environment))
-        .with(Files::new(|id: &str, key: &str| (id == "mine" && key == "db/password").then(|| "pw".to_owned())))
+        .with(Files::new(|name: &str| match name {
+            "mine" => Some(r#"{"db/password": "pw", "port": 80}"#.to_owned()),
+            "plain" => Some(" sk-3\n".to_owned()),
+            "empty" => Some("\n".to_owned()),
+            ".." | "a/b" => panic!("the look-up is asked for {name}"),
+            _ => None,
+        }))
 }
 
 #[test]
@@ -47,6 +53,8 @@ fn references_are_recognised() {
     let environment = |name: &str, key: Option<&str>| {
         Some(Reference::Environment { name: name.to_owned(), key: key.map(str::to_owned) })
     };
+    let file =
+        |name: &str, key: Option<&str>| Some(Reference::File { name: name.to_owned(), key: key.map(str::to_owned) });
     let managed = |manager: &str, id: &str, path: &str| {
         Some(Reference::Managed { manager: manager.to_owned(), id: id.to_owned(), path: path.to_owned() })
     };
@@ -56,7 +64,13 @@ fn references_are_recognised() {
         ("$Env://KEY/openai", environment("KEY", Some("openai"))),
         ("$env://KEY/", environment("KEY", None)),
         ("$secret://vault/1/apps/openai/key", managed("vault", "1", "apps/openai/key")),
-        ("$secret://file/mine/key", managed("file", "mine", "key")),
+        ("$secret://file/mine/key", file("mine", Some("key"))),
+        ("$secret://file/mine", file("mine", None)),
+        ("$secret://file/mine/", file("mine", None)),
+        ("$secret://file/../key", file("..", Some("key"))),
+        ("$secret://file/", file("", None)),
+        ("$secret://files/mine/key", managed("files", "mine", "key")),
+        ("$secret://file", None),
         ("$env://", None),
         ("$secret://vault/1", None),
         ("$secret://vault//key", None),
@@ -83,6 +97,11 @@ fn references_resolve_to_their_secrets() {
         ("$env://EMPTY", Some("")),
         ("$env://MISSING", None),
         ("$secret://file/mine/db/password", Some("pw")),
+        ("$secret://file/mine/port", Some("80")),
+        ("$secret://file/mine/other", None),
+        ("$secret://file/plain", Some("sk-3")),
+        ("$secret://file/plain/key", None),
+        ("$secret://file/empty", None),
         ("$secret://file/other/db/password", None),
         ("$secret://vault/mine/db/password", None),
     ] {
@@ -136,6 +155,7 @@ fn a_reference_may_stand_behind_an_authentication_scheme() {
     ] {
         let resolved = resolve_text(text, &resolvers()).map_err(|reference| match reference {
             Reference::Environment { name, .. } => name,
+            Reference::File { name, .. } => name,
             Reference::Managed { path, .. } => path,
         });
         assert_eq!(resolved.as_ref().map(Option::as_deref).map_err(String::as_str), expected, "{text}");
@@ -146,4 +166,17 @@ fn a_reference_may_stand_behind_an_authentication_scheme() {
 fn the_environment_of_the_process_is_read() {
     let reference = Reference::parse("$env://PATH").unwrap();
     assert_eq!(Environment::of_process().resolve(&reference), std::env::var("PATH").ok());
+}
+
+#[test]
+fn a_file_s_name_never_leaves_the_folder() {
+    for name in ["", ".", "..", "../plain", "..\\plain", "~", "a b", "plain\0", "%2e%2e", "ä", "/etc/passwd"] {
+        let text = format!("$secret://file/{name}");
+        assert!(resolve_text(&text, &resolvers()).is_err(), "{text:?} must stay unresolved");
+    }
+    for name in ["...", ".plain", "a-b_c.D9"] {
+        let files = Files::new(|_: &str| Some("found".to_owned()));
+        let found = resolve_text(&format!("$secret://file/{name}"), &files);
+        assert_eq!(found, Ok(Some("found".to_owned())), "{name}");
+    }
 }

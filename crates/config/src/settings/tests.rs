@@ -130,6 +130,7 @@ plugin_attr:
         expire: 60
 tidegate:
   data_dir: /var/lib/tidegate
+  secrets_dir: /run/secrets
   drain_timeout: 5
   simulator: {enable: false}
   workers: 2
@@ -173,6 +174,7 @@ tidegate:
     assert_eq!(metric.extra_labels[1], ExtraLabel { label: "model".into(), value: "$llm_model".into() });
     assert_eq!(metric.expire, Duration::from_secs(60));
 
+    assert_eq!(settings.tidegate.secrets_dir.as_deref(), Some(std::path::Path::new("/run/secrets")));
     assert_eq!(settings.tidegate.drain_timeout, Duration::from_secs(5));
     assert_eq!(settings.tidegate.simulator, Some(false));
     assert_eq!(settings.workers().unwrap().get(), 2);

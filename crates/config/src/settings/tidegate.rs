@@ -12,6 +12,8 @@ use super::reader::Reader;
 pub struct Tidegate {
     /// Holds the embedded store and what was generated at the first start.
     pub data_dir: PathBuf,
+    /// Holds the files of `$secret://file/NAME`; `None` resolves none.
+    pub secrets_dir: Option<PathBuf>,
     /// How long streams in flight may take after SIGTERM.
     pub drain_timeout: Duration,
     /// Serve the built-in provider simulator; `None` decides by whether any provider key was found.
@@ -28,6 +30,7 @@ impl Default for Tidegate {
     fn default() -> Self {
         Self {
             data_dir: PathBuf::from("./data"),
+            secrets_dir: None,
             drain_timeout: Duration::from_secs(30),
             simulator: None,
             workers: None,
@@ -52,6 +55,7 @@ impl Tidegate {
         let depth = from.integer("max_json_depth", 1..=128, default.max_json_depth as u64)?;
         let read = Self {
             data_dir: from.text("data_dir")?.map_or(default.data_dir, PathBuf::from),
+            secrets_dir: from.text("secrets_dir")?.map(PathBuf::from),
             drain_timeout: from.duration("drain_timeout", default.drain_timeout)?,
             simulator: enable,
             workers,

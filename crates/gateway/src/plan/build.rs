@@ -12,14 +12,16 @@ use std::sync::{Arc, LazyLock};
 
 use config::keyring::Keyring;
 use config::resource::{self, Plugins};
+use config::secret::{Files, Resolvers};
 use serde_json::Value;
 use store::{Item, Snapshot};
 
 use super::Plan;
 use super::chain::{Chain, PluginSet};
-use super::compile::{PluginCompiler, Surroundings};
+use super::compile::{PluginCompiler, SecretsRevision, Surroundings};
 use super::consumers::CredentialIndex;
 use super::route::UpstreamChoice;
+use super::secret_files::SecretFiles;
 use super::upstream::Upstream;
 use crate::health;
 use crate::plugin::Registry;
@@ -43,7 +45,8 @@ pub struct Planner {
     consumers: KnownConsumers,
     certificates: Parsed<Option<Loaded>>,
     /// The secrets that `certificates` were made with.
-    secrets_revision: u64,
+    secrets_revision: SecretsRevision,
+    secret_files: Arc<SecretFiles>,
     parsed_services: Parsed<resource::Service>,
     parsed_routes: Parsed<ParsedRoute>,
     routes: Kept<Arc<str>, KnownRoute>,
@@ -77,6 +80,7 @@ struct GlobalRules {
 
 impl Planner {
     pub fn new(registry: Arc<Registry>, services: Arc<Services>, keyring: Arc<Keyring>) -> Self {
+        let secret_files = Arc::new(SecretFiles::new(services.settings.tidegate.secrets_dir.clone()));
         Self {
             compiler: PluginCompiler::new(registry, services.clone(), keyring.clone()),
             health: Arc::new(health::Registry::new(Some(prober(&services)))),
@@ -86,7 +90,8 @@ impl Planner {
             upstreams: Kept::default(),
             consumers: KnownConsumers::default(),
             certificates: Parsed::default(),
-            secrets_revision: 0,
+            secrets_revision: SecretsRevision::default(),
+            secret_files,
             parsed_services: Parsed::default(),
             parsed_routes: Parsed::default(),
             routes: Kept::default(),
@@ -138,7 +143,8 @@ impl Planner {
 
     /// A plan begins to be built. The last one may have been given up half way.
     fn begin(&mut self, snapshot: &Snapshot) {
-        self.compiler.begin(surroundings(snapshot));
+        let surroundings = self.surroundings(snapshot);
+        self.compiler.begin(surroundings);
         self.upstreams.begin();
         self.consumers.begin();
         self.certificates.begin();
@@ -148,6 +154,18 @@ impl Planner {
         self.parsed_services.begin();
         self.parsed_routes.begin();
         self.routes.begin();
+    }
+
+    fn surroundings(&self, snapshot: &Snapshot) -> Surroundings {
+        let metadata = snapshot.under("/apisix/plugin_metadata/");
+        let stored = snapshot.under("/apisix/secrets/").map(|item| item.modified_index).max().unwrap_or(0);
+        let files = self.compiler.secrets_revision().files + u64::from(self.secret_files.renew());
+        let secret_files = self.secret_files.clone();
+        Surroundings {
+            metadata: metadata.map(|item| (config_id(&item.key), item.value.clone())).collect(),
+            secrets: Resolvers::of_process().with(Files::new(move |name: &str| secret_files.text(name))),
+            secrets_revision: SecretsRevision { stored, files },
+        }
     }
 
     /// The plan is built: forgets what it did not use.
@@ -255,11 +273,4 @@ fn plugins_of(value: &Value) -> Option<&Plugins> {
         Some(Value::Array(list)) if list.is_empty() => Some(&NONE),
         Some(plugins) => plugins.as_object(),
     }
-}
-
-fn surroundings(snapshot: &Snapshot) -> Surroundings {
-    let metadata =
-        snapshot.under("/apisix/plugin_metadata/").map(|item| (config_id(&item.key), item.value.clone())).collect();
-    let secrets_revision = snapshot.under("/apisix/secrets/").map(|item| item.modified_index).max().unwrap_or(0);
-    Surroundings { metadata, secrets: config::secret::Resolvers::of_process(), secrets_revision }
 }

@@ -43,14 +43,22 @@ pub(super) struct PluginCompiler {
 pub(super) struct Surroundings {
     pub metadata: HashMap<String, Arc<Value>>,
     pub secrets: config::secret::Resolvers,
-    /// Changes when a secret changes.
-    pub secrets_revision: u64,
+    pub secrets_revision: SecretsRevision,
+}
+
+/// Changes when a secret may have changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct SecretsRevision {
+    /// Of the newest `secrets` resource.
+    pub stored: u64,
+    /// How often files had changed when a plan began.
+    pub files: u64,
 }
 
 struct Compiled {
     source: Value,
     metadata: Option<Arc<Value>>,
-    secrets_revision: u64,
+    secrets_revision: SecretsRevision,
     entry: Arc<Entry>,
 }
 
@@ -78,8 +86,8 @@ impl PluginCompiler {
         &self.surroundings.secrets
     }
 
-    /// Changes when a secret changes.
-    pub fn secrets_revision(&self) -> u64 {
+    /// Changes when a secret may have changed.
+    pub fn secrets_revision(&self) -> SecretsRevision {
         self.surroundings.secrets_revision
     }
 

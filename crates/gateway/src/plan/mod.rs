@@ -10,6 +10,7 @@ mod local;
 mod named_origin;
 mod reads;
 pub mod route;
+mod secret_files;
 pub mod upstream;
 
 #[cfg(test)]

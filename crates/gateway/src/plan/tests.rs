@@ -5,6 +5,7 @@ mod fails_closed;
 pub(crate) mod fixture;
 mod layers;
 mod needs;
+mod secrets;
 mod settlement;
 mod speed;
 mod takeover;

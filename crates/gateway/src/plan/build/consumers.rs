@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::kept::{Kept, Parsed};
 use super::{Draft, Planner, items, plugins_of};
 use crate::plan::chain::{PluginSet, same_plugins};
+use crate::plan::compile::SecretsRevision;
 use crate::plan::consumers::{Consumer, ConsumerPlugins, Credential, CredentialIndex};
 
 /// The consumers of one plan.
@@ -31,7 +32,7 @@ pub(super) struct KnownConsumers {
 
 struct KnownCredential {
     source: Value,
-    secrets_revision: u64,
+    secrets_revision: SecretsRevision,
     credential: Arc<Credential>,
 }
 
