@@ -1,5 +1,7 @@
 //! The first routes, one per target. The first target's route takes every model; the others take their own models and
-//! are asked before it. All have priorities below 0, so that any route that a user makes comes first.
+//! are asked before it. Their paths are whole ones and their priorities below 0: a user's route for the same path
+//! comes first, unless it has a priority below these. One for a prefix of it does not, whatever its priority: the router
+//! asks whole paths before prefixes.
 
 use config::resource::Kind;
 use serde_json::{Map, Value, json};
