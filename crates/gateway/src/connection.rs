@@ -141,7 +141,7 @@ where
     let http = &worker.services.settings.nginx_config.http;
     let (head_timeout, http2_enabled) = (http.client_header_timeout, worker.services.settings.apisix.enable_http2);
     let send_timeout = http.send_timeout;
-    let max_head_bytes = worker.services.settings.tidegate.max_header_bytes.max(MIN_BUFFER_BYTES);
+    let max_head_bytes = worker.services.settings.tidegate.max_header_bytes;
     let service = service_fn(move |request: http::Request<Incoming>| {
         // Boxed, so that an idle connection does not carry the room of a request.
         let response = Box::pin(pipeline::serve(worker.clone(), connection.clone(), request));
@@ -154,7 +154,9 @@ where
             builder
                 .timer(TokioTimer::new())
                 .header_read_timeout(head_timeout)
-                .max_buf_size(max_head_bytes)
+                .max_header_size(max_head_bytes)
+                // Filled before a head is measured: this bounds what one that never ends may take.
+                .max_buf_size(max_head_bytes.max(MIN_BUFFER_BYTES))
                 .max_headers(MAX_HEADERS);
             let serving = pin!(builder.serve_connection(io, service).with_upgrades());
             until_drained(serving, life, |serving| serving.graceful_shutdown()).await;

@@ -152,9 +152,15 @@ fn llm_bodies() -> Vec<Case> {
 fn heads() -> Vec<Case> {
     let many: String = (0..500).map(|n| format!("x-{n}: 1\r\n")).collect();
     let long = format!("Host: a\r\nx-long: {}\r\n", "x".repeat(300_000));
+    let head_of = |bytes: usize| {
+        let head = |value: &str| format!("GET /nowhere HTTP/1.1\r\nHost: a\r\nx-long: {value}\r\n\r\n").into_bytes();
+        head(&"x".repeat(bytes - head("").len()))
+    };
     vec![
         case("too many headers", get_with(&format!("Host: a\r\n{many}")), LastAnswer(431, "")),
         case("a header too long", get_with(&long), LastAnswer(431, "")),
+        case("the longest head", head_of(65_536), Answer(404, "")),
+        case("a head one byte too long", head_of(65_537), LastAnswer(431, "")),
         case("no Host", get_with(""), Answer(400, "")),
         case("two Hosts", get_with("Host: a\r\nHost: b\r\n"), Answer(400, "")),
         case("a space before the colon", get_with("Host: a\r\nx-a : 1\r\n"), LastAnswer(400, "")),
