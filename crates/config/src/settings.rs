@@ -22,7 +22,7 @@ use std::num::NonZeroUsize;
 
 pub use apisix::{Apisix, DataEncryption, Listen, Router, RouterKind};
 pub use deployment::{Admin, AdminApiVersion, AdminKey, AdminRole, AdminTls, Deployment};
-pub use nginx::{LogLevel, Nginx, NginxHttp, UpstreamKeepalive};
+pub use nginx::{LogLevel, Nginx, NginxHttp};
 pub use plugin_attr::{ExtraLabel, MetricAttr, PluginAttr, PrometheusAttr};
 pub use ssl::{Ssl, TlsVersion};
 pub use tidegate::Tidegate;

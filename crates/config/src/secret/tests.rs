@@ -14,15 +14,13 @@ fn environment(name: &str) -> Option<String> {
 }
 
 fn resolvers() -> Resolvers {
-    Resolvers::default()
-        .with(Environment::new(environment))
-        .with(Files::new(|name: &str| match name {
-            "mine" => Some(r#"{"db/password": "pw", "port": 80}"#.to_owned()),
-            "plain" => Some(" sk-3\n".to_owned()),
-            "empty" => Some("\n".to_owned()),
-            ".." | "a/b" => panic!("the look-up is asked for {name}"),
-            _ => None,
-        }))
+    Resolvers::default().with(Environment::new(environment)).with(Files::new(|name: &str| match name {
+        "mine" => Some(r#"{"db/password": "pw", "port": 80}"#.to_owned()),
+        "plain" => Some(" sk-3\n".to_owned()),
+        "empty" => Some("\n".to_owned()),
+        ".." | "a/b" => panic!("the look-up is asked for {name}"),
+        _ => None,
+    }))
 }
 
 #[test]

@@ -28,10 +28,6 @@ pub struct Apisix {
     pub status: Option<SocketAddr>,
     /// Route `/a/` as `/a`.
     pub delete_uri_tail_slash: bool,
-    /// Normalise paths as the Java servlet specification says.
-    pub normalize_uri_like_servlet: bool,
-    /// Match routes against paths in which `%2F` is still encoded.
-    pub match_uri_encoded_slash: bool,
     /// Send `X-APISIX-Upstream-Status` for every status, not only 5xx.
     pub show_upstream_status_in_response_header: bool,
     /// Name the version in the `Server` header.
@@ -44,8 +40,6 @@ pub struct Apisix {
     /// Peers whose `X-Forwarded-*` headers are believed; empty is nobody.
     pub trusted_addresses: Vec<IpNet>,
     pub disable_upstream_healthcheck: bool,
-    /// This instance's id; generated if absent.
-    pub id: Option<String>,
 }
 
 /// An address to listen on.
@@ -96,8 +90,6 @@ impl Default for Apisix {
             control: SocketAddr::new(LOOPBACK, 9090),
             status: None,
             delete_uri_tail_slash: false,
-            normalize_uri_like_servlet: false,
-            match_uri_encoded_slash: false,
             show_upstream_status_in_response_header: false,
             enable_server_tokens: true,
             max_post_args_readable_size: 64 << 20,
@@ -106,7 +98,6 @@ impl Default for Apisix {
             data_encryption: DataEncryption::default(),
             trusted_addresses: Vec::new(),
             disable_upstream_healthcheck: false,
-            id: None,
         }
     }
 }
@@ -150,8 +141,6 @@ impl Apisix {
             control: control(&mut from.section("control")?, default.control)?,
             status: status(from)?,
             delete_uri_tail_slash: from.flag("delete_uri_tail_slash", default.delete_uri_tail_slash)?,
-            normalize_uri_like_servlet: from.flag("normalize_uri_like_servlet", default.normalize_uri_like_servlet)?,
-            match_uri_encoded_slash: from.flag("match_uri_encoded_slash", default.match_uri_encoded_slash)?,
             show_upstream_status_in_response_header: from
                 .flag("show_upstream_status_in_response_header", default.show_upstream_status_in_response_header)?,
             enable_server_tokens: from.flag("enable_server_tokens", default.enable_server_tokens)?,
@@ -162,9 +151,12 @@ impl Apisix {
             trusted_addresses: from.networks("trusted_addresses")?.unwrap_or_default(),
             disable_upstream_healthcheck: from
                 .flag("disable_upstream_healthcheck", default.disable_upstream_healthcheck)?,
-            id: from.text("id")?,
         };
         from.without_effect(&WITHOUT_EFFECT);
+        for key in ["normalize_uri_like_servlet", "match_uri_encoded_slash"] {
+            from.not_obeyed(key, "paths are decoded, dot segments resolved, slashes merged");
+        }
+        from.not_obeyed("id", "no output names the instance");
         from.finish();
         Ok(read)
     }

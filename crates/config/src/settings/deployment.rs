@@ -29,7 +29,6 @@ pub struct Admin {
     /// Loopback by default, where APISIX listens on every address.
     pub admin_listen: SocketAddr,
     pub enable_admin_cors: bool,
-    pub enable_admin_ui: bool,
     /// `Some` if `https_admin` is true.
     pub tls: Option<AdminTls>,
     pub admin_api_version: AdminApiVersion,
@@ -109,7 +108,6 @@ impl Default for Admin {
             allow_admin: Some(vec![IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 24))]),
             admin_listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9180),
             enable_admin_cors: true,
-            enable_admin_ui: true,
             tls: None,
             admin_api_version: AdminApiVersion::default(),
         }
@@ -147,10 +145,10 @@ impl Admin {
             allow_admin,
             admin_listen,
             enable_admin_cors: from.flag("enable_admin_cors", default.enable_admin_cors)?,
-            enable_admin_ui: from.flag("enable_admin_ui", default.enable_admin_ui)?,
             tls: AdminTls::read(from)?,
             admin_api_version,
         };
+        from.not_obeyed("enable_admin_ui", "there is no console");
         from.finish();
         Ok(read)
     }

@@ -9,13 +9,7 @@ use ipnet::IpNet;
 
 use super::SettingsError;
 use super::reader::Reader;
-
-/// The access log line of APISIX.
-pub const DEFAULT_ACCESS_LOG_FORMAT: &str = concat!(
-    "$remote_addr - $remote_user [$time_local] $http_host \"$request\" $status $body_bytes_sent ",
-    "$request_time \"$http_referer\" \"$http_user_agent\" $upstream_addr $upstream_status ",
-    "$upstream_response_time \"$upstream_scheme://$upstream_host$upstream_uri\" \"$apisix_request_id\"",
-);
+use crate::resource::KeepalivePool;
 
 /// The `nginx_config` section.
 #[derive(Debug, Clone, Default)]
@@ -43,9 +37,7 @@ pub enum LogLevel {
 /// The `nginx_config.http` section.
 #[derive(Debug, Clone)]
 pub struct NginxHttp {
-    /// How long an idle client connection is kept.
-    pub keepalive_timeout: Duration,
-    /// For the whole request head.
+    /// For the whole request head; an idle connection waits for one.
     pub client_header_timeout: Duration,
     /// Between two reads of a request body.
     pub client_body_timeout: Duration,
@@ -58,25 +50,8 @@ pub struct NginxHttp {
     /// Search that header from the right for the first address that is not in `real_ip_from`.
     pub real_ip_recursive: bool,
     pub real_ip_from: Vec<IpNet>,
-    pub upstream: UpstreamKeepalive,
-    pub enable_access_log: bool,
-    /// Path of the access log.
-    pub access_log: String,
-    /// A template of variables.
-    pub access_log_format: String,
-    /// Escape variables for JSON (`access_log_format_escape: json`), not as nginx does by default.
-    pub access_log_json_escape: bool,
-}
-
-/// Idle connections to upstreams.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UpstreamKeepalive {
-    /// Idle connections kept per worker and upstream; 0 keeps none.
-    pub keepalive: usize,
-    /// Requests after which a connection is closed.
-    pub keepalive_requests: u64,
-    /// How long an idle connection is kept.
-    pub keepalive_timeout: Duration,
+    /// For upstreams that have no `keepalive_pool`; of size 0 it keeps no connection.
+    pub upstream: KeepalivePool,
 }
 
 // === impl LogLevel ===
@@ -172,7 +147,6 @@ pub(super) fn worker_processes_of(env: &dyn Fn(&str) -> Option<String>) -> Resul
 impl Default for NginxHttp {
     fn default() -> Self {
         Self {
-            keepalive_timeout: Duration::from_secs(60),
             client_header_timeout: Duration::from_secs(60),
             client_body_timeout: Duration::from_secs(60),
             client_max_body_size: 0,
@@ -180,11 +154,7 @@ impl Default for NginxHttp {
             real_ip_header: "X-Real-IP".to_owned(),
             real_ip_recursive: false,
             real_ip_from: vec![IpNet::from(IpAddr::V4(Ipv4Addr::LOCALHOST))],
-            upstream: UpstreamKeepalive::default(),
-            enable_access_log: true,
-            access_log: "logs/access.log".to_owned(),
-            access_log_format: DEFAULT_ACCESS_LOG_FORMAT.to_owned(),
-            access_log_json_escape: false,
+            upstream: KeepalivePool::default(),
         }
     }
 }
@@ -193,7 +163,6 @@ impl NginxHttp {
     fn read(from: &mut Reader<'_>) -> Result<Self, SettingsError> {
         let default = Self::default();
         let read = Self {
-            keepalive_timeout: from.duration("keepalive_timeout", default.keepalive_timeout)?,
             client_header_timeout: from.duration("client_header_timeout", default.client_header_timeout)?,
             client_body_timeout: from.duration("client_body_timeout", default.client_body_timeout)?,
             client_max_body_size: from.bytes("client_max_body_size", default.client_max_body_size)?,
@@ -204,15 +173,12 @@ impl NginxHttp {
                 Some(entry) => entry.on_or_off()?,
             },
             real_ip_from: real_ip_from(from)?.unwrap_or(default.real_ip_from),
-            upstream: UpstreamKeepalive::read(&mut from.section("upstream")?)?,
-            enable_access_log: from.flag("enable_access_log", default.enable_access_log)?,
-            access_log: from.text_or("access_log", &default.access_log)?,
-            access_log_format: from.text_or("access_log_format", &default.access_log_format)?,
-            access_log_json_escape: match from.entry("access_log_format_escape") {
-                None => default.access_log_json_escape,
-                Some(entry) => entry.one_of(&[("default", false), ("json", true)])?,
-            },
+            upstream: keepalive_pool(&mut from.section("upstream")?)?,
         };
+        from.not_obeyed("keepalive_timeout", "idle client connections end with client_header_timeout");
+        for key in ["enable_access_log", "access_log", "access_log_format", "access_log_format_escape"] {
+            from.not_obeyed(key, "there is no access log; use the plugin file-logger in a global rule");
+        }
         from.without_effect(&[
             "access_log_buffer",
             "underscores_in_headers",
@@ -237,27 +203,18 @@ fn real_ip_from(from: &mut Reader<'_>) -> Result<Option<Vec<IpNet>>, SettingsErr
     networks.collect::<Result<_, _>>().map(Some)
 }
 
-// === impl UpstreamKeepalive ===
-
-impl Default for UpstreamKeepalive {
-    fn default() -> Self {
-        Self { keepalive: 320, keepalive_requests: 1000, keepalive_timeout: Duration::from_secs(60) }
-    }
-}
-
-impl UpstreamKeepalive {
-    fn read(from: &mut Reader<'_>) -> Result<Self, SettingsError> {
-        let default = Self::default();
-        let keepalive = match from.entry("keepalive") {
-            None => default.keepalive,
-            Some(entry) => usize::try_from(entry.integer(0..=1_000_000)?).map_err(|_| entry.invalid("0..1000000"))?,
-        };
-        let read = Self {
-            keepalive,
-            keepalive_requests: from.integer("keepalive_requests", 1..=u64::MAX, default.keepalive_requests)?,
-            keepalive_timeout: from.duration("keepalive_timeout", default.keepalive_timeout)?,
-        };
-        from.finish();
-        Ok(read)
-    }
+/// The connections that upstreams keep where they do not say it themselves.
+fn keepalive_pool(from: &mut Reader<'_>) -> Result<KeepalivePool, SettingsError> {
+    let default = KeepalivePool::default();
+    let size = match from.entry("keepalive") {
+        None => default.size,
+        Some(entry) => u32::try_from(entry.integer(0..=1_000_000)?).map_err(|_| entry.invalid("0..1000000"))?,
+    };
+    let pool = KeepalivePool {
+        size,
+        requests: from.integer("keepalive_requests", 1..=u64::MAX, default.requests)?,
+        idle_timeout: from.duration("keepalive_timeout", default.idle_timeout)?,
+    };
+    from.finish();
+    Ok(pool)
 }

@@ -34,8 +34,6 @@ pub struct PrometheusAttr {
     /// Serve the metrics on `export_addr`; otherwise only where the plugin `public-api` publishes them.
     pub enable_export_server: bool,
     pub export_addr: SocketAddr,
-    /// How old the served text may be.
-    pub refresh_interval: Duration,
     /// Upper bounds of `http_latency`, in milliseconds. Bounds are finite and rise.
     pub default_buckets: Vec<f64>,
     /// In milliseconds.
@@ -44,8 +42,6 @@ pub struct PrometheusAttr {
     pub llm_prompt_tokens_buckets: Vec<f64>,
     /// In tokens.
     pub llm_completion_tokens_buckets: Vec<f64>,
-    /// In milliseconds.
-    pub ai_cache_embedding_latency_buckets: Vec<f64>,
     /// By metric name without prefix.
     pub metrics: BTreeMap<String, MetricAttr>,
 }
@@ -87,12 +83,10 @@ impl Default for PrometheusAttr {
             metric_prefix: "apisix_".to_owned(),
             enable_export_server: true,
             export_addr: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9091),
-            refresh_interval: Duration::from_secs(15),
             default_buckets: bounds(&LATENCY_BUCKETS),
             llm_latency_buckets: bounds(&LATENCY_BUCKETS),
             llm_prompt_tokens_buckets: bounds(&TOKEN_BUCKETS),
             llm_completion_tokens_buckets: bounds(&TOKEN_BUCKETS),
-            ai_cache_embedding_latency_buckets: bounds(&LATENCY_BUCKETS),
             metrics: BTreeMap::new(),
         }
     }
@@ -113,7 +107,6 @@ impl PrometheusAttr {
             metric_prefix: from.text_or("metric_prefix", &default.metric_prefix)?,
             enable_export_server: from.flag("enable_export_server", default.enable_export_server)?,
             export_addr,
-            refresh_interval: from.duration("refresh_interval", default.refresh_interval)?,
             default_buckets: buckets(from, "default_buckets", default.default_buckets)?,
             llm_latency_buckets: buckets(from, "llm_latency_buckets", default.llm_latency_buckets)?,
             llm_prompt_tokens_buckets: buckets(from, "llm_prompt_tokens_buckets", default.llm_prompt_tokens_buckets)?,
@@ -122,13 +115,10 @@ impl PrometheusAttr {
                 "llm_completion_tokens_buckets",
                 default.llm_completion_tokens_buckets,
             )?,
-            ai_cache_embedding_latency_buckets: buckets(
-                from,
-                "ai_cache_embedding_latency_buckets",
-                default.ai_cache_embedding_latency_buckets,
-            )?,
             metrics,
         };
+        from.not_obeyed("refresh_interval", "metrics are made at each scrape");
+        from.not_obeyed("ai_cache_embedding_latency_buckets", "there is no such metric yet");
         from.finish();
         Ok(read)
     }

@@ -161,6 +161,15 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Warns about `key` if it asks for what is not here; `false` asks for nothing. `instead` says what holds.
+    pub(super) fn not_obeyed(&mut self, key: &str, instead: &str) {
+        if let Some(entry) = self.entry(key)
+            && *entry.value != false
+        {
+            entry.warn(&format!("has no effect in Tidegate: {instead}"));
+        }
+    }
+
     /// Warns about every key that nobody asked for.
     pub(super) fn finish(&mut self) {
         let Some(fields) = self.fields else { return };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::units;
 use super::*;
+use crate::resource::KeepalivePool;
 
 fn environment(name: &str) -> Option<String> {
     match name {
@@ -95,7 +96,6 @@ apisix:
     enable_encrypt_fields: false
     keyring: [0123456789abcdef0123456789abcdef, qeddd145sfvddff3]
   trusted_addresses: [127.0.0.1, 172.18.0.0/16]
-  id: gateway-1
 deployment:
   role: traditional
   admin:
@@ -110,13 +110,10 @@ nginx_config:
   worker_processes: 4
   error_log_level: notice
   http:
-    keepalive_timeout: 75s
     client_max_body_size: 10m
     real_ip_header: X-Forwarded-For
     real_ip_recursive: "on"
     real_ip_from: [10.0.0.0/8, "unix:"]
-    access_log_format: "$remote_addr"
-    access_log_format_escape: json
     upstream: {keepalive: 10, keepalive_timeout: 1h30m}
 plugins: [key-auth, limit-count]
 plugin_attr:
@@ -147,7 +144,6 @@ tidegate:
     assert!(!settings.apisix.data_encryption.enable_encrypt_fields);
     assert!(!settings.apisix.data_encryption.keyring.is_published());
     assert_eq!(settings.apisix.trusted_addresses.len(), 2);
-    assert_eq!(settings.apisix.id.as_deref(), Some("gateway-1"));
 
     let admin = &settings.deployment.admin;
     let keys = admin.admin_key.as_ref().unwrap();
@@ -159,11 +155,11 @@ tidegate:
 
     assert_eq!(settings.nginx_config.error_log_level.as_tracing(), "info");
     let http = &settings.nginx_config.http;
-    assert_eq!(http.keepalive_timeout, Duration::from_secs(75));
     assert_eq!(http.client_max_body_size, 10 << 20);
-    assert!(http.real_ip_recursive && http.access_log_json_escape);
+    assert!(http.real_ip_recursive);
     assert_eq!(http.real_ip_from, ["10.0.0.0/8".parse().unwrap()]);
-    assert_eq!(http.upstream.keepalive_timeout, Duration::from_secs(5400));
+    let pool = KeepalivePool { size: 10, idle_timeout: Duration::from_secs(5400), requests: 1000 };
+    assert_eq!(http.upstream, pool);
 
     assert_eq!(settings.plugins.as_deref().unwrap(), ["key-auth", "limit-count"]);
     assert_eq!(settings.plugin_attr.raw["redirect"]["https_port"], 8443);
@@ -199,7 +195,7 @@ apisix:
   node_listen: ${{PORT}}
   enable_http2: ${{ ON }}
   enable_ipv6: ${{OFF:=false}}
-  id: node-${{IP}}-${{NAME:=x}}
+  ssl: {fallback_sni: "node-${{IP}}-${{NAME:=x}}"}
 deployment:
   admin:
     admin_key: [{name: a, key: "${{KEY}}", role: admin}]
@@ -210,7 +206,7 @@ tidegate:
     );
     assert_eq!(settings.apisix.node_listen[0].port, 9180);
     assert!(settings.apisix.enable_http2 && !settings.apisix.enable_ipv6);
-    assert_eq!(settings.apisix.id.as_deref(), Some("node-10.0.0.1-x"));
+    assert_eq!(settings.apisix.ssl.fallback_sni.as_deref(), Some("node-10.0.0.1-x"));
     let admin = settings.deployment.admin;
     assert_eq!(admin.admin_key.unwrap()[0].key.expose(), "0012345");
     assert_eq!(admin.allow_admin, Some(vec!["10.0.0.1/8".parse().unwrap()]));
@@ -238,8 +234,8 @@ fn the_environment_says_what_auto_workers_are() {
 #[test]
 fn what_is_no_environment_variable_stays() {
     let format = "${host} $remote_addr ${{ }} ${{a-b}} {{x}}";
-    let text = format!("nginx_config: {{http: {{access_log_format: '{format}'}}}}");
-    assert_eq!(load(&text).nginx_config.http.access_log_format, format);
+    let text = format!("nginx_config: {{http: {{real_ip_header: '{format}'}}}}");
+    assert_eq!(load(&text).nginx_config.http.real_ip_header, format);
 }
 
 #[test]
@@ -325,8 +321,8 @@ fn a_wrong_value_is_refused_with_its_place_and_what_would_be_right() {
         ("tidegate: {max_header_bytes: 1}", "tidegate.max_header_bytes must be 1024..1048576, got 1"),
         ("discovery: {dns: {}}", "discovery: service discovery is not supported; list the nodes of upstreams instead"),
         (
-            "apisix: {id: '${{NOPE}}'}",
-            "apisix.id: can't find environment variable NOPE; set it, or write ${{NOPE:=default}}",
+            "tidegate: {data_dir: '${{NOPE}}'}",
+            "tidegate.data_dir: can't find environment variable NOPE; set it, or write ${{NOPE:=default}}",
         ),
     ] {
         assert_eq!(error(text), format!("config.yaml: {expected}"), "{text}");
@@ -359,6 +355,28 @@ fn unknown_keys_and_keys_without_effect_are_warned_about() {
         assert!(warned.iter().any(|warning| warning == expected), "{expected}: {warned:#?}");
     }
     assert_eq!(warned.len(), 7, "{warned:#?}");
+}
+
+#[test]
+fn a_key_that_asks_for_what_is_not_here_is_warned_about_with_what_holds() {
+    for (text, expected) in [
+        ("apisix: {normalize_uri_like_servlet: true}", "paths are decoded, dot segments resolved, slashes merged"),
+        ("apisix: {match_uri_encoded_slash: true}", "paths are decoded, dot segments resolved, slashes merged"),
+        ("apisix: {id: gateway-1}", "no output names the instance"),
+        ("deployment: {admin: {enable_admin_ui: true}}", "there is no console"),
+        ("nginx_config: {http: {keepalive_timeout: 75s}}", "idle client connections end with client_header_timeout"),
+        (
+            "nginx_config: {http: {access_log: logs/access.log}}",
+            "there is no access log; use the plugin file-logger in a global rule",
+        ),
+        ("plugin_attr: {prometheus: {refresh_interval: 5}}", "metrics are made at each scrape"),
+    ] {
+        let path = text.replace(": {", ".").split_once(": ").unwrap().0.to_owned();
+        assert_eq!(warnings(text), [format!("config.yaml: {path} has no effect in Tidegate: {expected}")]);
+    }
+    let asks_for_nothing = "{apisix: {normalize_uri_like_servlet: false}, deployment: {admin: {enable_admin_ui: false}}, \
+        nginx_config: {http: {enable_access_log: false}}}";
+    assert_eq!(warnings(asks_for_nothing), [""; 0]);
 }
 
 #[test]

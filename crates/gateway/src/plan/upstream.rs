@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use config::resource::{HashOn, KeyPair, PassHost, Scheme, Timeout, UpstreamType};
+use config::resource::{HashOn, KeepalivePool, KeyPair, PassHost, Scheme, Timeout, UpstreamType};
 use config::template::Template;
 use http::HeaderValue;
 use rustls::pki_types::ServerName;
@@ -67,6 +67,8 @@ pub struct UpstreamParts<'a> {
     /// The certificate to show to nodes.
     pub certificate: Option<&'a KeyPair>,
     pub health: Option<Arc<Checker>>,
+    /// For an upstream that has no `keepalive_pool`.
+    pub keepalive: KeepalivePool,
     pub previous: Option<&'a Upstream>,
 }
 
@@ -144,7 +146,7 @@ impl Node {
             PassHost::Rewrite => upstream.upstream_host.as_deref().map(crate::path::without_port).unwrap_or(&node.host),
             PassHost::Pass | PassHost::Node => &node.host,
         };
-        let keepalive = upstream.keepalive_pool.unwrap_or_default();
+        let keepalive = upstream.keepalive_pool.unwrap_or(parts.keepalive);
         let address = node.host.trim_start_matches('[').trim_end_matches(']').parse().ok();
         let by_name = tls
             .zip(address)

@@ -90,6 +90,7 @@ impl Planner {
             certificate: certificate.as_ref(),
             health: checks
                 .map(|checks| self.health.apply(key, checks, &checked_nodes(&config), rewritten_host(&config))),
+            keepalive: self.services.settings.nginx_config.http.upstream,
             previous: self.upstreams.get(key).map(|known| &*known.upstream),
         };
         let upstream = Upstream::compile(&config, parts).map_err(|error| error.to_string())?;

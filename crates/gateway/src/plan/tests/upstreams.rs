@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use config::resource::KeepalivePool;
+use config::settings::Settings;
 use http::HeaderValue;
 use serde_json::{Value, json};
 
@@ -103,4 +105,26 @@ fn a_node_is_known_by_a_bounded_number_of_hosts() {
     let all: Vec<_> = (0..1000).map(|host| Arc::downgrade(&origin(&format!("{host}.test")))).collect();
     let alive = all.iter().filter(|origin| origin.strong_count() > 0).count();
     assert!(alive <= 256, "{alive}");
+}
+
+#[test]
+fn an_upstream_keeps_connections_as_config_yaml_says_unless_it_says_it_itself() {
+    let (settings, _) = Settings::load(
+        "nginx_config: {http: {upstream: {keepalive: 0, keepalive_requests: 5, keepalive_timeout: 7s}}}",
+        "config.yaml",
+        &|_| None,
+    )
+    .expect("settings");
+    let seconds = std::time::Duration::from_secs;
+    let default = KeepalivePool { size: 0, idle_timeout: seconds(7), requests: 5 };
+    let own = KeepalivePool { size: 3, idle_timeout: seconds(60), requests: 1000 };
+    for (pool, expected) in [(None, default), (Some(json!({"size": 3})), own)] {
+        let mut written = json!({"type": "roundrobin", "nodes": {"10.0.0.1:80": 1}});
+        if let Some(pool) = pool {
+            written["keepalive_pool"] = pool;
+        }
+        let mut bench = Bench::configured(settings.clone(), &[route(written)]);
+        let upstream = upstream(&bench.plan()).expect("an upstream");
+        assert_eq!(upstream.nodes[0].origin.keepalive, expected);
+    }
 }
