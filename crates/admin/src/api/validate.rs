@@ -10,9 +10,11 @@ use serde_json::{Value, json};
 use super::refusal::Refusal;
 use crate::reply::Reply;
 
-/// Only the schema is asked; references and plugins are not.
+/// Only the schema is asked; references and plugins are not. `credentials`, though they have no folder of their own,
+/// count as a collection here.
 pub(super) fn schema(resource: &str, body: &[u8]) -> Result<Reply, Refusal> {
     let kind = Kind::from_collection(resource)
+        .or_else(|| (resource == "credentials").then_some(Kind::Credential))
         .ok_or_else(|| Refusal::NotFound(format!("Unsupported resource type: {resource}")))?;
     let value = super::parse(body)?.unwrap_or_default();
     validator(kind).check(&value).map_err(Refusal::Invalid)?;

@@ -74,7 +74,7 @@ impl Resources {
         ttl: Option<Duration>,
     ) -> Result<Reply, Refusal> {
         require(target, resource::Write::Patch, "PATCH")?;
-        let id = required_id(target)?;
+        let id = patched_id(target)?;
         let mut patch = body.ok_or_else(|| invalid("missing new configuration"))?;
         if target.sub_path.is_empty() {
             patch = object_if_empty(patch);
@@ -167,10 +167,15 @@ fn require(target: &Target, write: resource::Write, verb: &str) -> Result<(), Re
 }
 
 fn required_id(target: &Target) -> Result<&str, Refusal> {
-    target.id.as_deref().ok_or_else(|| match target.kind {
-        Kind::Secret => invalid("no secret id"),
-        kind => invalid(format!("missing {kind} id")),
-    })
+    target.id.as_deref().ok_or_else(|| invalid(format!("missing {} id", target.kind)))
+}
+
+/// APISIX misses a secret's id in other words when it is to be patched.
+fn patched_id(target: &Target) -> Result<&str, Refusal> {
+    match (target.kind, &target.id) {
+        (Kind::Secret, None) => Err(invalid("no secret id")),
+        _ => required_id(target),
+    }
 }
 
 /// To the reference, an empty array and an empty object are the same.

@@ -93,7 +93,10 @@ async fn a_value_is_held_against_the_schema_alone() {
     let route = json!({ "uri": "/", "upstream_id": "not-there", "plugins": { "nothing": {} } });
     let valid = admin.post("/schema/validate/routes", &route).await;
     assert_eq!((valid.status.as_u16(), valid.text.as_str()), (200, ""));
-    let cases: [(&str, Value, u16, &str); 4] = [
+    let credential = json!({ "plugins": { "key-auth": { "key": "k" } } });
+    assert_eq!(admin.post("/schema/validate/credentials", &credential).await.status.as_u16(), 200);
+    let cases: [(&str, Value, u16, &str); 5] = [
+        ("credentials", json!({ "username": "a" }), 400, "additional properties forbidden, found username"),
         (
             "routes",
             json!({ "uri": 1 }),

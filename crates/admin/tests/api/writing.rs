@@ -38,6 +38,8 @@ async fn ids_of_path_and_body_must_agree() {
         ("PUT", "/plugin_metadata", json!({}), "missing plugin name"),
         ("PATCH", "/upstreams", json!({}), "missing upstream id"),
         ("PATCH", "/secrets/vault", json!({}), "no secret id"),
+        ("PUT", "/secrets/vault", json!({}), "missing secret id"),
+        ("DELETE", "/secrets/vault", json!({}), "missing secret id"),
         ("DELETE", "/upstreams", json!({}), "missing upstream id"),
         ("DELETE", "/consumers/jack/credentials", json!({}), "missing credential id"),
     ] {
