@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::Fixture;
-use crate::harness::{Request, get};
+use crate::harness::{ADMIN_KEY, Launch, Request, get};
 
 /// A token signed with HS256.
 fn token(claims: &Value, secret: &str) -> String {
@@ -44,6 +44,29 @@ fn a_changed_or_deleted_consumer_is_known_at_once() {
     assert_eq!([status("one"), status("two")], [401, 200]);
     assert_eq!(fixture.gateway.admin("DELETE", "/consumers/jack", None).status, 200);
     crate::harness::wait_until("the consumer is gone", || (status("two") == 401).then_some(()));
+}
+
+#[test]
+fn a_key_may_be_a_file_and_follows_it() {
+    let secrets = tempfile::tempdir().unwrap();
+    let write = |key: &str| std::fs::write(secrets.path().join("jack"), key).unwrap();
+    let settings = json!({"tidegate": {"secrets_dir": secrets.path()}});
+    let gateway = Launch::new().admin_key(ADMIN_KEY).config(settings).start();
+    let consumer = json!({"username": "jack", "plugins": {"key-auth": {"key": "$secret://file/jack"}}});
+    let mocking = json!({"response_example": "passed"});
+    let plan = || {
+        gateway.put("/consumers/jack", &consumer);
+        gateway.put("/routes/1", &json!({"uri": "/*", "plugins": {"key-auth": {}, "mocking": mocking}}));
+    };
+    let status = |key: &str| gateway.send(get("/").header("apikey", key)).status;
+    plan();
+    assert_eq!([status("one"), status("$secret://file/jack")], [401, 401], "there is no such file yet");
+    write("one\n");
+    plan();
+    assert_eq!([status("one"), status("two")], [200, 401]);
+    write("two\n");
+    plan();
+    assert_eq!([status("one"), status("two")], [401, 200]);
 }
 
 #[test]
