@@ -6,6 +6,7 @@
 //! batch validation and declarative files use [`validate_batch`].
 
 mod batch;
+mod body_path;
 mod consumer;
 mod delete;
 mod pem;

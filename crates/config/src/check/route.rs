@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Checker, Outcome, Rejection};
+use super::{Checker, Outcome, Rejection, body_path};
 use crate::expr::Expr;
 use crate::resource::Kind;
 
@@ -51,6 +51,10 @@ fn without_lua(conf: &Value) -> Outcome {
 
 /// An expression in `vars` or in a plugin's `_meta.filter`.
 pub(super) fn expression(rule: &Value) -> Outcome {
-    let wrong = |error| Rejection::invalid(format!("failed to validate the 'vars' expression: {error}"));
-    Expr::parse(rule).map(|_| ()).map_err(wrong)
+    let wrong = |error: String| Rejection::invalid(format!("failed to validate the 'vars' expression: {error}"));
+    let expression = Expr::parse(rule).map_err(|error| wrong(error.to_string()))?;
+    match body_path::malformed(&expression) {
+        Some(variable) => Err(wrong(format!("invalid JSONPath in '{variable}'"))),
+        None => Ok(()),
+    }
 }

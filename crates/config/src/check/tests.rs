@@ -167,6 +167,10 @@ fn routes_are_refused_in_the_words_of_apisix() {
             json!({"vars": ["arg_a", "==", "1"]}),
             "400 failed to validate the 'vars' expression: rule should be wrapped inside brackets",
         ),
+        (
+            json!({"vars": [["post_arg.messages[*", "==", "1"]]}),
+            "400 failed to validate the 'vars' expression: invalid JSONPath in 'post_arg.messages[*'",
+        ),
         (json!({"upstream": {"nodes": {"a:0": 1}}}), "400 invalid port 0"),
     ];
     for (more, text) in table {
