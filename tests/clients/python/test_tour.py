@@ -75,7 +75,8 @@ def test_the_readmes_tour_works_when_pasted(tmp_path):
         pytest.skip("README.md has no block marked `<!-- tour -->`")
     addresses = Addresses()
     addresses.write_config(tmp_path)
-    numbered = [f"echo '@@ {number}'\n{step.commands}" for number, step in enumerate(steps)]
+    # An answer need not end its last line.
+    numbered = [f"printf '\\n@@ {number}\\n'\n{step.commands}" for number, step in enumerate(steps)]
     done = paste(with_ports("\n".join([MAKE, *numbered]), addresses), tmp_path)
 
     log = (tmp_path / "gateway.log").read_text() if (tmp_path / "gateway.log").exists() else ""
