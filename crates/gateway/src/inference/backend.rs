@@ -59,6 +59,9 @@ pub struct Backend {
     pub name: Arc<str>,
     pub provider: &'static Provider,
     pub origin: Arc<Origin>,
+    /// The host as dialled, without port.
+    pub dialled_host: Arc<str>,
+    /// The `Host` header.
     pub host: HeaderValue,
     pub headers: Vec<(HeaderName, HeaderValue)>,
     pub rules: ShapeRules,
@@ -101,6 +104,7 @@ impl Backend {
             name: config.name.into(),
             provider: config.provider,
             origin: services.origins.intern(&address.host, address.port, tls, config.keepalive),
+            dialled_host: address.host.as_str().into(),
             host: HeaderValue::from_str(&host).map_err(|_| address.unusable())?,
             headers: config.auth.headers,
             fixed_model: config.rules.fixed_model(),

@@ -55,6 +55,8 @@ async fn call(
     exchange: &mut Exchange,
 ) -> Result<(ResponseHead, Source), Answer> {
     let (request, usage) = prepare(backend, exchange)?;
+    // What `$upstream_uri` tells.
+    exchange.forward.uri = Some(request.uri().path().to_owned());
     begin_attempt(backend, exchange);
     let sent = match worker.pool.send(&backend.origin, request, &backend.timeout).await {
         Ok(sent) => sent,
@@ -64,7 +66,7 @@ async fn call(
     let (parts, body) = response.into_parts();
     note_head(exchange, parts.status, connect_time);
     let head = response_head(parts);
-    let answer = Reply { body, usage, reading: reading(&head) };
+    let answer = Reply { body, usage, reading: reading(&head), status: head.status };
     let source = if is_stream(&head.headers) && !is_retryable(head.status) {
         Source::Llm(start_stream(backend, exchange, answer).await?)
     } else {
@@ -78,6 +80,7 @@ struct Reply {
     body: UpstreamBody,
     usage: UsageChunk,
     reading: Reading,
+    status: StatusCode,
 }
 
 fn begin_attempt(backend: &Backend, exchange: &mut Exchange) {
@@ -87,7 +90,7 @@ fn begin_attempt(backend: &Backend, exchange: &mut Exchange) {
     }
     exchange.settlement.attempts.push(AttemptRecord {
         address: backend.origin.address.clone(),
-        host: backend.name.clone(),
+        host: backend.dialled_host.clone(),
         port: backend.origin.port,
         status: 0,
         connect_time: None,
@@ -161,7 +164,7 @@ fn reading(head: &ResponseHead) -> Reading {
 
 /// Waits for the first piece of a streamed answer; the rest follows on its way to the client.
 async fn start_stream(backend: &Backend, exchange: &mut Exchange, answer: Reply) -> Result<Box<LlmStream>, Answer> {
-    let Reply { body, usage, reading } = answer;
+    let Reply { body, usage, reading, .. } = answer;
     let call = exchange.llm.as_mut().ok_or_else(missing_call)?;
     call.answered = reading == Reading::Observed;
     let started = call.attempt_started.unwrap_or_else(Instant::now);
@@ -197,7 +200,8 @@ fn release_request(exchange: &mut Exchange) {
 
 /// Reads an answer to its end and notes what it tells.
 async fn whole_answer(backend: &Backend, exchange: &mut Exchange, answer: Reply) -> Result<Bytes, Answer> {
-    let limit = backend.max_response_bytes.unwrap_or(MAX_WHOLE_ANSWER_BYTES);
+    // The configured limit is about answers: it must not hide why a provider refused.
+    let limit = backend.max_response_bytes.filter(|_| !is_retryable(answer.status)).unwrap_or(MAX_WHOLE_ANSWER_BYTES);
     let whole = read_whole(exchange, answer.body, limit).await.map_err(|fault| broken_answer(exchange, fault))?;
     note_answer(exchange, answer.reading, &whole);
     Ok(whole)

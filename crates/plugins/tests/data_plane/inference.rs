@@ -229,6 +229,36 @@ fn provider_that_says(answer: &str, then: Then) -> SocketAddr {
 }
 
 #[test]
+fn the_limit_of_answers_does_not_hide_why_a_provider_refused() {
+    let inference = Inference::with(json!({"max_response_bytes": 10}));
+    for status in [429, 500, 503] {
+        let response = inference.stream(&format!("status={status},error-message=full"));
+        assert_eq!(response.status, status);
+        assert!(response.body.contains("full"), "{}", response.body);
+    }
+    assert_eq!(inference.stream("status=400").status, 502);
+}
+
+#[test]
+fn logs_tell_where_the_provider_was_called() {
+    let provider = simulator::spawn(simulator::Options::embedded()).expect("a provider");
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("entries.log");
+    let format = json!({"host": "$upstream_host", "uri": "$upstream_uri", "node": "$balancer_ip"});
+    let endpoint = format!("http://{}/of/the/provider?version=1", provider.addr);
+    let gateway = Gateway::with_plugins(json!({
+        "ai-proxy": {"provider": "openai", "auth": {}, "override": {"endpoint": endpoint}},
+        "file-logger": {"path": log, "log_format": format},
+    }));
+    gateway.post("/the/client/s", &[], &chat(false));
+    let entry = &log_entries(&log, 1)[0];
+    assert_eq!(
+        (&entry["host"], &entry["uri"], &entry["node"]),
+        (&json!("127.0.0.1"), &json!("/of/the/provider"), &json!("ai-proxy-openai"))
+    );
+}
+
+#[test]
 fn a_stream_that_grows_too_long_is_broken_off_by_the_gateway() {
     let inference = Inference::with(json!({"max_response_bytes": 2000}));
     let response = inference.stream("tokens=500,tps=2000,flush");
