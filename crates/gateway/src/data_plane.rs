@@ -17,9 +17,6 @@ use crate::worker::{Life, WorkerContext, WorkerHandle};
 #[cfg(test)]
 mod tests;
 
-/// How long to wait for more changes before a plan is built: a burst of writes becomes one plan.
-const SETTLE: Duration = Duration::from_millis(2);
-
 /// How long cut connections may take to settle.
 const CUT_LIMIT: Duration = Duration::from_secs(2);
 
@@ -29,6 +26,7 @@ pub struct DataPlane {
     health: Arc<health::Registry>,
     workers: Arc<Vec<WorkerHandle>>,
     life: watch::Sender<Life>,
+    in_force: watch::Receiver<u64>,
 }
 
 impl DataPlane {
@@ -56,15 +54,21 @@ impl DataPlane {
             services.side.spawn(listener::accept(listener, workers.clone(), lived.clone()));
         }
         let followed = plan.clone();
+        let (reached, in_force) = watch::channel(first.revision);
         std::thread::Builder::new()
             .name("planner".to_owned())
-            .spawn(move || follow(&mut planner, changes, &followed))?;
-        Ok(Self { plan, health, workers, life })
+            .spawn(move || follow(&mut planner, changes, &followed, &reached))?;
+        Ok(Self { plan, health, workers, life, in_force })
     }
 
     /// The plan in force.
     pub fn plan(&self) -> Arc<Plan> {
         self.plan.load_full()
+    }
+
+    /// The store revision that requests are served by; the Admin API acknowledges a write when it is reached.
+    pub fn in_force(&self) -> watch::Receiver<u64> {
+        self.in_force.clone()
     }
 
     /// The health of all checked upstreams.
@@ -103,8 +107,14 @@ impl DataPlane {
     }
 }
 
-/// Builds a plan for every change of the store, until the store is gone.
-fn follow(planner: &mut Planner, mut changes: watch::Receiver<Arc<Snapshot>>, plan: &PlanHandle) {
+/// Builds a plan for every change of the store, until the store is gone. Changes that come while a plan is built
+/// make one plan together.
+fn follow(
+    planner: &mut Planner,
+    mut changes: watch::Receiver<Arc<Snapshot>>,
+    plan: &PlanHandle,
+    reached: &watch::Sender<u64>,
+) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -114,11 +124,11 @@ fn follow(planner: &mut Planner, mut changes: watch::Receiver<Arc<Snapshot>>, pl
     };
     runtime.block_on(async {
         while changes.changed().await.is_ok() {
-            tokio::time::sleep(SETTLE).await;
             let snapshot = changes.borrow_and_update().clone();
             match caught(|| planner.build(&snapshot)) {
                 Ok(built) => {
                     plan.store(Arc::new(built));
+                    reached.send_replace(snapshot.revision);
                     tracing::debug!(revision = snapshot.revision, "a new plan is in force");
                 }
                 Err(panic) => {

@@ -207,7 +207,9 @@ impl ForwardHead {
         let mut headers =
             if keep { exchange.request.headers.clone() } else { std::mem::take(&mut exchange.request.headers) };
         headers.remove(http::header::EXPECT);
-        headers.remove(http::header::FORWARDED);
+        if exchange.connection.forwards != ForwardsTrust::Trusted {
+            headers.remove(http::header::FORWARDED);
+        }
         frame(&mut headers, &exchange.body, &exchange.request.method);
         add_forwarded(&mut headers, exchange, client_host.as_ref());
         let uri = match &exchange.forward.uri {
@@ -240,13 +242,10 @@ impl ForwardHead {
         Ok(request)
     }
 
-    /// The Host for `node`: a plugin's, else as `pass_host` says.
+    /// The Host for `node`, as `pass_host` says; a plugin's stands in the place of the client's.
     fn host(&self, exchange: &Exchange, upstream: &Upstream, node: &Node) -> Option<HeaderValue> {
-        if let Some(host) = &exchange.forward.host {
-            return Some(host.clone());
-        }
         match upstream.pass_host {
-            PassHost::Pass => self.client_host.clone(),
+            PassHost::Pass => exchange.forward.host.clone().or_else(|| self.client_host.clone()),
             PassHost::Node => Some(node.host_header.clone()),
             PassHost::Rewrite => upstream.rewritten_host.clone(),
         }

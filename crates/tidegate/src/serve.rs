@@ -106,7 +106,8 @@ impl<'r> Process<'r> {
         let data_plane = Arc::new(data_plane);
         node_metrics::register(&services.metrics, &services.hostname, &store, &data_plane);
         let view = Arc::new(View { data_plane: data_plane.clone(), services, store: store.clone() });
-        let parts = Parts { view, store: store.clone(), catalog, keyring, admin, admin_tls };
+        let in_force = data_plane.in_force();
+        let parts = Parts { view, store: store.clone(), catalog, keyring, admin, admin_tls, in_force };
         let servers = Servers::start(side_sockets, parts, &settings, side.handle())?;
         side.block_on(admin_key::keep(&admin_keys, &store))?;
         let file = configuration.file.as_deref();

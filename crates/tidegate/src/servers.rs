@@ -33,12 +33,19 @@ pub struct Servers {
 /// The Admin API, which is started anew when its keys change, on the same socket.
 struct AdminListener {
     socket: TcpListener,
+    parts: AdminParts,
+    stop: watch::Sender<bool>,
+    running: JoinHandle<()>,
+}
+
+/// What stays the same when the Admin API is started anew.
+#[derive(Clone)]
+struct AdminParts {
     tls: Option<Arc<ServerConfig>>,
     store: Store,
     catalog: Arc<Catalog>,
     keyring: Arc<Keyring>,
-    stop: watch::Sender<bool>,
-    running: JoinHandle<()>,
+    in_force: watch::Receiver<u64>,
 }
 
 /// What the servers show and change.
@@ -50,6 +57,8 @@ pub struct Parts {
     pub admin: AdminSettings,
     /// The Admin API's own TLS.
     pub admin_tls: Option<Arc<ServerConfig>>,
+    /// The revision that the data plane serves by.
+    pub in_force: watch::Receiver<u64>,
 }
 
 /// The sockets of these servers.
@@ -67,7 +76,7 @@ impl Servers {
     /// If a socket cannot be shared.
     pub fn start(sockets: SideSockets, parts: Parts, settings: &Settings, side: &Handle) -> Result<Self, Failure> {
         let (stop, stopping) = watch::channel(false);
-        let Parts { view, store, catalog, keyring, admin, admin_tls } = parts;
+        let Parts { view, store, catalog, keyring, admin, admin_tls, in_force } = parts;
         let mut running = Vec::new();
         if let Some(socket) = sockets.control {
             let server = ControlServer { view: view.clone(), store: store.clone(), catalog: catalog.clone() };
@@ -82,7 +91,8 @@ impl Servers {
             let server = StatusServer { view };
             running.push(side.spawn(logged("status", server.serve(socket, stopped(stopping)))));
         }
-        let listener = |socket| AdminListener::start(socket, admin_tls, (store, catalog, keyring), admin, side);
+        let parts = AdminParts { tls: admin_tls, store, catalog, keyring, in_force };
+        let listener = |socket| AdminListener::start(socket, parts, admin, side);
         let admin = sockets.admin.map(listener).transpose()?;
         Ok(Self { stop, running, admin })
     }
@@ -93,10 +103,10 @@ impl Servers {
     /// If the socket cannot be shared.
     pub fn set_admin(&mut self, settings: AdminSettings, side: &Handle) -> Result<(), Failure> {
         let Some(before) = self.admin.take() else { return Ok(()) };
-        let AdminListener { socket, tls, store, catalog, keyring, stop, running } = before;
+        let AdminListener { socket, parts, stop, running } = before;
         stop.send_replace(true);
         self.running.push(running);
-        self.admin = Some(AdminListener::start(socket, tls, (store, catalog, keyring), settings, side)?);
+        self.admin = Some(AdminListener::start(socket, parts, settings, side)?);
         Ok(())
     }
 
@@ -116,21 +126,16 @@ impl Servers {
 }
 
 impl AdminListener {
-    fn start(
-        socket: TcpListener,
-        tls: Option<Arc<ServerConfig>>,
-        (store, catalog, keyring): (Store, Arc<Catalog>, Arc<Keyring>),
-        settings: AdminSettings,
-        side: &Handle,
-    ) -> Result<Self, Failure> {
+    fn start(socket: TcpListener, parts: AdminParts, settings: AdminSettings, side: &Handle) -> Result<Self, Failure> {
         let (stop, stopping) = watch::channel(false);
-        let server = AdminServer { settings, store: store.clone(), catalog: catalog.clone(), keyring: keyring.clone() };
+        let AdminParts { tls, store, catalog, keyring, in_force } = parts.clone();
+        let server = AdminServer { settings, store, catalog, keyring, in_force: Some(in_force) };
         let shared = socket.try_clone().map_err(Failure::runtime)?;
-        let running = match tls.clone() {
+        let running = match tls {
             None => side.spawn(logged("Admin API", server.serve(shared, stopped(stopping)))),
             Some(tls) => side.spawn(logged("Admin API", server.serve_tls(shared, tls, stopped(stopping)))),
         };
-        Ok(Self { socket, tls, store, catalog, keyring, stop, running })
+        Ok(Self { socket, parts, stop, running })
     }
 }
 

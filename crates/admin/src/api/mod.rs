@@ -34,6 +34,7 @@ use http::{HeaderName, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use serde_json::Value;
 use store::Store;
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 pub(crate) use self::plugins::all_plugins;
@@ -54,6 +55,8 @@ use crate::settings::AdminSettings;
 const X_API_VERSION: HeaderName = HeaderName::from_static("x-api-version");
 /// The APISIX release whose Admin API this is; clients derive features from it.
 const SERVER_WITH_VERSION: &str = "APISIX/3.18.0";
+/// How long an acknowledgement may wait for the data plane.
+const IN_FORCE_LIMIT: Duration = Duration::from_millis(30);
 const SERVER_WITHOUT_VERSION: &str = "APISIX";
 
 /// The Admin API over a store. Cheap to build; serves one listener.
@@ -63,6 +66,9 @@ pub struct AdminServer {
     pub catalog: Arc<Catalog>,
     /// Protects secret fields in the store. Empty: they are stored as they come.
     pub keyring: Arc<Keyring>,
+    /// The revision that the data plane serves by. A write is acknowledged when it is reached, so that the next
+    /// request already meets it; `None` acknowledges what is durable.
+    pub in_force: Option<watch::Receiver<u64>>,
 }
 
 impl AdminServer {
@@ -92,6 +98,8 @@ impl AdminServer {
 struct Admin {
     settings: AdminSettings,
     guard: Guard,
+    store: Store,
+    in_force: Option<watch::Receiver<u64>>,
     resources: Arc<Resources>,
 }
 
@@ -119,14 +127,29 @@ impl Handler for Admin {
             return Reply::page(StatusCode::FORBIDDEN);
         }
         let server = if self.settings.server_tokens { SERVER_WITH_VERSION } else { SERVER_WITHOUT_VERSION };
-        self.answer(request).await.with(SERVER, server)
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        let reply = self.answer(request).await.with(SERVER, server);
+        if !reads && reply.status.is_success() {
+            self.wait_until_in_force().await;
+        }
+        reply
     }
 }
 
 impl Admin {
     fn new(server: AdminServer) -> Self {
         let guard = Guard::new(&server.settings);
-        Self { guard, settings: server.settings.clone(), resources: Arc::new(Resources::new(server)) }
+        let in_force = server.in_force.clone();
+        let store = server.store.clone();
+        Self { guard, settings: server.settings.clone(), store, in_force, resources: Arc::new(Resources::new(server)) }
+    }
+
+    /// Waits a moment for the data plane. A large configuration takes longer, and follows by itself.
+    async fn wait_until_in_force(&self) {
+        let Some(mut in_force) = self.in_force.clone() else { return };
+        let written = self.store.snapshot().revision;
+        let reached = in_force.wait_for(|revision| *revision >= written);
+        let _ = tokio::time::timeout(IN_FORCE_LIMIT, reached).await;
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Reply {

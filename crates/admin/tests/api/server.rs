@@ -70,7 +70,7 @@ impl Admin {
     fn launch(settings: AdminSettings, serve: impl FnOnce(AdminServer, TcpListener, Stopped) -> Served) -> Self {
         let store = Store::in_memory();
         let keyring = Arc::new(Keyring::published());
-        let server = AdminServer { settings, store: store.clone(), catalog: catalog(), keyring };
+        let server = AdminServer { settings, store: store.clone(), catalog: catalog(), keyring, in_force: None };
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
