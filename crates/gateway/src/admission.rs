@@ -29,6 +29,7 @@ const HOP_BY_HOP: [HeaderName; 7] = [
 
 /// The exchange of a request that has just arrived.
 pub(crate) fn begin(worker: &Worker, connection: Rc<Connection>, incoming: http::Request<Incoming>) -> Box<Exchange> {
+    connection.requests.set(connection.requests.get() + 1);
     let (mut parts, body) = incoming.into_parts();
     let length = head_length(&parts);
     // The target names the host where it does (HTTP/2, absolute form): nothing else may.

@@ -1,10 +1,12 @@
 //! One client connection: TLS and protocol are found out, then hyper reads requests and the pipeline serves them.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -33,6 +35,9 @@ const MIN_BUFFER_BYTES: usize = 8192;
 
 /// More header fields than this are refused with 431.
 const MAX_HEADERS: usize = 100;
+
+/// Numbers client connections.
+static NEXT_SERIAL: AtomicU64 = AtomicU64::new(1);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Protocol {
@@ -85,6 +90,8 @@ fn connection_of(worker: &Worker, peer: SocketAddr, local: SocketAddr, tls: Opti
         tls,
         forwards,
         real_ip_is_trusted: is_in(&worker.services.settings.nginx_config.http.real_ip_from, peer.ip()),
+        serial: NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
+        requests: Cell::new(0),
     })
 }
 

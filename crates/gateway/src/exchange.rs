@@ -3,6 +3,7 @@
 //! the settlement, so that a request settles exactly once on every path.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -37,6 +38,10 @@ pub struct Connection {
     pub forwards: ForwardsTrust,
     /// The peer may tell the client's address (`nginx_config.http.real_ip_from`).
     pub real_ip_is_trusted: bool,
+    /// `$connection`: unique in this process.
+    pub serial: u64,
+    /// `$connection_requests`: requests that have come on it so far.
+    pub requests: Cell<u64>,
 }
 
 /// What the peer's own `X-Forwarded-*` headers are worth (`apisix.trusted_addresses`).

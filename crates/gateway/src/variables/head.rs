@@ -34,6 +34,8 @@ pub(super) fn var<'e>(exchange: &'e Exchange, name: &str) -> Option<Var<'e>> {
         "remote_user" => remote_user(&request.headers),
         "server_addr" => Var::Text(connection.local.ip().to_string().into()),
         "server_port" => header_text(&connection.port_text),
+        "connection" => number(connection.serial),
+        "connection_requests" => number(connection.requests.get()),
         "server_name" => borrowed("_"),
         "content_type" => optional(request.header("content-type")),
         "content_length" => optional(request.header("content-length")),

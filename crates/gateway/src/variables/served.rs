@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use config::vars::Var;
 
 use super::{borrowed, number, optional, seconds};
-use crate::exchange::Exchange;
+use crate::exchange::{Dispatch, Exchange};
 use crate::plan::route::UpstreamChoice;
 use crate::plan::upstream::Upstream;
 use crate::settlement::AttemptRecord;
@@ -60,7 +60,10 @@ fn upstream<'e>(exchange: &'e Exchange, fact: &str) -> Var<'e> {
         }
         "response_length" | "bytes_received" if !attempts.is_empty() => number(exchange.settlement.upstream_bytes),
         "unresolved_host" => optional(attempts.last().map(|attempt| &*attempt.host)),
-        "scheme" => chosen(exchange).map_or(Var::Nil, |upstream| borrowed(upstream.scheme.as_str())),
+        "scheme" => match &exchange.dispatch {
+            Dispatch::Llm(backend) => borrowed(if backend.origin.tls.is_some() { "https" } else { "http" }),
+            Dispatch::Upstream => chosen(exchange).map_or(Var::Nil, |upstream| borrowed(upstream.scheme.as_str())),
+        },
         "host" => match &exchange.forward.host {
             Some(host) => optional(host.to_str().ok()),
             None => optional(attempts.last().map(|attempt| &*attempt.host)),

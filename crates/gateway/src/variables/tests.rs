@@ -53,6 +53,8 @@ impl Fixture {
             tls: None,
             forwards: crate::exchange::ForwardsTrust::Unconfigured,
             real_ip_is_trusted: false,
+            serial: 1,
+            requests: std::cell::Cell::new(1),
         };
         let body = RequestBody::Buffered(Bytes::from_static(self.body.as_bytes()));
         let mut exchange = Exchange::new(Rc::new(connection), request, body, plan());
@@ -135,6 +137,8 @@ fn addresses_come_from_the_connection_unless_a_plugin_found_the_real_one() {
             ("remote_port", text("4711")),
             ("server_addr", text("127.0.0.1")),
             ("server_port", text("9080")),
+            ("connection", Var::Number(1.0)),
+            ("connection_requests", Var::Number(1.0)),
             ("scheme", text("http")),
             ("ssl_protocol", Var::Nil),
             ("proxy_add_x_forwarded_for", text("1.1.1.1, 10.0.0.1")),

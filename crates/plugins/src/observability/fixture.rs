@@ -100,6 +100,8 @@ impl Bench {
             tls: None,
             forwards: gateway::exchange::ForwardsTrust::Unconfigured,
             real_ip_is_trusted: false,
+            serial: 1,
+            requests: std::cell::Cell::new(1),
         };
         let body = RequestBody::Buffered(Bytes::from_static(sent.body.as_bytes()));
         let mut exchange = Exchange::new(Rc::new(connection), request, body, self.plan.clone());

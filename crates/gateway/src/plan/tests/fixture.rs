@@ -94,6 +94,8 @@ pub fn exchange(plan: &Arc<Plan>, path: &str) -> Box<Exchange> {
         tls: None,
         forwards: ForwardsTrust::Unconfigured,
         real_ip_is_trusted: false,
+        serial: 1,
+        requests: std::cell::Cell::new(1),
     };
     let mut exchange = Exchange::new(Rc::new(connection), request, RequestBody::Empty, plan.clone());
     exchange.route = Plan::route(&exchange);
