@@ -16,6 +16,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
+use crate::encrypt;
 use crate::secret::Secret;
 
 #[cfg(test)]
@@ -87,14 +88,14 @@ impl Keyring {
     /// any text. Absent fields are passed over.
     pub fn encrypt_fields(&self, conf: &mut Value, fields: &[&str]) {
         for field in fields {
-            at_path(conf, field, &|text| self.encrypt(text));
+            encrypt::field(conf, field, &mut |text| Some(self.encrypt(text)));
         }
     }
 
     /// The reverse of [`Keyring::encrypt_fields`].
     pub fn decrypt_fields(&self, conf: &mut Value, fields: &[&str]) {
         for field in fields {
-            at_path(conf, field, &|text| self.decrypt(text));
+            encrypt::field(conf, field, &mut |text| Some(self.decrypt(text)));
         }
     }
 }
@@ -102,35 +103,6 @@ impl Keyring {
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Keyring({} keys)", self.keys.len())
-    }
-}
-
-/// Replaces the texts at `path` (dotted, the rest of it on recursion).
-fn at_path(value: &mut Value, path: &str, replace: &dyn Fn(&str) -> String) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| at_path(item, path, replace)),
-        Value::Object(fields) => {
-            let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
-            match (fields.get_mut(name), rest) {
-                (None, _) => {}
-                (Some(inner), Some(rest)) => at_path(inner, rest, replace),
-                (Some(leaf), None) => at_leaf(leaf, replace),
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-fn at_leaf(leaf: &mut Value, replace: &dyn Fn(&str) -> String) {
-    let texts: Box<dyn Iterator<Item = &mut Value>> = match leaf {
-        Value::Array(items) => Box::new(items.iter_mut()),
-        Value::Object(fields) => Box::new(fields.values_mut()),
-        single => Box::new(std::iter::once(single)),
-    };
-    for value in texts {
-        if let Value::String(text) = value {
-            *text = replace(text);
-        }
     }
 }
 
