@@ -8,6 +8,7 @@ mod connection;
 pub mod credential;
 pub mod data_plane;
 pub mod delivery;
+pub mod error_response;
 pub mod exchange;
 pub mod health;
 pub mod inference;

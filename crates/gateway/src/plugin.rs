@@ -14,6 +14,7 @@ use config::catalog::{Catalog, PluginInfo};
 use serde_json::Value;
 
 use crate::answer::{Answer, ResponseHead};
+use crate::error_response::ErrorResponse;
 use crate::exchange::Exchange;
 use crate::services::Services;
 
@@ -148,6 +149,9 @@ pub struct CompileContext<'a> {
     pub services: &'a Arc<Services>,
     /// The plugin's own metadata (`/plugin_metadata/{name}`), if any.
     pub metadata: Option<&'a Value>,
+    /// `_meta.error_response`. The plan puts it in the place of what the plugin itself answers; a plugin needs it for
+    /// what others answer in its name.
+    pub error_response: Option<&'a ErrorResponse>,
 }
 
 /// Compiles one plugin configuration (validated, defaults filled, secrets resolved, `_meta` removed).

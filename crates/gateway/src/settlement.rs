@@ -24,6 +24,8 @@ pub enum Outcome {
     ClientGone,
     /// The upstream broke off in the middle of its response.
     UpstreamCut,
+    /// The provider told of an error inside its stream, which went to the client as it was.
+    ProviderError,
     /// The gateway broke off, for the response had become too long or taken too long.
     LimitExceeded,
 }
@@ -36,6 +38,7 @@ impl Outcome {
             Outcome::Complete => "complete",
             Outcome::ClientGone => "client_gone",
             Outcome::UpstreamCut => "upstream_cut",
+            Outcome::ProviderError => "provider_error",
             Outcome::LimitExceeded => "limit_exceeded",
         }
     }

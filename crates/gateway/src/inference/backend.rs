@@ -12,6 +12,7 @@ use rustls::pki_types::ServerName;
 
 use crate::answer::Answer;
 use crate::credential::decode_argument;
+use crate::error_response::ErrorResponse;
 use crate::services::Services;
 use crate::tls::client::Verify;
 use crate::transport::{Origin, OriginTls};
@@ -41,6 +42,8 @@ pub struct BackendConfig<'a> {
     /// From the attempt's begin.
     pub max_stream_duration: Option<Duration>,
     pub max_response_bytes: Option<u64>,
+    /// What clients read in the place of a refusal.
+    pub error_response: Option<ErrorResponse>,
     pub log_summary: bool,
     pub log_payload: bool,
 }
@@ -70,6 +73,8 @@ pub struct Backend {
     pub timeout: Timeout,
     pub max_stream_duration: Option<Duration>,
     pub max_response_bytes: Option<u64>,
+    /// What clients read in the place of a refusal.
+    pub error_response: Option<ErrorResponse>,
     pub log_summary: bool,
     pub log_payload: bool,
     /// The endpoint has a path, which then serves every protocol.
@@ -112,6 +117,7 @@ impl Backend {
             timeout: Timeout { connect: config.timeout, send: config.timeout, read: config.timeout },
             max_stream_duration: config.max_stream_duration,
             max_response_bytes: config.max_response_bytes,
+            error_response: config.error_response,
             log_summary: config.log_summary,
             log_payload: config.log_payload,
             path: address.path.clone(),

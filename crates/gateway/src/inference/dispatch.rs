@@ -18,6 +18,7 @@ use super::stream::{Bounds, LlmStream, Reading};
 use crate::admission::remove_hop_by_hop;
 use crate::answer::{Answer, ResponseHead};
 use crate::delivery::Source;
+use crate::error_response::ErrorResponse;
 use crate::exchange::{Exchange, ResponseSource};
 use crate::request_body::RequestBody;
 use crate::settlement::{AttemptRecord, Outcome};
@@ -46,7 +47,25 @@ pub async fn dispatch(
     exchange.settlement.outcome = Outcome::ClientGone;
     let answered = call(worker, backend, exchange).await;
     exchange.settlement.outcome = Outcome::Aborted;
-    answered
+    match &backend.error_response {
+        Some(error_response) => hide_refusal(error_response, answered),
+        None => answered,
+    }
+}
+
+/// `_meta.error_response` in the place of a refusal's body, the gateway's own or the provider's.
+fn hide_refusal(
+    error_response: &ErrorResponse,
+    answered: Result<(ResponseHead, Source), Answer>,
+) -> Result<(ResponseHead, Source), Answer> {
+    match answered {
+        Ok((mut head, _)) if is_retryable(head.status) => {
+            let body = error_response.replace_body(&mut head);
+            Ok((head, Source::Full(body)))
+        }
+        Ok(passed) => Ok(passed),
+        Err(answer) => Err(error_response.dress(answer)),
+    }
 }
 
 async fn call(

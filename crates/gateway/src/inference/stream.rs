@@ -157,8 +157,12 @@ impl LlmStream {
         let observer = self.filter.observer();
         let end = (self.reading == Reading::Observed && observer.is_following()).then(|| observer.end());
         // Many clients close their connection at the end marker, before the body's own end.
-        if end == Some(StreamEnd::Complete) && self.first.is_none() && exchange.settlement.outcome == Outcome::Aborted {
-            exchange.settlement.outcome = Outcome::Complete;
+        if self.first.is_none() && exchange.settlement.outcome == Outcome::Aborted {
+            exchange.settlement.outcome = match &end {
+                Some(StreamEnd::Complete) => Outcome::Complete,
+                Some(StreamEnd::InStreamError(_)) => Outcome::ProviderError,
+                Some(StreamEnd::Cut) | None => Outcome::Aborted,
+            };
         }
         let Some(call) = exchange.llm.as_mut() else { return };
         call.provider_time = Some(self.started.elapsed());

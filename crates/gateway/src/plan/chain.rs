@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use config::expr::Expr;
 
 use super::caught::caught;
 use super::reads::filter_needs;
-use crate::answer::{Answer, AnswerBody, ResponseHead};
+use crate::answer::{Answer, ResponseHead};
+use crate::error_response::ErrorResponse;
 use crate::exchange::Exchange;
 use crate::plugin::{BodyFilter, Needs, Phases, Plugin, Step, Verdict};
 
@@ -22,7 +22,7 @@ pub struct Entry {
     /// `_meta.filter`: run only where it holds.
     pub filter: Option<Expr>,
     /// `_meta.error_response`: replaces the body of the plugin's answers from 400 on.
-    pub error_response: Option<Bytes>,
+    pub error_response: Option<ErrorResponse>,
     pub authenticates: bool,
     pub prefer_route: bool,
 }
@@ -236,12 +236,10 @@ impl Entry {
     }
 
     /// `_meta.error_response` in the place of the plugin's own body.
-    pub fn dress(&self, mut answer: Answer) -> Answer {
-        if answer.status.as_u16() >= 400
-            && let Some(body) = &self.error_response
-        {
-            answer.body = AnswerBody::Text(body.clone());
+    pub fn dress(&self, answer: Answer) -> Answer {
+        match &self.error_response {
+            Some(error_response) => error_response.dress(answer),
+            None => answer,
         }
-        answer
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use config::catalog::Side;
 use config::expr::Expr;
 use config::keyring::Keyring;
@@ -15,6 +14,7 @@ use serde_json::Value;
 use super::build::kept::Kept;
 use super::caught::caught;
 use super::chain::{Entry, PluginSet};
+use crate::error_response::ErrorResponse;
 use crate::plugin::{CompileContext, PluginDef, Registry};
 use crate::services::Services;
 
@@ -205,23 +205,17 @@ impl PluginCompiler {
             let (at, reference) = (unresolved.pointer, unresolved.reference);
             tracing::error!(owner = &**owner, plugin = def.info.name, at, reference, "a secret cannot be resolved");
         }
-        let context = CompileContext { owner, services: &self.services, metadata };
+        let error_response = meta.error_response.as_ref().map(ErrorResponse::new);
+        let context =
+            CompileContext { owner, services: &self.services, metadata, error_response: error_response.as_ref() };
         Ok(Entry {
             name: def.info.name,
             plugin: (def.compile)(&config, &context)?,
             priority: meta.priority.unwrap_or(i64::from(def.info.priority)),
             filter: meta.filter.as_ref().map(Expr::parse).transpose().map_err(|error| error.to_string())?,
-            error_response: meta.error_response.as_ref().map(error_body),
+            error_response,
             authenticates: def.info.authenticates,
             prefer_route: def.prefer_route,
         })
-    }
-}
-
-/// A table is printed as JSON with a line end, a text as it is.
-fn error_body(value: &Value) -> Bytes {
-    match value {
-        Value::String(text) => Bytes::from(text.clone()),
-        other => Bytes::from(format!("{other}\n")),
     }
 }

@@ -79,6 +79,7 @@ fn compile(config: &Value, context: &CompileContext<'_>) -> Result<Arc<dyn Plugi
             verify: if config.ssl_verify { Verify::Yes } else { Verify::No },
             max_stream_duration: config.max_stream_duration_ms.map(Duration::from_millis),
             max_response_bytes: config.max_response_bytes,
+            error_response: context.error_response.cloned(),
             log_summary: config.logging.summaries,
             log_payload: config.logging.payloads,
         },

@@ -1,5 +1,7 @@
 //! LLM requests through a data plane, with the simulator as their provider.
 
+mod errors;
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;

@@ -80,6 +80,17 @@ pub(super) const HTTP_TYPED: Labels = &[
     ("llm_model", Is(Model)),
 ];
 
+pub(super) const INCOMPLETE: Labels = &[
+    ("outcome", Given),
+    ("route", Is(Route)),
+    ("service", Is(Service)),
+    ("consumer", Is(Consumer)),
+    ("node", Is(Node)),
+    ("request_type", Is(RequestType)),
+    ("request_llm_model", Is(RequestModel)),
+    ("llm_model", Is(Model)),
+];
+
 pub(super) const LLM: Labels = &[
     ("route_id", Is(Route)),
     ("service_id", Is(Service)),

@@ -10,6 +10,7 @@ use config::template::Template;
 use gateway::exchange::Exchange;
 use gateway::inference::LlmCall;
 use gateway::metrics::{Counter, FamilyOf, Gauge, Handle, Histogram, Metrics};
+use gateway::settlement::Outcome;
 
 use super::labels::{self, Facts, Labels, Value};
 
@@ -29,6 +30,7 @@ pub(super) struct Series {
     active: Metric<Gauge>,
     estimated: Metric<Counter>,
     speed: Metric<Histogram>,
+    incomplete: Metric<Counter>,
     /// Configured labels of all metrics, one after the other.
     extra: Vec<Template>,
 }
@@ -132,6 +134,11 @@ impl Series {
                 &SPEED_BUCKETS,
                 labels::LLM,
             ),
+            incomplete: new.counter(
+                "incomplete_responses_total",
+                "Responses that did not reach the client whole, by what they ended as",
+                labels::INCOMPLETE,
+            ),
             extra: new.extra,
         }
     }
@@ -186,6 +193,11 @@ impl Series {
         handles.apisix.observe(milliseconds(request_time.saturating_sub(upstream_time.unwrap_or_default())));
         handles.ingress.add(exchange.request.length);
         handles.egress.add(settlement.body_bytes_sent);
+        if settlement.outcome != Outcome::Complete
+            && let Some(counter) = self.incomplete.bind(settlement.outcome.as_str(), facts)
+        {
+            counter.inc();
+        }
     }
 
     pub fn observe_llm(&self, handles: &LlmHandles, facts: &Facts<'_>, call: &LlmCall, status: u16) {

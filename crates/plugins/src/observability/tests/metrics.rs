@@ -3,6 +3,7 @@ use std::time::Duration;
 use config::settings::{ExtraLabel, MetricAttr, Settings};
 use gateway::exchange::Exchange;
 use gateway::plan::chain::Scope;
+use gateway::settlement::Outcome;
 use llm::Usage;
 use serde_json::json;
 
@@ -53,6 +54,21 @@ fn a_request_is_counted_with_apisix_labels_in_their_order() {
         ],
     );
     assert!(!samples.keys().any(|series| series.starts_with("apisix_llm_")), "no LLM series without LLM traffic");
+}
+
+#[test]
+fn a_response_that_was_not_whole_is_counted_by_what_it_ended_as() {
+    let bench = Bench::new(json!({"prometheus": {}}));
+    drop(bench.answered(&GET));
+    let mut failed = bench.answered(&GET);
+    failed.settlement.outcome = Outcome::ProviderError;
+    drop(failed);
+    let counted: Vec<_> = scraped(&bench).into_iter().filter(|(series, _)| series.contains("incomplete")).collect();
+    let [(series, 1.0)] = &counted[..] else { panic!("{counted:?}") };
+    assert!(
+        series.starts_with("apisix_incomplete_responses_total{outcome=\"provider_error\",route=\"r1\""),
+        "{series}"
+    );
 }
 
 #[test]
