@@ -3,6 +3,8 @@
 //! Invariant: [`error_body`] and [`stream_error_event`] always give valid JSON, whatever the message holds.
 //! Called by the data plane when it answers an LLM request itself or when a stream ends before its time.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -27,6 +29,20 @@ pub enum ErrorKind {
     /// The provider's stream ended before it was complete.
     StreamCut,
     Internal,
+}
+
+/// An error as a provider told it, or as we tell it, in the words that all dialects share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError<'a> {
+    pub kind: ErrorKind,
+    /// The HTTP status it came with, or 0 inside a stream that names none.
+    pub status: u16,
+    /// The provider's own text.
+    pub message: Cow<'a, str>,
+    /// The provider's own code or type, such as `context_length_exceeded` or `overloaded_error`.
+    pub code: Option<Cow<'a, str>>,
+    /// The request's field that is at fault.
+    pub param: Option<Cow<'a, str>>,
 }
 
 /// A kind's status and its names in the two families of dialects.

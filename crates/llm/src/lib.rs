@@ -8,11 +8,14 @@
 //! Invariant: no I/O, no clock, no async, no global state but the tokenizer's vocabulary. The data plane and the AI
 //! plugins call it; it knows neither.
 
+mod dialect;
 mod edit;
 mod endpoint;
 mod errors;
 mod filter;
-mod json;
+mod framing;
+pub mod json;
+pub mod model;
 mod observe;
 mod protocol;
 mod provider;
@@ -22,12 +25,15 @@ mod shape;
 mod sse;
 mod text;
 mod tokens;
+mod translate;
 mod usage;
 
+pub use dialect::{Dialect, EventReader, EventWriter, Frame, Quirks, ReadError, Reply};
 pub use edit::Edits;
 pub use endpoint::{BodyRule, Endpoint, Framing, UsageFields, detect, endpoint, endpoints, wants_stream};
-pub use errors::{ErrorKind, error_body, stream_error_event};
+pub use errors::{ApiError, ErrorKind, error_body, stream_error_event};
 pub use filter::{StreamFilter, UsageChunk};
+pub use framing::FrameError;
 pub use json::{Elements, Kind, Members, Raw, ScanError};
 pub use observe::{StreamEnd, StreamObserver};
 pub use protocol::{Protocol, UnknownProtocol};
@@ -38,4 +44,8 @@ pub use shape::{ShapeConfig, ShapeRules, Shaped, shape_request};
 pub use sse::{Block, MAX_EVENT_BYTES, SseDecoder, SseError, SseEvent};
 pub use text::{end_user_id, for_each_prompt_text, tool_count};
 pub use tokens::{estimate_request, estimate_text, estimate_usage};
+pub use translate::{
+    LossPolicy, PathFacts, Renames, StreamTranslator, Target, TranslateError, Translated, TranslatedEnd,
+    translate_request, translate_response,
+};
 pub use usage::{Usage, raw_usage};

@@ -1,17 +1,19 @@
 //! JSON in place: text is walked and sliced, never built into a tree.
 //!
 //! [`cursor`] knows the grammar and refuses what breaks it; [`skim`] gets past values without checking them; [`raw`]
-//! looks at one value at a time. Invariant: nothing here copies or outlives the text it was given. Called by the body
+//! looks at one value at a time; [`write`] makes new text. Invariant: nothing here copies or outlives the text it was given. Called by the body
 //! scan, the readers of buffered answers and usage, and the stream observer.
 
 mod cursor;
 mod raw;
 mod skim;
+mod write;
 
 pub use cursor::ScanError;
 pub(crate) use cursor::{Cursor, Fault, Token, plain_run};
 pub use raw::{Elements, Members, Raw};
 pub(crate) use raw::{key_is, unescape};
+pub use write::{ArrayWriter, ObjectWriter, write_number, write_string};
 
 /// What a JSON value is, told by its first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

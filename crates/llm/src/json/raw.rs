@@ -96,6 +96,21 @@ impl<'a> Raw<'a> {
         text.parse().ok().or_else(|| text.parse::<f64>().ok().filter(|number| *number >= 0.0).map(|n| n as u64))
     }
 
+    /// A number of any kind.
+    pub fn number(self) -> Option<f64> {
+        std::str::from_utf8(self.bytes).ok().filter(|_| self.kind == Kind::Number)?.parse().ok()
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(self) -> Option<bool> {
+        (self.kind == Kind::Bool).then_some(self.bytes == b"true")
+    }
+
+    /// `true` for `null`, which many providers write for "not told".
+    pub fn is_null(self) -> bool {
+        self.kind == Kind::Null
+    }
+
     /// `true` for the literal `true` only.
     pub fn is_true(self) -> bool {
         self.bytes == b"true"

@@ -1,0 +1,195 @@
+//! The wire dialects of conversations, each with a reader and a writer between its JSON and the [model](crate::model).
+//!
+//! A dialect is one row, its [`Codec`]; N rows give every pair, and nothing is written per pair. Invariant: readers
+//! accept what their provider and its SDKs send, also what is unknown to them, and never panic; writers write what
+//! their dialect's strictest reader accepts and tell [`Losses`] of all they leave out. Called by
+//! [`translate`](crate::translate).
+
+mod anthropic;
+mod bedrock;
+mod chat;
+mod cohere;
+mod gemini;
+mod responses;
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::json::Raw;
+use crate::model::{Event, Feature, Losses, Request, Response};
+use crate::protocol::UnknownProtocol;
+
+/// A wire dialect of conversations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Dialect {
+    /// OpenAI Chat Completions.
+    OpenAiChat,
+    /// OpenAI Responses.
+    OpenAiResponses,
+    /// Anthropic Messages.
+    Anthropic,
+    /// Gemini `generateContent`.
+    Gemini,
+    /// Amazon Bedrock Converse.
+    BedrockConverse,
+    /// Cohere v2 Chat.
+    Cohere,
+}
+
+impl Dialect {
+    /// Every dialect, in the order of the documentation's tables.
+    pub const ALL: [Dialect; 6] = [
+        Dialect::OpenAiChat,
+        Dialect::OpenAiResponses,
+        Dialect::Anthropic,
+        Dialect::Gemini,
+        Dialect::BedrockConverse,
+        Dialect::Cohere,
+    ];
+
+    /// The name in configuration and in signatures' tags; the same as the protocol's.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Dialect::OpenAiChat => "openai-chat",
+            Dialect::OpenAiResponses => "openai-responses",
+            Dialect::Anthropic => "anthropic-messages",
+            Dialect::Gemini => "gemini-generate",
+            Dialect::BedrockConverse => "bedrock-converse",
+            Dialect::Cohere => "cohere-chat",
+        }
+    }
+
+    /// What the dialect has words for: its writer never loses these.
+    pub fn carries(self) -> &'static [Feature] {
+        self.codec().carries
+    }
+
+    pub(crate) fn codec(self) -> &'static Codec {
+        match self {
+            Dialect::OpenAiChat => &chat::CODEC,
+            Dialect::OpenAiResponses => &responses::CODEC,
+            Dialect::Anthropic => &anthropic::CODEC,
+            Dialect::Gemini => &gemini::CODEC,
+            Dialect::BedrockConverse => &bedrock::CODEC,
+            Dialect::Cohere => &cohere::CODEC,
+        }
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Dialect {
+    type Err = UnknownProtocol;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let mut all = Dialect::ALL.into_iter();
+        all.find(|dialect| dialect.as_str() == name).ok_or_else(|| UnknownProtocol(name.to_owned()))
+    }
+}
+
+/// One dialect: its readers, its writers, and what they carry.
+pub(crate) struct Codec {
+    /// Reads a request's body. Where the dialect names the model or streaming in the path, they are left empty.
+    pub read_request: for<'a> fn(Raw<'a>) -> Result<Request<'a>, ReadError>,
+    /// Writes a request's body.
+    pub write_request: fn(&Request<'_>, &Quirks, &mut Losses) -> Vec<u8>,
+    /// Reads a whole answer.
+    pub read_response: for<'a> fn(Raw<'a>) -> Result<Response<'a>, ReadError>,
+    /// Writes a whole answer.
+    pub write_response: fn(&Response<'_>, &Reply, &mut Losses) -> Vec<u8>,
+    pub stream_reader: fn() -> Box<dyn EventReader>,
+    pub stream_writer: fn(Reply) -> Box<dyn EventWriter>,
+    pub carries: &'static [Feature],
+    /// Which names of functions the dialect's providers accept.
+    pub names: NameRule,
+    /// Which identifiers of calls the dialect's providers accept.
+    pub call_ids: NameRule,
+}
+
+/// What a name may look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NameRule {
+    pub max_length: usize,
+    /// Allowed beside ASCII letters and digits.
+    pub punctuation: &'static str,
+}
+
+impl NameRule {
+    pub(crate) fn accepts(self, name: &str) -> bool {
+        let allowed = |character: char| character.is_ascii_alphanumeric() || self.punctuation.contains(character);
+        !name.is_empty() && name.len() <= self.max_length && name.chars().all(allowed)
+    }
+}
+
+/// What a provider wants otherwise than its dialect's first speaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quirks {
+    /// How OpenAI Chat's limit of output tokens is spelt: `max_completion_tokens` or `max_tokens`.
+    pub max_tokens_field: &'static str,
+    /// OpenAI Chat's role `developer` is known; else `system` stands in.
+    pub developer_role: bool,
+}
+
+impl Default for Quirks {
+    fn default() -> Self {
+        Self { max_tokens_field: "max_completion_tokens", developer_role: true }
+    }
+}
+
+/// What an answer needs that its provider may not have told.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reply {
+    /// The answer's identifier, if the provider gives none.
+    pub id: Box<str>,
+    /// The model, if the provider names none.
+    pub model: Box<str>,
+    /// Seconds since 1970, if the provider does not tell.
+    pub created: u64,
+    /// The client wants usage in the stream; only OpenAI Chat leaves it out otherwise.
+    pub include_usage: bool,
+}
+
+/// A body that is JSON, but not what its dialect says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ReadError(pub String);
+
+impl ReadError {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
+/// One frame of a stream: a server-sent event, or a message of an AWS event stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// `event:`, or `:event-type` or `:exception-type`; empty if there is none.
+    pub name: &'a [u8],
+    /// `data:`, or the payload.
+    pub data: &'a [u8],
+    /// The message's `:message-type` is not `event`.
+    pub is_exception: bool,
+}
+
+/// Reads a stream, frame by frame.
+pub trait EventReader: Send {
+    /// Takes in the next frame and tells what is in it. Frames that are no JSON or not understood tell nothing.
+    fn read(&mut self, frame: Frame<'_>, tell: &mut dyn FnMut(Event<'_>));
+
+    /// The answer is complete if the provider's bytes end now.
+    fn may_end(&self) -> bool;
+}
+
+/// Writes a stream, event by event.
+pub trait EventWriter: Send {
+    /// Appends to `out` what `event` becomes; often nothing, sometimes several frames.
+    fn write(&mut self, event: &Event<'_>, out: &mut Vec<u8>);
+
+    /// Appends what ends the stream well: open parts are closed, stop reason and usage told, the end marker set.
+    /// Called once, after the last event; nothing is written afterwards.
+    fn finish(&mut self, out: &mut Vec<u8>);
+}

@@ -1,0 +1,228 @@
+//! A stream's events, folded into the whole answer they tell.
+//!
+//! Invariant: pieces of one part are joined, parts keep the order in which they began. Used where a streamed answer is
+//! wanted whole (caches, moderation, tests).
+
+use std::borrow::Cow;
+
+use super::{
+    Choice, Citation, Event, Json, Media, Part, PartBody, Reasoning, Response, Signature, Stop, Text, TokenCounts,
+    ToolCall,
+};
+use crate::dialect::Dialect;
+
+/// Takes in events and gives the answer.
+#[derive(Debug)]
+pub struct Fold {
+    response: Response<'static>,
+    /// Per choice, in step with `response.choices`.
+    open: Vec<Open>,
+}
+
+/// What is being told of a choice.
+#[derive(Debug, Default)]
+struct Open {
+    /// The last part may be continued.
+    continues: bool,
+    /// Where the parts of the choice's calls are.
+    calls: Vec<(u32, usize)>,
+    /// The elements of OpenAI's `logprobs.content` so far.
+    logprobs: Vec<u8>,
+}
+
+impl Fold {
+    pub fn new(dialect: Dialect) -> Self {
+        Self { response: Response::new(dialect), open: Vec::new() }
+    }
+
+    /// Takes in one event.
+    pub fn add(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Start(start) => {
+                self.response.id = owned(&start.id);
+                self.response.model = start.model.as_ref().map(owned);
+                self.response.created = start.created;
+                self.response.service_tier = start.service_tier.as_ref().map(owned);
+            }
+            Event::Text { choice, text } => self.add_text(*choice, text),
+            Event::Reasoning { choice, text, is_summary } => self.add_reasoning(*choice, text, *is_summary),
+            Event::Signature { choice, signature } => self.sign(*choice, signature),
+            Event::EncryptedReasoning { choice, id, data } => {
+                let id = id.as_ref().map(owned);
+                let encrypted = Some(data.clone().into_owned());
+                self.whole(*choice, PartBody::Reasoning(Reasoning { id, encrypted, ..Reasoning::default() }));
+            }
+            Event::Refusal { choice, text } => self.add_refusal(*choice, text),
+            Event::ToolCall { choice, call, id, name, signature } => {
+                let signature = signature.clone().map(Signature::into_owned);
+                let body = ToolCall { id: owned(id), name: owned(name), arguments: Text::default(), signature };
+                let (at, open) = self.choice(*choice);
+                self.open[open].calls.push((*call, self.response.choices[at].parts.len()));
+                self.whole(*choice, PartBody::ToolCall(body));
+            }
+            Event::Arguments { choice, call, json } => self.add_arguments(*choice, *call, json),
+            Event::Citation { choice, citation } => self.cite(*choice, citation),
+            Event::Media { choice, media } => {
+                self.whole(*choice, PartBody::Media(Box::new(owned_media(media))));
+            }
+            Event::Logprobs { choice, logprobs } => self.add_logprobs(*choice, logprobs),
+            Event::PartEnd { choice } => {
+                let (_, open) = self.choice(*choice);
+                self.open[open].continues = false;
+            }
+            Event::Opaque { choice, json } => self.whole(*choice, PartBody::Opaque(json.clone().into_owned())),
+            Event::Stop { choice, stop } => {
+                let (at, _) = self.choice(*choice);
+                let sequence = stop.sequence.as_ref().map(owned);
+                self.response.choices[at].stop =
+                    Some(Stop { reason: stop.reason, native: owned(&stop.native), sequence });
+            }
+            Event::Usage(counts) => self.response.usage.get_or_insert_with(TokenCounts::default).merge(counts),
+            Event::Error(_) | Event::End => {}
+        }
+    }
+
+    /// The answer as far as it was told.
+    pub fn into_response(mut self) -> Response<'static> {
+        for (choice, open) in self.response.choices.iter_mut().zip(self.open) {
+            if !open.logprobs.is_empty() {
+                let json = [b"{\"content\":[".as_slice(), &open.logprobs, b"]}"].concat();
+                choice.logprobs = Some(Json::owned(json));
+            }
+        }
+        self.response.choices.sort_by_key(|choice| choice.index);
+        self.response
+    }
+
+    /// Where the choice numbered `index` is in the answer and in `open`, made if it is not there yet.
+    fn choice(&mut self, index: u32) -> (usize, usize) {
+        let known = self.response.choices.iter().position(|choice| choice.index == index);
+        let at = known.unwrap_or_else(|| {
+            self.response.choices.push(Choice { index, ..Choice::default() });
+            self.open.push(Open::default());
+            self.open.len() - 1
+        });
+        (at, at)
+    }
+
+    /// The part that is being told, if there is one.
+    fn current(&mut self, choice: u32) -> Option<&mut PartBody<'static>> {
+        let (at, open) = self.choice(choice);
+        let continues = self.open[open].continues;
+        self.response.choices[at].parts.last_mut().filter(|_| continues).map(|part| &mut part.body)
+    }
+
+    /// Begins a part that may be continued.
+    fn begin(&mut self, choice: u32, body: PartBody<'static>) {
+        let (at, open) = self.choice(choice);
+        self.response.choices[at].parts.push(body.into());
+        self.open[open].continues = true;
+    }
+
+    /// Adds a part that is complete.
+    fn whole(&mut self, choice: u32, body: PartBody<'static>) {
+        self.begin(choice, body);
+        let (_, open) = self.choice(choice);
+        self.open[open].continues = false;
+    }
+
+    fn add_text(&mut self, choice: u32, more: &str) {
+        match self.current(choice) {
+            Some(PartBody::Text { text, .. }) => text.to_mut().push_str(more),
+            _ => self.begin(choice, Part::text(more.to_owned()).body),
+        }
+    }
+
+    fn add_refusal(&mut self, choice: u32, more: &str) {
+        match self.current(choice) {
+            Some(PartBody::Refusal(text)) => text.to_mut().push_str(more),
+            _ => self.begin(choice, PartBody::Refusal(more.to_owned().into())),
+        }
+    }
+
+    fn add_reasoning(&mut self, choice: u32, more: &str, is_summary: bool) {
+        match self.current(choice) {
+            Some(PartBody::Reasoning(reasoning)) if reasoning.is_summary == is_summary => {
+                reasoning.text.to_mut().push_str(more);
+            }
+            _ => {
+                let text = more.to_owned().into();
+                self.begin(choice, PartBody::Reasoning(Reasoning { text, is_summary, ..Reasoning::default() }));
+            }
+        }
+    }
+
+    fn sign(&mut self, choice: u32, proof: &Signature<'_>) {
+        let proof = proof.clone().into_owned();
+        match self.current(choice) {
+            Some(PartBody::Reasoning(reasoning)) => reasoning.signature = Some(proof),
+            Some(PartBody::Text { signature, .. }) => *signature = Some(proof),
+            _ => {
+                let reasoning = Reasoning { signature: Some(proof), ..Reasoning::default() };
+                self.begin(choice, PartBody::Reasoning(reasoning));
+            }
+        }
+    }
+
+    fn add_arguments(&mut self, choice: u32, call: u32, more: &str) {
+        let (at, open) = self.choice(choice);
+        let part = self.open[open].calls.iter().rev().find(|(known, _)| *known == call).map(|(_, part)| *part);
+        let Some(part) = part.and_then(|part| self.response.choices[at].parts.get_mut(part)) else { return };
+        if let PartBody::ToolCall(call) = &mut part.body {
+            call.arguments.to_mut().push_str(more);
+        }
+    }
+
+    fn cite(&mut self, choice: u32, citation: &Citation<'_>) {
+        let citation = owned_citation(citation);
+        if let Some(PartBody::Text { citations, .. }) = self.current(choice) {
+            citations.push(citation);
+            return;
+        }
+        let body = PartBody::Text { text: Text::default(), citations: vec![citation], signature: None };
+        self.begin(choice, body);
+    }
+
+    fn add_logprobs(&mut self, choice: u32, logprobs: &Json<'_>) {
+        let (_, open) = self.choice(choice);
+        for token in logprobs.raw().get("content").into_iter().flat_map(|content| content.elements()) {
+            let known = &mut self.open[open].logprobs;
+            if !known.is_empty() {
+                known.push(b',');
+            }
+            known.extend_from_slice(token.bytes);
+        }
+    }
+}
+
+fn owned(text: &Text<'_>) -> Text<'static> {
+    Cow::Owned(text.clone().into_owned())
+}
+
+fn owned_citation(citation: &Citation<'_>) -> Citation<'static> {
+    Citation {
+        url: citation.url.as_ref().map(owned),
+        title: citation.title.as_ref().map(owned),
+        cited_text: citation.cited_text.as_ref().map(owned),
+        span: citation.span,
+        native: citation.native.clone().map(Json::into_owned),
+    }
+}
+
+fn owned_media(media: &Media<'_>) -> Media<'static> {
+    use super::MediaSource;
+    Media {
+        kind: media.kind,
+        source: match &media.source {
+            MediaSource::Base64(data) => MediaSource::Base64(owned(data)),
+            MediaSource::Url(url) => MediaSource::Url(owned(url)),
+            MediaSource::File(id) => MediaSource::File(owned(id)),
+            MediaSource::PlainText(text) => MediaSource::PlainText(owned(text)),
+        },
+        media_type: media.media_type.as_ref().map(owned),
+        name: media.name.as_ref().map(owned),
+        context: media.context.as_ref().map(owned),
+        detail: media.detail.as_ref().map(owned),
+        citations: media.citations,
+    }
+}

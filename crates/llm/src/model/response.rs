@@ -1,0 +1,95 @@
+//! A whole answer.
+
+use super::{Extras, Json, Part, Text, TokenCounts};
+use crate::dialect::Dialect;
+
+/// One answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response<'a> {
+    /// The dialect it was read from.
+    pub dialect: Dialect,
+    /// Empty where the dialect names none.
+    pub id: Text<'a>,
+    /// The model that the provider says has answered.
+    pub model: Option<Text<'a>>,
+    /// Seconds since 1970, where the dialect tells.
+    pub created: Option<u64>,
+    /// At least one, but for a prompt that was blocked: then its stop says so and it has no parts.
+    pub choices: Vec<Choice<'a>>,
+    pub usage: Option<TokenCounts>,
+    pub service_tier: Option<Text<'a>>,
+    pub extras: Extras<'a>,
+}
+
+impl Response<'_> {
+    /// An answer of `dialect` that says nothing yet.
+    pub fn new(dialect: Dialect) -> Self {
+        Self {
+            dialect,
+            id: Text::default(),
+            model: None,
+            created: None,
+            choices: Vec::new(),
+            usage: None,
+            service_tier: None,
+            extras: Extras::default(),
+        }
+    }
+}
+
+/// One of the answers the model gave.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Choice<'a> {
+    pub index: u32,
+    pub parts: Vec<Part<'a>>,
+    pub stop: Option<Stop<'a>>,
+    /// OpenAI's `logprobs` object.
+    pub logprobs: Option<Json<'a>>,
+    pub extras: Extras<'a>,
+}
+
+/// Why the model stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stop<'a> {
+    pub reason: StopReason,
+    /// In the provider's own word, for its own dialect.
+    pub native: Text<'a>,
+    /// Which stop sequence was hit.
+    pub sequence: Option<Text<'a>>,
+}
+
+/// Why the model stopped, in the words that all dialects share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StopReason {
+    /// It had said all.
+    End,
+    StopSequence,
+    /// The limit of output tokens was reached.
+    Length,
+    /// The context window was full.
+    ContextFull,
+    ToolCalls,
+    /// The provider's filter, a guardrail or a safety rule intervened.
+    ContentFilter,
+    /// The model declined.
+    Refusal,
+    /// A tool of the provider takes long; the turn is to be sent back as it is (Anthropic's `pause_turn`).
+    Pause,
+    /// The provider says that something went wrong (a malformed call, an internal error).
+    Error,
+    /// None of these.
+    Other,
+}
+
+/// Where a piece of the answer comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Citation<'a> {
+    pub url: Option<Text<'a>>,
+    pub title: Option<Text<'a>>,
+    /// The words of the source.
+    pub cited_text: Option<Text<'a>>,
+    /// The part of the answer's text that it backs, in characters, end excluded.
+    pub span: Option<(u64, u64)>,
+    /// The whole citation as its own dialect writes it.
+    pub native: Option<Json<'a>>,
+}

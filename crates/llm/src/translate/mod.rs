@@ -1,0 +1,234 @@
+//! From any dialect to any other: a client's request to its provider, the provider's answer back to the client.
+//!
+//! Each direction is read → model → fitted → written; the fitting (names, identifiers, what results answer) is the same
+//! for all pairs. Invariant: nothing is left out in silence: see [`Losses`]. The data plane calls it where client and
+//! provider speak different dialects; where they speak the same one, bytes pass and none of this runs.
+
+mod names;
+mod stream;
+
+pub use names::Renames;
+pub use stream::{StreamTranslator, TranslatedEnd};
+
+use crate::dialect::{Dialect, Quirks, ReadError, Reply};
+use crate::json::Raw;
+use crate::model::{Event, Feature, Losses, PartBody, Request, Response};
+
+/// Why a request cannot be translated.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TranslateError {
+    /// The client's mistake.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The configuration wants nothing to be left out.
+    #[error("{dialect} has no words for: {losses}")]
+    Lossy { dialect: Dialect, losses: Losses },
+}
+
+/// What is to be done about what the target dialect has no words for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LossPolicy {
+    /// Leave it out and tell.
+    #[default]
+    Drop,
+    /// Refuse the request.
+    Refuse,
+}
+
+/// A request's body is not all of it: these dialects name the model and streaming in the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PathFacts<'a> {
+    pub model: Option<&'a str>,
+    pub stream: bool,
+}
+
+/// Where a request goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target {
+    pub dialect: Dialect,
+    pub quirks: Quirks,
+    pub losses: LossPolicy,
+}
+
+/// A request in its provider's dialect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Translated {
+    pub body: Vec<u8>,
+    pub losses: Losses,
+    /// To be undone in the answer.
+    pub renames: Renames,
+    /// The client wants usage in the stream.
+    pub include_usage: bool,
+}
+
+/// Translates a request's `body`, JSON that has been scanned, from the client's dialect to the target's.
+///
+/// # Errors
+/// If the body is not what its dialect says, or if something would be left out and the policy forbids it.
+pub fn translate_request(
+    client: Dialect,
+    target: &Target,
+    body: Raw<'_>,
+    path: PathFacts<'_>,
+) -> Result<Translated, TranslateError> {
+    let mut request = (client.codec().read_request)(body)?;
+    if let Some(model) = path.model {
+        request.model = Some(model.into());
+    }
+    request.stream |= path.stream;
+    let include_usage = request.include_usage;
+    let mut losses = Losses::default();
+    let codec = target.dialect.codec();
+    let renames = names::fit_names(&mut request, codec.names);
+    names::fit_calls(&mut request, codec.call_ids);
+    drop_foreign(&mut request, target.dialect, &mut losses);
+    let body = (codec.write_request)(&request, &target.quirks, &mut losses);
+    if target.losses == LossPolicy::Refuse && !losses.is_empty() {
+        return Err(TranslateError::Lossy { dialect: target.dialect, losses });
+    }
+    Ok(Translated { body, losses, renames, include_usage })
+}
+
+/// Takes out what only another dialect knows: opaque parts and tools, fields beyond the model, and signatures that
+/// the target's provider could not check.
+fn drop_foreign(request: &mut Request<'_>, target: Dialect, losses: &mut Losses) {
+    use crate::model::{ResponseFormat, ToolBody, ToolChoice};
+    if request.dialect == target {
+        return;
+    }
+    losses.lose_extras(&std::mem::take(&mut request.extras));
+    request.tools.retain_mut(|tool| {
+        losses.lose_extras(&std::mem::take(&mut tool.extras));
+        let opaque = matches!(tool.body, ToolBody::Opaque(_));
+        if opaque {
+            losses.lose(Feature::ServerTools);
+        }
+        !opaque
+    });
+    if let Some(ToolChoice::Opaque(_)) = &request.tool_choice {
+        losses.lose(Feature::ToolChoice);
+        request.tool_choice = None;
+    }
+    if let Some(ResponseFormat::Opaque(_)) = &request.response_format {
+        losses.lose_field("response_format");
+        request.response_format = None;
+    }
+    if request.tools.is_empty() {
+        // Providers refuse a choice among no tools.
+        request.tool_choice = None;
+        request.parallel_tool_calls = None;
+    }
+    for turn in &mut request.turns {
+        losses.lose_extras(&std::mem::take(&mut turn.extras));
+        turn.parts.retain_mut(|part| {
+            losses.lose_extras(&std::mem::take(&mut part.extras));
+            keep_part(&mut part.body, target, losses)
+        });
+    }
+    request.turns.retain(|turn| !turn.parts.is_empty());
+}
+
+/// `true` if `body` means something in `target`.
+fn keep_part(body: &mut PartBody<'_>, target: Dialect, losses: &mut Losses) -> bool {
+    let foreign = |signature: &Option<crate::model::Signature<'_>>| {
+        signature.as_ref().is_some_and(|signature| signature.origin != target)
+    };
+    match body {
+        PartBody::Opaque(_) => {
+            losses.lose(Feature::ServerTools);
+            return false;
+        }
+        PartBody::Text { signature, .. } => {
+            if foreign(signature) {
+                *signature = None;
+                losses.lose(Feature::ReasoningSignature);
+            }
+        }
+        PartBody::ToolCall(call) => {
+            if foreign(&call.signature) {
+                call.signature = None;
+                losses.lose(Feature::ReasoningSignature);
+            }
+        }
+        PartBody::ToolResult(result) => result.content.retain_mut(|part| {
+            let kept = !matches!(part.body, PartBody::Opaque(_));
+            if !kept {
+                losses.lose(Feature::ServerTools);
+            }
+            losses.lose_extras(&std::mem::take(&mut part.extras));
+            kept
+        }),
+        PartBody::Reasoning(reasoning) => {
+            for proof in [&mut reasoning.signature, &mut reasoning.encrypted] {
+                if foreign(proof) {
+                    *proof = None;
+                    losses.lose(Feature::ReasoningSignature);
+                }
+            }
+            reasoning.id = None;
+            return !reasoning.text.is_empty() || reasoning.signature.is_some() || reasoning.encrypted.is_some();
+        }
+        PartBody::Media(_) | PartBody::Refusal(_) => {}
+    }
+    true
+}
+
+/// Translates a whole answer's `body` from the provider's dialect to the client's.
+///
+/// # Errors
+/// If the body is not what its dialect says.
+pub fn translate_response(
+    provider: Dialect,
+    client: Dialect,
+    body: Raw<'_>,
+    reply: &Reply,
+    renames: &Renames,
+) -> Result<(Vec<u8>, Losses), ReadError> {
+    let mut response = (provider.codec().read_response)(body)?;
+    let mut losses = Losses::default();
+    fit_answer(&mut response, client, renames, &mut losses);
+    let body = (client.codec().write_response)(&response, reply, &mut losses);
+    Ok((body, losses))
+}
+
+/// Names functions as the client knows them, makes identifiers up where there are none, and takes out what only the
+/// provider's dialect knows. Signatures stay: they travel with a tag.
+fn fit_answer(response: &mut Response<'_>, client: Dialect, renames: &Renames, losses: &mut Losses) {
+    let foreign = response.dialect != client;
+    let seed = response.id.clone();
+    let mut calls = 0;
+    for choice in &mut response.choices {
+        choice.parts.retain_mut(|part| match &mut part.body {
+            PartBody::ToolCall(call) => {
+                call.name = renames.restore(std::mem::take(&mut call.name));
+                if call.id.is_empty() {
+                    call.id = call_id(&seed, calls).into();
+                }
+                calls += 1;
+                true
+            }
+            PartBody::Opaque(_) if foreign => {
+                losses.lose(Feature::ServerTools);
+                false
+            }
+            _ => true,
+        });
+    }
+}
+
+/// An identifier for a call whose provider gave none: letters, digits and `_`, different for every answer.
+fn call_id(seed: &str, number: usize) -> String {
+    let seed: String = seed.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
+    format!("call_{seed}{number}")
+}
+
+/// An event as the client is to read it; `None` if it means nothing in its dialect.
+fn fit_event<'a>(event: Event<'a>, foreign: bool, renames: &Renames) -> Option<Event<'a>> {
+    match event {
+        Event::Opaque { .. } if foreign => None,
+        Event::ToolCall { choice, call, id, name, signature } => {
+            Some(Event::ToolCall { choice, call, id, name: renames.restore(name), signature })
+        }
+        other => Some(other),
+    }
+}

@@ -1,0 +1,148 @@
+//! A streamed answer, translated while it arrives.
+//!
+//! Invariant: each event leaves in the call in which its last byte came; the client's stream has exactly one end, and
+//! a stream that breaks off has none. The data plane pushes every chunk of the provider's bytes through one
+//! [`StreamTranslator`].
+
+use crate::dialect::{Dialect, EventReader, EventWriter, Reply};
+use crate::framing::{Deframer, FrameError};
+use crate::model::{Event, StreamStart};
+
+use super::names::Renames;
+use super::{call_id, fit_event};
+
+/// Translates one stream.
+pub struct StreamTranslator {
+    deframer: Deframer,
+    reader: Box<dyn EventReader>,
+    output: Output,
+}
+
+/// How a translated stream stands when the provider's bytes end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TranslatedEnd {
+    Complete,
+    /// The provider said so; it has been told to the client.
+    Failed(String),
+    /// The provider's stream stopped before its end.
+    Cut,
+}
+
+impl StreamTranslator {
+    /// From `provider`'s stream to `client`'s.
+    pub fn new(provider: Dialect, client: Dialect, reply: Reply, renames: Renames) -> Self {
+        Self {
+            deframer: Deframer::of(provider),
+            reader: (provider.codec().stream_reader)(),
+            output: Output {
+                writer: (client.codec().stream_writer)(reply.clone()),
+                reply,
+                renames,
+                foreign: provider != client,
+                started: false,
+                state: State::Open,
+                calls: 0,
+            },
+        }
+    }
+
+    /// Takes in the next bytes of the provider and appends what the client is to get now. `observe` sees every
+    /// event on the way.
+    ///
+    /// # Errors
+    /// If the bytes are no stream of the provider's dialect.
+    pub fn push(
+        &mut self,
+        chunk: &[u8],
+        out: &mut Vec<u8>,
+        observe: &mut dyn FnMut(&Event<'_>),
+    ) -> Result<(), FrameError> {
+        let Self { deframer, reader, output } = self;
+        deframer.push(chunk, |frame| {
+            reader.read(frame, &mut |event| {
+                observe(&event);
+                output.take(event, out);
+            });
+        })
+    }
+
+    /// Takes the end of the provider's bytes and appends what is left to say, if they ended well.
+    pub fn end(&mut self, out: &mut Vec<u8>) -> TranslatedEnd {
+        if matches!(self.output.state, State::Open) && self.reader.may_end() {
+            self.output.finish(out);
+        }
+        match &self.output.state {
+            State::Finished => TranslatedEnd::Complete,
+            State::Failed(message) => TranslatedEnd::Failed(message.clone()),
+            State::Open => TranslatedEnd::Cut,
+        }
+    }
+}
+
+/// The client's side.
+struct Output {
+    writer: Box<dyn EventWriter>,
+    reply: Reply,
+    renames: Renames,
+    foreign: bool,
+    started: bool,
+    state: State,
+    /// Calls told so far.
+    calls: usize,
+}
+
+enum State {
+    Open,
+    Finished,
+    Failed(String),
+}
+
+impl Output {
+    fn take(&mut self, event: Event<'_>, out: &mut Vec<u8>) {
+        if !matches!(self.state, State::Open) {
+            return;
+        }
+        match &event {
+            Event::End => return self.finish(out),
+            Event::Error(error) => {
+                self.state = State::Failed(error.message.clone().into_owned());
+                return self.writer.write(&event, out);
+            }
+            Event::Start(start) => {
+                if std::mem::replace(&mut self.started, true) {
+                    return;
+                }
+                return self.start(start, out);
+            }
+            _ if !std::mem::replace(&mut self.started, true) => self.start(&StreamStart::default(), out),
+            _ => {}
+        }
+        let Some(mut event) = fit_event(event, self.foreign, &self.renames) else { return };
+        if let Event::ToolCall { id, .. } = &mut event {
+            if id.is_empty() {
+                *id = call_id(&self.reply.id, self.calls).into();
+            }
+            self.calls += 1;
+        }
+        self.writer.write(&event, out);
+    }
+
+    /// Tells the beginning, with what the provider has not told filled in.
+    fn start(&mut self, told: &StreamStart<'_>, out: &mut Vec<u8>) {
+        let mut start = told.clone();
+        if start.id.is_empty() {
+            start.id = self.reply.id.to_string().into();
+        }
+        start.model.get_or_insert_with(|| self.reply.model.to_string().into());
+        start.created.get_or_insert(self.reply.created);
+        self.writer.write(&Event::Start(start), out);
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        if !std::mem::replace(&mut self.started, true) {
+            self.start(&StreamStart::default(), out);
+        }
+        self.writer.finish(out);
+        self.state = State::Finished;
+    }
+}
