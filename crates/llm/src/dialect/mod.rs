@@ -64,6 +64,42 @@ impl Dialect {
         self.codec().carries
     }
 
+    /// Reads a request's body. Where the dialect names the model or streaming in the path, they are left empty.
+    ///
+    /// # Errors
+    /// If the body is not what the dialect says.
+    pub fn read_request<'a>(self, body: Raw<'a>) -> Result<Request<'a>, ReadError> {
+        (self.codec().read_request)(body)
+    }
+
+    /// Writes a request's body, and tells what was left out.
+    pub fn write_request(self, request: &Request<'_>, quirks: &Quirks, losses: &mut Losses) -> Vec<u8> {
+        (self.codec().write_request)(request, quirks, losses)
+    }
+
+    /// Reads a whole answer.
+    ///
+    /// # Errors
+    /// If the body is not what the dialect says.
+    pub fn read_response<'a>(self, body: Raw<'a>) -> Result<Response<'a>, ReadError> {
+        (self.codec().read_response)(body)
+    }
+
+    /// Writes a whole answer, and tells what was left out.
+    pub fn write_response(self, response: &Response<'_>, reply: &Reply, losses: &mut Losses) -> Vec<u8> {
+        (self.codec().write_response)(response, reply, losses)
+    }
+
+    /// A reader of one streamed answer.
+    pub fn stream_reader(self) -> Box<dyn EventReader> {
+        (self.codec().stream_reader)()
+    }
+
+    /// A writer of one streamed answer.
+    pub fn stream_writer(self, reply: Reply) -> Box<dyn EventWriter> {
+        (self.codec().stream_writer)(reply)
+    }
+
     pub(crate) fn codec(self) -> &'static Codec {
         match self {
             Dialect::OpenAiChat => &chat::CODEC,

@@ -71,7 +71,7 @@ pub fn translate_request(
     body: Raw<'_>,
     path: PathFacts<'_>,
 ) -> Result<Translated, TranslateError> {
-    let mut request = (client.codec().read_request)(body)?;
+    let mut request = client.read_request(body)?;
     if let Some(model) = path.model {
         request.model = Some(model.into());
     }
@@ -82,7 +82,7 @@ pub fn translate_request(
     let renames = names::fit_names(&mut request, codec.names);
     names::fit_calls(&mut request, codec.call_ids);
     drop_foreign(&mut request, target.dialect, &mut losses);
-    let body = (codec.write_request)(&request, &target.quirks, &mut losses);
+    let body = target.dialect.write_request(&request, &target.quirks, &mut losses);
     if target.losses == LossPolicy::Refuse && !losses.is_empty() {
         return Err(TranslateError::Lossy { dialect: target.dialect, losses });
     }
@@ -184,10 +184,10 @@ pub fn translate_response(
     reply: &Reply,
     renames: &Renames,
 ) -> Result<(Vec<u8>, Losses), ReadError> {
-    let mut response = (provider.codec().read_response)(body)?;
+    let mut response = provider.read_response(body)?;
     let mut losses = Losses::default();
     fit_answer(&mut response, client, renames, &mut losses);
-    let body = (client.codec().write_response)(&response, reply, &mut losses);
+    let body = client.write_response(&response, reply, &mut losses);
     Ok((body, losses))
 }
 

@@ -33,9 +33,9 @@ impl StreamTranslator {
     pub fn new(provider: Dialect, client: Dialect, reply: Reply, renames: Renames) -> Self {
         Self {
             deframer: Deframer::of(provider),
-            reader: (provider.codec().stream_reader)(),
+            reader: provider.stream_reader(),
             output: Output {
-                writer: (client.codec().stream_writer)(reply.clone()),
+                writer: client.stream_writer(reply.clone()),
                 reply,
                 renames,
                 foreign: provider != client,
