@@ -69,11 +69,8 @@ pub(crate) async fn admit(worker: &Worker, exchange: &mut Exchange) -> Result<()
     if hostless || request.duplicated_host || asterisk {
         return Err(bad_request());
     }
-    let path = NormalPath::new(&request.uri).map_err(|_| bad_request())?;
-    exchange.request.path = match worker.services.settings.apisix.delete_uri_tail_slash {
-        true => path.without_tail_slash(&exchange.request.uri),
-        false => path,
-    };
+    let rules = &worker.services.settings.apisix;
+    exchange.request.path = NormalPath::by_rules(&request.uri, rules).map_err(|_| bad_request())?;
     if !has_proved_itself(exchange) {
         return Err(bad_request());
     }

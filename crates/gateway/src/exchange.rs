@@ -104,6 +104,11 @@ impl Request {
         self.path.of(&self.uri)
     }
 
+    /// `$uri` as routes see it.
+    pub fn routed_path(&self) -> &str {
+        self.path.routed(&self.uri)
+    }
+
     /// `$args`, without the question mark.
     pub fn query(&self) -> Option<&str> {
         self.uri.query()

@@ -1,6 +1,8 @@
 //! `$uri`: the path that routes are matched on. Percent-decoded, dot segments resolved, repeated slashes merged;
-//! a path that is already in this form (nearly all are) costs one scan and no copy.
+//! a path that is already in this form (nearly all are) costs one scan and no copy. What the `apisix` section asks for
+//! beside that is done here too; the upstream gets the path as it was sent in any case.
 
+use config::settings::Apisix;
 use http::Uri;
 use percent_encoding::percent_decode_str;
 
@@ -10,9 +12,21 @@ pub enum NormalPath {
     /// The URI's path is already normal.
     AsSent,
     Changed(Box<str>),
+    /// Routes see another path than everybody else.
+    Apart(Box<Apart>),
 }
 
-/// The path climbs above the root, or decodes to something that is not UTF-8 or holds a NUL.
+/// A path in which an encoded slash is no border of segments for routes (`apisix.match_uri_encoded_slash`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Apart {
+    /// `$uri`, decoded.
+    uri: Box<str>,
+    /// The same with `%2F` in the place of every slash that was encoded.
+    routed: Box<str>,
+}
+
+/// The path climbs above the root, decodes to something that is not UTF-8 or holds a NUL, or hides a dot segment
+/// behind parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the request path is not valid")]
 pub struct InvalidPath;
@@ -27,25 +41,114 @@ impl NormalPath {
         if is_normal(path) { Ok(NormalPath::AsSent) } else { normalize(path).map(NormalPath::Changed) }
     }
 
-    /// The path itself.
+    /// Normalises the path of `uri` in the way that `rules` ask for.
+    ///
+    /// # Errors
+    /// As [`NormalPath::new`]; or if a dot segment has parameters, or a segment nothing but parameters.
+    pub fn by_rules(uri: &Uri, rules: &Apisix) -> Result<Self, InvalidPath> {
+        let mut path = Self::new(uri)?;
+        if rules.match_uri_encoded_slash {
+            path = path.keeping_encoded_slashes(uri);
+        }
+        if rules.normalize_uri_like_servlet {
+            path = path.without_parameters(uri)?;
+        }
+        if rules.delete_uri_tail_slash {
+            path = path.without_tail_slash(uri);
+        }
+        Ok(path)
+    }
+
+    /// The path itself, `$uri`.
     pub fn of<'a>(&'a self, uri: &'a Uri) -> &'a str {
         match self {
             NormalPath::AsSent => uri.path(),
             NormalPath::Changed(path) => path,
+            NormalPath::Apart(apart) => &apart.uri,
         }
     }
 
-    /// Drops one trailing slash (`apisix.delete_uri_tail_slash`).
-    #[must_use]
-    pub fn without_tail_slash(self, uri: &Uri) -> Self {
-        match self.of(uri) {
-            "/" => self,
-            path => match path.strip_suffix('/') {
-                Some(shorter) => NormalPath::Changed(shorter.into()),
-                None => self,
-            },
+    /// What routes are matched on and path parameters are taken from.
+    pub fn routed<'a>(&'a self, uri: &'a Uri) -> &'a str {
+        match self {
+            NormalPath::AsSent | NormalPath::Changed(_) => self.of(uri),
+            NormalPath::Apart(apart) => &apart.routed,
         }
     }
+
+    /// Keeps encoded slashes for routes, unless the path needed more than decoding: then what they meant is not sure.
+    fn keeping_encoded_slashes(self, uri: &Uri) -> Self {
+        let sent = uri.path();
+        let routed = decoded_but_slashes(sent);
+        match routed {
+            Some(routed) if percent_decode_str(sent).eq(self.of(uri).bytes()) => {
+                NormalPath::Apart(Box::new(Apart { uri: self.of(uri).into(), routed: routed.into() }))
+            }
+            Some(_) | None => self,
+        }
+    }
+
+    /// Cuts `;parameters` off every segment, as servlet containers do before they look for a servlet.
+    fn without_parameters(self, uri: &Uri) -> Result<Self, InvalidPath> {
+        let path = self.of(uri);
+        if !path.contains(';') {
+            return Ok(self);
+        }
+        let mut normal = String::with_capacity(path.len());
+        let mut segments = path.split('/').peekable();
+        while let Some(segment) = segments.next() {
+            let is_last = segments.peek().is_none();
+            normal.push_str(match segment.split_once(';') {
+                None => segment,
+                Some((name, _)) if is_hiding(name) || (name.is_empty() && !is_last) => return Err(InvalidPath),
+                Some((name, _)) => name,
+            });
+            if !is_last {
+                normal.push('/');
+            }
+        }
+        Ok(NormalPath::Changed(normal.into()))
+    }
+
+    /// Drops one trailing slash.
+    fn without_tail_slash(self, uri: &Uri) -> Self {
+        let shorter = |path: &str| path.strip_suffix('/').filter(|path| !path.is_empty()).map(Box::from);
+        match self {
+            NormalPath::AsSent | NormalPath::Changed(_) => shorter(self.of(uri)).map_or(self, NormalPath::Changed),
+            NormalPath::Apart(mut apart) => {
+                if let (Some(uri), Some(routed)) = (shorter(&apart.uri), shorter(&apart.routed)) {
+                    *apart = Apart { uri, routed };
+                }
+                NormalPath::Apart(apart)
+            }
+        }
+    }
+}
+
+/// `path` decoded but for its slashes, which are written `%2F`; `None` if no slash is encoded.
+fn decoded_but_slashes(path: &str) -> Option<String> {
+    let mut rest = path;
+    let mut kept = String::new();
+    while let Some(at) = encoded_slash(rest) {
+        kept.push_str(&percent_decode_str(&rest[..at]).decode_utf8_lossy());
+        kept.push_str("%2F");
+        rest = &rest[at + "%2F".len()..];
+    }
+    if kept.is_empty() {
+        return None;
+    }
+    kept.push_str(&percent_decode_str(rest).decode_utf8_lossy());
+    Some(kept)
+}
+
+/// Where the first encoded slash begins.
+fn encoded_slash(path: &str) -> Option<usize> {
+    path.as_bytes().windows(3).position(|three| three.eq_ignore_ascii_case(b"%2F"))
+}
+
+/// A dot segment that its parameters have kept from being resolved, perhaps encoded twice.
+fn is_hiding(name: &str) -> bool {
+    matches!(name, "." | "..") || name.eq_ignore_ascii_case("%2e") || name.eq_ignore_ascii_case("%2e%2e")
 }
 
 fn is_normal(path: &str) -> bool {
@@ -126,6 +229,64 @@ mod tests {
         ];
         for (path, expected) in rows {
             assert_eq!(normal(path).as_deref(), Ok(expected), "{path}");
+        }
+    }
+
+    fn by_rules(path: &str, rules: &str) -> Result<(String, String), InvalidPath> {
+        let apisix = Apisix {
+            match_uri_encoded_slash: rules.contains("slash"),
+            normalize_uri_like_servlet: rules.contains("servlet"),
+            delete_uri_tail_slash: rules.contains("tail"),
+            ..Apisix::default()
+        };
+        let uri = Uri::builder().path_and_query(path).build().expect("a URI");
+        NormalPath::by_rules(&uri, &apisix).map(|path| (path.of(&uri).to_owned(), path.routed(&uri).to_owned()))
+    }
+
+    #[test]
+    fn parameters_of_segments_are_cut_off_like_in_servlets() {
+        let rows = [
+            ("/a;v=1/b;x;y/c?q=;", "/a/b/c"),
+            ("/a%3Bv=1/b", "/a/b"),
+            ("/a/;jsessionid=1", "/a/"),
+            ("/a/b", "/a/b"),
+            ("/.a;x/b", "/.a/b"),
+        ];
+        for (path, expected) in rows {
+            assert_eq!(by_rules(path, "servlet").map(|(uri, _)| uri).as_deref(), Ok(expected), "{path}");
+        }
+        for path in ["/a/..;/b", "/a/.;x/b", "/a/;x/b", "/;/b", "/a/%252e%252E;/b", "/a/%252e;x"] {
+            assert_eq!(by_rules(path, "servlet"), Err(InvalidPath), "{path}");
+        }
+    }
+
+    #[test]
+    fn an_encoded_slash_is_kept_for_routes_if_nothing_but_decoding_was_needed() {
+        let rows = [
+            ("/blog/cat%2fdog%20x", "/blog/cat/dog x", "/blog/cat%2Fdog x"),
+            ("/a%2F%E2%82%AC/", "/a/\u{20ac}/", "/a%2F\u{20ac}/"),
+            ("/%2Fa", "/a", "/a"),
+            ("/a/%2e%2e%2Fb", "/b", "/b"),
+            ("/a%2F..%2Fb", "/b", "/b"),
+            ("/a%2F/b", "/a/b", "/a/b"),
+            ("/a%252Fb", "/a%2Fb", "/a%2Fb"),
+            ("/a/b", "/a/b", "/a/b"),
+        ];
+        for (path, uri, routed) in rows {
+            assert_eq!(by_rules(path, "slash"), Ok((uri.to_owned(), routed.to_owned())), "{path}");
+        }
+    }
+
+    #[test]
+    fn rules_for_paths_go_together() {
+        let rows = [
+            ("/a%2Fb/", "slash tail", "/a/b", "/a%2Fb"),
+            ("/a%2Fb;x", "slash servlet", "/a/b", "/a/b"),
+            ("/a;x/", "servlet tail", "/a", "/a"),
+            ("/", "servlet tail slash", "/", "/"),
+        ];
+        for (path, rules, uri, routed) in rows {
+            assert_eq!(by_rules(path, rules), Ok((uri.to_owned(), routed.to_owned())), "{path} {rules}");
         }
     }
 

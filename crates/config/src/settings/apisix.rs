@@ -28,6 +28,10 @@ pub struct Apisix {
     pub status: Option<SocketAddr>,
     /// Route `/a/` as `/a`.
     pub delete_uri_tail_slash: bool,
+    /// Route `/a;x=1/b` as `/a/b`.
+    pub normalize_uri_like_servlet: bool,
+    /// Route `/a%2Fb` by a pattern for one segment.
+    pub match_uri_encoded_slash: bool,
     /// Send `X-APISIX-Upstream-Status` for every status, not only 5xx.
     pub show_upstream_status_in_response_header: bool,
     /// Name the version in the `Server` header.
@@ -90,6 +94,8 @@ impl Default for Apisix {
             control: SocketAddr::new(LOOPBACK, 9090),
             status: None,
             delete_uri_tail_slash: false,
+            normalize_uri_like_servlet: false,
+            match_uri_encoded_slash: false,
             show_upstream_status_in_response_header: false,
             enable_server_tokens: true,
             max_post_args_readable_size: 64 << 20,
@@ -141,6 +147,8 @@ impl Apisix {
             control: control(&mut from.section("control")?, default.control)?,
             status: status(from)?,
             delete_uri_tail_slash: from.flag("delete_uri_tail_slash", default.delete_uri_tail_slash)?,
+            normalize_uri_like_servlet: from.flag("normalize_uri_like_servlet", default.normalize_uri_like_servlet)?,
+            match_uri_encoded_slash: from.flag("match_uri_encoded_slash", default.match_uri_encoded_slash)?,
             show_upstream_status_in_response_header: from
                 .flag("show_upstream_status_in_response_header", default.show_upstream_status_in_response_header)?,
             enable_server_tokens: from.flag("enable_server_tokens", default.enable_server_tokens)?,
@@ -153,9 +161,6 @@ impl Apisix {
                 .flag("disable_upstream_healthcheck", default.disable_upstream_healthcheck)?,
         };
         from.without_effect(&WITHOUT_EFFECT);
-        for key in ["normalize_uri_like_servlet", "match_uri_encoded_slash"] {
-            from.not_obeyed(key, "paths are decoded, dot segments resolved, slashes merged");
-        }
         from.not_obeyed("id", "no output names the instance");
         from.finish();
         Ok(read)

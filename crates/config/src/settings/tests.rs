@@ -360,8 +360,6 @@ fn unknown_keys_and_keys_without_effect_are_warned_about() {
 #[test]
 fn a_key_that_asks_for_what_is_not_here_is_warned_about_with_what_holds() {
     for (text, expected) in [
-        ("apisix: {normalize_uri_like_servlet: true}", "paths are decoded, dot segments resolved, slashes merged"),
-        ("apisix: {match_uri_encoded_slash: true}", "paths are decoded, dot segments resolved, slashes merged"),
         ("apisix: {id: gateway-1}", "no output names the instance"),
         ("deployment: {admin: {enable_admin_ui: true}}", "there is no console"),
         ("nginx_config: {http: {keepalive_timeout: 75s}}", "idle client connections end with client_header_timeout"),
@@ -374,7 +372,7 @@ fn a_key_that_asks_for_what_is_not_here_is_warned_about_with_what_holds() {
         let path = text.replace(": {", ".").split_once(": ").unwrap().0.to_owned();
         assert_eq!(warnings(text), [format!("config.yaml: {path} has no effect in Tidegate: {expected}")]);
     }
-    let asks_for_nothing = "{apisix: {normalize_uri_like_servlet: false}, deployment: {admin: {enable_admin_ui: false}}, \
+    let asks_for_nothing = "{apisix: {id: false}, deployment: {admin: {enable_admin_ui: false}}, \
         nginx_config: {http: {enable_access_log: false}}}";
     assert_eq!(warnings(asks_for_nothing), [""; 0]);
 }

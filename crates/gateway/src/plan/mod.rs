@@ -61,7 +61,7 @@ impl Plan {
         let lookup = Lookup {
             host: &host,
             host_with_port: request.host_with_port(),
-            path: request.path(),
+            path: request.routed_path(),
             method: &request.method,
             remote_addr: exchange.remote_addr,
         };

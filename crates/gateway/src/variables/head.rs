@@ -180,5 +180,5 @@ pub(super) fn cookie<'e>(exchange: &'e Exchange, name: &str) -> Var<'e> {
 /// `uri_param_NAME`.
 pub(super) fn path_parameter<'e>(exchange: &'e Exchange, name: &str) -> Var<'e> {
     let Some(matched) = &exchange.route else { return Var::Nil };
-    optional(exchange.plan.path_param(matched, exchange.request.path(), name))
+    optional(exchange.plan.path_param(matched, exchange.request.routed_path(), name))
 }

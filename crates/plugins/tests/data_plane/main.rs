@@ -6,6 +6,7 @@ mod fixture;
 mod inference;
 mod limits;
 mod observability;
+mod paths;
 mod rewriting;
 mod security;
 mod websocket;
