@@ -11,6 +11,7 @@ mod chat;
 mod cohere;
 mod gemini;
 mod responses;
+mod strict_schema;
 
 use std::fmt;
 use std::str::FromStr;
