@@ -166,25 +166,40 @@ impl Passage {
         }
     }
 
-    fn filter(&mut self, mut chunk: Bytes) -> Bytes {
+    /// # Errors
+    /// How the response ends if a filter cannot pass it on.
+    fn filter(&mut self, mut chunk: Bytes) -> Result<Bytes, Outcome> {
         for filter in &mut self.filters {
             if !chunk.is_empty() {
                 chunk = filter.chunk(chunk);
+                filter.fault().map_or(Ok(()), Err)?;
             }
         }
-        chunk
+        Ok(chunk)
     }
 
     /// The last bytes of all filters: what the first one held back still passes through the later ones.
-    fn filter_end(&mut self) -> Bytes {
+    ///
+    /// # Errors
+    /// As [`Passage::filter`].
+    fn filter_end(&mut self) -> Result<Bytes, Outcome> {
         let mut last = bytes::BytesMut::new();
-        for at in 0..self.filters.len() {
-            let passed = if last.is_empty() { Bytes::new() } else { self.filters[at].chunk(last.split().freeze()) };
+        for filter in &mut self.filters {
+            let passed = if last.is_empty() { Bytes::new() } else { filter.chunk(last.split().freeze()) };
             last.extend_from_slice(&passed);
-            last.extend_from_slice(&self.filters[at].end());
+            last.extend_from_slice(&filter.end());
+            filter.fault().map_or(Ok(()), Err)?;
         }
         self.filters.clear();
-        last.freeze()
+        Ok(last.freeze())
+    }
+
+    /// Ends the response with the connection, so that the client can tell that it is not whole.
+    fn cut(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        // hyper throws away what it has not flushed when a body fails: let it flush first.
+        self.cut = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn sent(&mut self, chunk: &Bytes) {
@@ -216,7 +231,13 @@ impl Passage {
         loop {
             match std::task::ready!(self.poll_source(cx)) {
                 Some(Ok(chunk)) => {
-                    let chunk = self.filter(chunk);
+                    let chunk = match self.filter(chunk) {
+                        Ok(chunk) => chunk,
+                        Err(outcome) => {
+                            self.exchange.settlement.outcome = outcome;
+                            return self.cut(cx);
+                        }
+                    };
                     if chunk.is_empty() {
                         continue;
                     }
@@ -226,14 +247,15 @@ impl Passage {
                     }
                     return Poll::Ready(Some(Ok(Frame::data(chunk))));
                 }
-                Some(Err(_)) => {
-                    // hyper throws away what it has not flushed when a body fails: let it flush first.
-                    self.cut = true;
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
+                Some(Err(_)) => return self.cut(cx),
                 None => {
-                    let last = self.filter_end();
+                    let last = match self.filter_end() {
+                        Ok(last) => last,
+                        Err(outcome) => {
+                            self.exchange.settlement.outcome = outcome;
+                            return self.cut(cx);
+                        }
+                    };
                     self.source = Source::Empty;
                     if self.exchange.settlement.outcome == Outcome::Aborted {
                         self.exchange.settlement.outcome = Outcome::Complete;

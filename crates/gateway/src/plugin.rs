@@ -17,6 +17,7 @@ use crate::answer::{Answer, ResponseHead};
 use crate::error_response::ErrorResponse;
 use crate::exchange::Exchange;
 use crate::services::Services;
+use crate::settlement::Outcome;
 
 /// What a request phase decided.
 pub enum Step<'a> {
@@ -138,6 +139,12 @@ pub trait BodyFilter {
     /// The body has ended; what is returned is sent last.
     fn end(&mut self) -> Bytes {
         Bytes::new()
+    }
+
+    /// Asked after each call: set if the body cannot be passed on, because it is not what its head said. The response
+    /// then breaks off with this outcome.
+    fn fault(&self) -> Option<Outcome> {
+        None
     }
 }
 

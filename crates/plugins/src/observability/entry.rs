@@ -13,12 +13,14 @@ use gateway::exchange::Exchange;
 use gateway::inference::LlmCall;
 use gateway::plugin::Needs;
 use gateway::request_body::RequestBody;
+use http::HeaderMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::json::Object;
 use super::log_format::{Bodies, LogFormat};
+use crate::content_coding::{Encoding, decoded_start};
 
 /// The version that entries report, as log pipelines made for APISIX know it.
 const VERSION: &str = "3.18.0";
@@ -185,7 +187,10 @@ impl EntryWriter {
                 self.request_body.bytes_to_keep()
             },
             response_body_bytes: self.response_body.bytes_to_keep(),
+            // They tell how a body is compressed.
             headers: conditional
+                || self.request_body.included
+                || self.response_body.included
                 || match &self.shape {
                     Shape::Default(_) => true,
                     Shape::Custom(format) => format.variables().iter().any(reads_headers),
@@ -196,8 +201,11 @@ impl EntryWriter {
 
     /// Appends the entry of `exchange` as JSON text on one line, without a line end.
     pub fn write(&self, exchange: &Exchange, out: &mut Vec<u8>) {
-        let request = self.request_body.of(exchange, request_body(exchange));
-        let response = self.response_body.of(exchange, Some(&exchange.captured_response));
+        let request =
+            Body { bytes: request_body(exchange).unwrap_or_default(), headers: Some(&exchange.request.headers) };
+        let request = self.request_body.of(exchange, request);
+        let headers = exchange.response.headers.as_deref();
+        let response = self.response_body.of(exchange, Body { bytes: &exchange.captured_response, headers });
         let bodies = Bodies { request: request.as_deref(), response: response.as_deref() };
         let mut entry = Object::begin(out);
         match &self.shape {
@@ -287,10 +295,31 @@ impl Inclusion {
     }
 
     /// The body's text, if it is to be logged.
-    fn of<'e>(&self, exchange: &Exchange, body: Option<&'e [u8]>) -> Option<Cow<'e, str>> {
-        let body = body.filter(|body| self.included && !body.is_empty())?;
+    fn of<'e>(&self, exchange: &Exchange, body: Body<'e>) -> Option<Cow<'e, str>> {
+        if !self.included || body.bytes.is_empty() {
+            return None;
+        }
         let holds = self.condition.as_ref().is_none_or(|condition| condition.eval(exchange));
-        holds.then(|| String::from_utf8_lossy(&body[..body.len().min(self.max_bytes)]))
+        holds.then(|| body.text(self.max_bytes))
+    }
+}
+
+/// The beginning of a body, and the headers it came with, as far as they were kept.
+struct Body<'e> {
+    bytes: &'e [u8],
+    headers: Option<&'e HeaderMap>,
+}
+
+impl<'e> Body<'e> {
+    /// Its first `max_bytes`, decoded if they can be.
+    fn text(self, max_bytes: usize) -> Cow<'e, str> {
+        if let Some(Encoding::Coded(coding)) = self.headers.map(Encoding::of) {
+            let decoded = decoded_start(coding, self.bytes, max_bytes);
+            if !decoded.is_empty() {
+                return Cow::Owned(String::from_utf8_lossy(&decoded).into_owned());
+            }
+        }
+        String::from_utf8_lossy(&self.bytes[..self.bytes.len().min(max_bytes)])
     }
 }
 

@@ -24,12 +24,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::content_coding::{Coding, Encoding};
 use crate::definition::{self, Declare as _};
 use crate::header_change::{self, Change, Flat};
 use body::{Replacement, Rewriter};
 use vars::ResponseVars;
 
-/// What is changed about a response. Responses whose body is compressed keep it as it is when there are `filters`.
+/// What is changed about a response.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[schemars(extend("dependencies" = {
     "body": {"not": {"required": ["filters"]}},
@@ -51,7 +52,7 @@ pub struct Config {
     #[serde(default)]
     #[schemars(with = "Option<Vec<Value>>")]
     pub vars: Option<Value>,
-    /// Replacements in the body, done in this order.
+    /// Replacements in the body, decoded if it is compressed, done in this order.
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub filters: Option<Vec<Filter>>,
@@ -141,9 +142,9 @@ struct ResponseRewrite {
 }
 
 /// The plugins (by address: a global rule and the route may each have one) whose condition held for this
-/// response and whose filters go over its body.
+/// response and whose filters go over its body, with the coding that each finds it in.
 #[derive(Debug, Clone, Default)]
-struct Filtering(Vec<usize>);
+struct Filtering(Vec<(usize, Option<Coding>)>);
 
 impl ResponseRewrite {
     fn new(config: &Config) -> Result<Self, String> {
@@ -172,14 +173,18 @@ impl ResponseRewrite {
     }
 
     fn begin_filtering(&self, exchange: &mut Exchange, head: &mut ResponseHead) {
-        let encoding = head.headers.get(CONTENT_ENCODING).filter(|encoding| *encoding != "identity");
-        if let Some(encoding) = encoding {
-            tracing::warn!(?encoding, "response-rewrite: filters do not apply to a compressed body");
-            return;
-        }
+        let coding = match Encoding::of(&head.headers) {
+            Encoding::Plain => None,
+            Encoding::Coded(coding) => Some(coding),
+            Encoding::Unknown => {
+                let encoding = head.headers.get(CONTENT_ENCODING);
+                tracing::warn!(?encoding, "response-rewrite: filters do not apply to a body of this coding");
+                return;
+            }
+        };
         Self::announce_other_body(head);
         let mut filtering = exchange.slot::<Filtering>().cloned().unwrap_or_default();
-        filtering.0.push(self.address());
+        filtering.0.push((self.address(), coding));
         exchange.set_slot(filtering);
     }
 }
@@ -218,8 +223,8 @@ impl Plugin for ResponseRewrite {
 
     fn body_filter(&self, exchange: &Exchange, _: &ResponseHead) -> Option<Box<dyn BodyFilter>> {
         let filtering = exchange.slot::<Filtering>()?;
-        let filters = filtering.0.contains(&self.address()).then(|| self.filters.clone())?;
-        Some(Box::new(Rewriter::new(filters, self.max_body_bytes)))
+        let (_, coding) = filtering.0.iter().find(|(address, _)| *address == self.address())?;
+        Some(Box::new(Rewriter::new(self.filters.clone(), self.max_body_bytes, *coding)))
     }
 }
 

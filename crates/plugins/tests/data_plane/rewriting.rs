@@ -1,6 +1,11 @@
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::json;
 
-use super::fixture::Gateway;
+use super::fixture::{Gateway, log_entries};
 
 #[test]
 fn the_upstream_gets_the_rewritten_request() {
@@ -43,13 +48,13 @@ fn a_hidden_credential_stays_hidden_when_the_uri_is_rewritten() {
 }
 
 #[test]
-fn filters_leave_a_compressed_body_alone() {
+fn filters_leave_a_body_of_an_unknown_coding_alone() {
     let plugins = json!({
-        "mocking": {"response_example": "aaa", "response_headers": {"Content-Encoding": "gzip"}},
+        "mocking": {"response_example": "aaa", "response_headers": {"Content-Encoding": "zstd"}},
         "response-rewrite": {"filters": [{"regex": "a", "replace": "b"}]}
     });
     let response = Gateway::with_plugins(plugins).get("/", &[]);
-    assert_eq!((response.body.as_str(), response.header("content-encoding").as_deref()), ("aaa", Some("gzip")));
+    assert_eq!((response.body.as_str(), response.header("content-encoding").as_deref()), ("aaa", Some("zstd")));
 }
 
 #[test]
@@ -99,4 +104,44 @@ fn every_request_has_an_id_that_both_sides_see() {
     assert_eq!(brought.header("x-request-id").as_deref(), Some("mine"));
     let quiet = Gateway::with_plugins(json!({"request-id": {"include_in_response": false}}));
     assert_eq!(quiet.get("/", &[]).header("x-request-id"), None);
+}
+
+/// An upstream that answers one request with `head` and `body`.
+fn upstream_that_says(head: &'static str, body: Vec<u8>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let mut request = Vec::new();
+        let mut byte = [0];
+        while !request.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|read| read == 1) {
+            request.push(byte[0]);
+        }
+        let head = format!("HTTP/1.1 200 OK\r\n{head}\r\nContent-Length: {}\r\n\r\n", body.len());
+        stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)).expect("an answer");
+    });
+    address
+}
+
+#[test]
+fn filters_see_through_compression_and_what_cannot_be_decoded_breaks_off() {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    let gzip = encoder.write_all(b"a secret").and_then(|()| encoder.finish()).expect("gzip");
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("entries.log");
+    let broken = b"a secret".to_vec();
+    for (body, expected, outcome) in [(gzip, "a ******", "complete"), (broken, "", "upstream_cut")] {
+        let upstream = upstream_that_says("Content-Encoding: gzip", body);
+        let filters = json!([{"regex": "secret", "replace": "******"}]);
+        let gateway = Gateway::with_route(json!({
+            "upstream": {"nodes": {upstream.to_string(): 1}},
+            "plugins": {"response-rewrite": {"filters": filters}, "file-logger": {"path": log}},
+        }));
+        let response = gateway.get("/", &[]);
+        assert_eq!((response.status, &*response.body), (200, expected));
+        assert_eq!(response.header("content-encoding"), None);
+        let entry = log_entries(&log, 1).remove(0);
+        assert_eq!(entry["outcome"], outcome, "{entry:#}");
+        std::fs::remove_file(&log).expect("a log");
+    }
 }

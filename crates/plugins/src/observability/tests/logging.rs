@@ -1,7 +1,11 @@
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
 use config::settings::Settings;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
 use llm::{BodyScan, Protocol, Usage};
 use serde_json::{Value, json};
 
@@ -138,6 +142,29 @@ fn bodies_are_logged_where_asked_for_and_cut_at_their_limit() {
     drop(logged.bench.answered(&post));
     let entry = logged.only_entry();
     assert_eq!((entry["in"].as_str(), entry["out"].as_str()), (Some("{\"a\": \"é\"}"), Some("the answer")));
+}
+
+#[test]
+fn compressed_bodies_are_logged_decoded() {
+    let gzip = |text: &str| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish()).expect("gzip")
+    };
+    let logged =
+        Logged::new(json!({"log_format": {"in": "$request_body", "out": "$resp_body"}, "max_resp_body_bytes": 40}));
+    let headers = &[("host", "a.test.com"), ("content-encoding", "gzip")];
+    let mut exchange = logged.bench.answered(&Sent { headers, ..GET });
+    exchange.captured_request = Some(gzip("the question").into());
+    let mut answer = HeaderMap::new();
+    answer.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    exchange.response.headers = Some(Box::new(answer));
+    exchange.captured_response.clear();
+    exchange.captured_response.extend_from_slice(&gzip(&"the answer ".repeat(1_000))[..40]);
+    drop(exchange);
+    let entry = logged.only_entry();
+    assert_eq!(entry["in"], "the question");
+    let out = entry["out"].as_str().expect("text");
+    assert!(out.starts_with("the answer") && out.len() <= 40, "{out}");
 }
 
 #[test]

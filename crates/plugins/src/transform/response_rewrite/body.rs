@@ -1,13 +1,16 @@
 //! Replacements in a body. They may match across chunks, so the body is held until it has ended, or until it has
-//! become too long and everything passes as it is.
+//! become too long and everything passes as it is. A compressed body is decoded first; the head no longer names its
+//! coding, so one that cannot be decoded breaks the response off.
 
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use config::pattern::Pattern;
 use gateway::plugin::BodyFilter;
+use gateway::settlement::Outcome;
 
 use super::{Filter, Scope};
+use crate::content_coding::{Coding, DecodeError, Decoder};
 
 /// One compiled filter.
 #[derive(Debug)]
@@ -21,9 +24,11 @@ pub(super) struct Replacement {
 pub(super) struct Rewriter {
     filters: Arc<[Replacement]>,
     max_bytes: usize,
+    decoder: Option<Decoder>,
     held: BytesMut,
     /// The body was too long: what comes passes.
     gave_up: bool,
+    fault: Option<Outcome>,
 }
 
 impl Replacement {
@@ -47,13 +52,43 @@ impl Replacement {
 }
 
 impl Rewriter {
-    pub fn new(filters: Arc<[Replacement]>, max_bytes: usize) -> Self {
-        Self { filters, max_bytes, held: BytesMut::new(), gave_up: false }
+    /// For a body that is compressed as `coding` says.
+    pub fn new(filters: Arc<[Replacement]>, max_bytes: usize, coding: Option<Coding>) -> Self {
+        let decoder = coding.map(Decoder::new);
+        Self { filters, max_bytes, decoder, held: BytesMut::new(), gave_up: false, fault: None }
+    }
+
+    fn decoded(&mut self, decoded: Result<Bytes, DecodeError>) -> Bytes {
+        decoded.unwrap_or_else(|error| {
+            tracing::warn!(%error, "response-rewrite: a response breaks off");
+            self.held.clear();
+            self.fault = Some(match error {
+                DecodeError::Corrupt => Outcome::UpstreamCut,
+                DecodeError::Expands => Outcome::LimitExceeded,
+            });
+            Bytes::new()
+        })
+    }
+
+    fn replaced(&self, held: Bytes) -> Bytes {
+        let Ok(text) = std::str::from_utf8(&held) else {
+            tracing::warn!("response-rewrite: the body is no UTF-8 text, filters do not apply");
+            return held;
+        };
+        let Some((first, rest)) = self.filters.split_first() else { return held };
+        rest.iter().fold(first.apply(text), |text, filter| filter.apply(&text)).into()
     }
 }
 
 impl BodyFilter for Rewriter {
     fn chunk(&mut self, chunk: Bytes) -> Bytes {
+        let chunk = match &mut self.decoder {
+            None => chunk,
+            Some(decoder) => {
+                let decoded = decoder.push(&chunk);
+                self.decoded(decoded)
+            }
+        };
         if self.gave_up {
             return chunk;
         }
@@ -67,12 +102,22 @@ impl BodyFilter for Rewriter {
     }
 
     fn end(&mut self) -> Bytes {
-        let held = std::mem::take(&mut self.held).freeze();
-        let Ok(text) = std::str::from_utf8(&held) else {
-            tracing::warn!("response-rewrite: the body is no UTF-8 text, filters do not apply");
-            return held;
+        let rest = match self.decoder.take() {
+            None => Bytes::new(),
+            Some(decoder) => {
+                let decoded = decoder.finish();
+                self.decoded(decoded)
+            }
         };
-        let Some((first, rest)) = self.filters.split_first() else { return held };
-        rest.iter().fold(first.apply(text), |text, filter| filter.apply(&text)).into()
+        if self.gave_up || self.fault.is_some() {
+            return rest;
+        }
+        self.held.extend_from_slice(&rest);
+        let held = std::mem::take(&mut self.held).freeze();
+        self.replaced(held)
+    }
+
+    fn fault(&self) -> Option<Outcome> {
+        self.fault
     }
 }

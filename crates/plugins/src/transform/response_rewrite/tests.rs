@@ -1,4 +1,9 @@
+use std::io::Write as _;
+
 use config::schema::Validator;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use gateway::settlement::Outcome;
 use serde_json::json;
 
 use super::*;
@@ -9,7 +14,7 @@ fn plugin(config: Value) -> ResponseRewrite {
 
 fn filtered(config: Value, chunks: &[&'static str]) -> String {
     let plugin = plugin(config);
-    let mut rewriter = Rewriter::new(plugin.filters.clone(), plugin.max_body_bytes);
+    let mut rewriter = Rewriter::new(plugin.filters.clone(), plugin.max_body_bytes, None);
     let mut body: Vec<u8> = Vec::new();
     for chunk in chunks {
         body.extend_from_slice(&rewriter.chunk(Bytes::from_static(chunk.as_bytes())));
@@ -32,9 +37,37 @@ fn filters_replace_in_the_whole_body_in_order() {
     }
 }
 
+/// What a gzipped `text` becomes, and whether the response breaks off.
+fn filtered_gzip(config: Value, text: &str, end: usize) -> (String, Option<Outcome>) {
+    let plugin = plugin(config);
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    let encoded = encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish()).expect("gzip");
+    let mut rewriter = Rewriter::new(plugin.filters.clone(), plugin.max_body_bytes, Some(Coding::Gzip));
+    let mut body: Vec<u8> = Vec::new();
+    for chunk in encoded[..encoded.len() - end].chunks(5) {
+        body.extend_from_slice(&rewriter.chunk(Bytes::copy_from_slice(chunk)));
+    }
+    body.extend_from_slice(&rewriter.end());
+    (String::from_utf8(body).expect("text"), rewriter.fault())
+}
+
+#[test]
+fn a_compressed_body_is_decoded_first() {
+    let config = json!({"filters": [{"regex": "^h", "replace": "H"}]});
+    assert_eq!(filtered_gzip(config.clone(), "hello hello", 0), ("Hello hello".to_owned(), None));
+    assert_eq!(filtered_gzip(config, "hello hello", 3), (String::new(), Some(Outcome::UpstreamCut)));
+}
+
+#[test]
+fn a_compressed_body_that_is_too_long_passes_decoded() {
+    let text = (0..100).map(|number| number.to_string()).collect::<String>();
+    let config = json!({"filters": [{"regex": "^", "replace": "b"}], "max_resp_body_size": 3});
+    assert_eq!(filtered_gzip(config, &text, 0), (text, None));
+}
+
 #[test]
 fn a_body_that_is_too_long_passes_unchanged() {
-    let config = json!({"filters": [{"regex": "a", "replace": "b"}], "max_resp_body_size": 3});
+    let config = json!({"filters": [{"regex": "^", "replace": "b"}], "max_resp_body_size": 3});
     assert_eq!(filtered(config, &["aa", "aa", "a"]), "aaaaa");
 }
 
