@@ -30,6 +30,7 @@ const HOP_BY_HOP: [HeaderName; 7] = [
 /// The exchange of a request that has just arrived.
 pub(crate) fn begin(worker: &Worker, connection: Rc<Connection>, incoming: http::Request<Incoming>) -> Box<Exchange> {
     connection.requests.set(connection.requests.get() + 1);
+    connection.waiting_since.set(None);
     let (mut parts, body) = incoming.into_parts();
     let length = head_length(&parts);
     // The target names the host where it does (HTTP/2, absolute form): nothing else may.
@@ -133,6 +134,9 @@ fn head_length(parts: &http::request::Parts) -> u64 {
 
 /// Removes what `Connection` names, and the headers that always concern one connection only.
 pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    if !headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
+        return;
+    }
     if headers.contains_key(CONNECTION) {
         let named: Vec<HeaderName> = headers
             .get_all(CONNECTION)

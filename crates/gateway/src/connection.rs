@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Poll;
-use std::time::Duration;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -21,7 +21,9 @@ use tokio_rustls::rustls::server::Acceptor;
 
 use crate::admission::is_in;
 use crate::exchange::{Connection, ForwardsTrust, TlsFacts};
+use crate::lazy_timer::LazyTimer;
 use crate::local::LocalExecutor;
+use crate::self_wake::TaskWaker;
 use crate::timed_io::TimedIo;
 use crate::tls::server::normal_name;
 use crate::worker::{Life, Worker};
@@ -92,6 +94,7 @@ fn connection_of(worker: &Worker, peer: SocketAddr, local: SocketAddr, tls: Opti
         real_ip_is_trusted: is_in(&worker.services.settings.nginx_config.http.real_ip_from, peer.ip()),
         serial: NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
         requests: Cell::new(0),
+        waiting_since: Cell::new(Some(Instant::now())),
     })
 }
 
@@ -149,6 +152,7 @@ where
     let (head_timeout, http2_enabled) = (http.client_header_timeout, worker.services.settings.apisix.enable_http2);
     let send_timeout = http.send_timeout;
     let max_head_bytes = worker.services.settings.tidegate.max_header_bytes;
+    let head_limit = HeadLimit { connection: connection.clone(), limit: head_timeout, timer: LazyTimer::default() };
     let service = service_fn(move |request: http::Request<Incoming>| {
         // Boxed, so that an idle connection does not carry the room of a request.
         let response = Box::pin(pipeline::serve(worker.clone(), connection.clone(), request));
@@ -159,20 +163,19 @@ where
         Protocol::Http1 => {
             let mut builder = http1::Builder::new();
             builder
-                .timer(TokioTimer::new())
-                .header_read_timeout(head_timeout)
+                .header_read_timeout(None)
                 .max_header_size(max_head_bytes)
                 // Filled before a head is measured: this bounds what one that never ends may take.
                 .max_buf_size(max_head_bytes.max(MIN_BUFFER_BYTES))
                 .max_headers(MAX_HEADERS);
             let serving = pin!(builder.serve_connection(io, service).with_upgrades());
-            until_drained(serving, life, |serving| serving.graceful_shutdown()).await;
+            until_drained(serving, Some(head_limit), life, |serving| serving.graceful_shutdown()).await;
         }
         Protocol::Http2 if http2_enabled => {
             let mut builder = http2::Builder::new(LocalExecutor);
             builder.timer(TokioTimer::new()).max_header_list_size(max_head_bytes as u32).max_concurrent_streams(128);
             let mut serving = Box::pin(builder.serve_connection(io, service));
-            Box::pin(until_drained(serving.as_mut(), life, |serving| serving.graceful_shutdown())).await;
+            Box::pin(until_drained(serving.as_mut(), None, life, |serving| serving.graceful_shutdown())).await;
         }
         Protocol::Http2 => {}
     }
@@ -182,36 +185,63 @@ where
 /// ends, no further.
 async fn until_drained<C>(
     mut serving: Pin<&mut C>,
+    mut head_limit: Option<HeadLimit>,
     mut life: tokio::sync::watch::Receiver<Life>,
     shut_down: impl FnOnce(Pin<&mut C>),
 ) where
     C: Future<Output = hyper::Result<()>>,
 {
-    let mut ended = while_alive(serving.as_mut(), &mut life, Life::Draining).await;
+    let mut ended = while_alive(serving.as_mut(), &mut head_limit, &mut life, Life::Draining).await;
     if ended.is_none() {
         shut_down(serving.as_mut());
-        ended = while_alive(serving, &mut life, Life::Ending).await;
+        ended = while_alive(serving, &mut head_limit, &mut life, Life::Ending).await;
     }
     if let Some(Err(error)) = ended {
         tracing::debug!(%error, "a client connection ended early");
     }
 }
 
-/// Runs `serving` until it ends, or until the process has reached `end` (then `None`).
+/// How long a client may take until the head of its next request is there.
+struct HeadLimit {
+    connection: Rc<Connection>,
+    limit: Duration,
+    timer: LazyTimer,
+}
+
+impl HeadLimit {
+    /// Ready when it has taken too long.
+    fn poll_passed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.connection.waiting_since.get() {
+            Some(since) => self.timer.poll_until(cx, (since + self.limit).into()),
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// Runs `serving` until it ends or its client takes too long, or until the process has reached `end` (then `None`).
 ///
 /// The process's life is looked at once, which leaves the task's waker there, and then only when it has changed: a
 /// connection is polled several times for each request.
-async fn while_alive<C: Future>(
+async fn while_alive<C>(
     mut serving: Pin<&mut C>,
+    head_limit: &mut Option<HeadLimit>,
     life: &mut tokio::sync::watch::Receiver<Life>,
     end: Life,
-) -> Option<C::Output> {
+) -> Option<hyper::Result<()>>
+where
+    C: Future<Output = hyper::Result<()>>,
+{
     let changes = life.clone();
     let mut reached = pin!(life.wait_for(|life| *life >= end));
     let mut looked = false;
+    let mut waker: Option<TaskWaker> = None;
     poll_fn(|cx| {
-        if let Poll::Ready(ended) = serving.as_mut().poll(cx) {
+        let waker = waker.get_or_insert_with(|| TaskWaker::new(cx.waker())).following(cx.waker());
+        if let Poll::Ready(ended) = serving.as_mut().poll(&mut Context::from_waker(waker)) {
             return Poll::Ready(Some(ended));
+        }
+        if head_limit.as_mut().is_some_and(|limit| limit.poll_passed(cx).is_ready()) {
+            return Poll::Ready(Some(Ok(())));
         }
         if looked && !changes.has_changed().unwrap_or(true) {
             return Poll::Pending;

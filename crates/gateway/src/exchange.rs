@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use config::expr::Expr;
@@ -42,6 +43,8 @@ pub struct Connection {
     pub serial: u64,
     /// `$connection_requests`: requests that have come on it so far.
     pub requests: Cell<u64>,
+    /// Since when it waits for the head of a request; `None` while it serves one.
+    pub waiting_since: Cell<Option<Instant>>,
 }
 
 /// What the peer's own `X-Forwarded-*` headers are worth (`apisix.trusted_addresses`).

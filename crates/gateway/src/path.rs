@@ -191,10 +191,10 @@ fn normalize(path: &str) -> Result<Box<str>, InvalidPath> {
 
 /// The host of `host[:port]`; brackets of IPv6 addresses stay.
 pub fn without_port(host: &str) -> &str {
-    let after_bracket = host.rfind(']').map_or(0, |at| at + 1);
-    match host[after_bracket..].rfind(':') {
-        Some(colon) => &host[..after_bracket + colon],
-        None => host,
+    let bytes = host.as_bytes();
+    match bytes.iter().rposition(|byte| matches!(byte, b':' | b']')) {
+        Some(colon) if bytes[colon] == b':' => &host[..colon],
+        _ => host,
     }
 }
 

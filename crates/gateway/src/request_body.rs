@@ -1,11 +1,13 @@
 //! The client's body: passed on as a stream unless somebody needs it whole, and then read once and shared.
 
+use std::future::poll_fn;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::Body as _;
-use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+
+use crate::self_wake::poll_client;
 
 /// The body of a request in one of its states.
 #[derive(Debug)]
@@ -73,7 +75,9 @@ async fn collect(incoming: &mut Incoming, limit: u64, idle: Duration) -> Result<
     let mut first: Option<Bytes> = None;
     let mut whole = BytesMut::new();
     loop {
-        let frame = tokio::time::timeout(idle, incoming.frame()).await.map_err(|_| BodyError::Timeout(idle))?;
+        let frame = tokio::time::timeout(idle, poll_fn(|cx| poll_client(incoming, cx)))
+            .await
+            .map_err(|_| BodyError::Timeout(idle))?;
         let Some(frame) = frame else { break };
         let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
         let size = first.as_ref().map_or(whole.len(), Bytes::len) + data.len();

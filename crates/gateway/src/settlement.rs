@@ -108,6 +108,7 @@ impl Settlement {
 pub(crate) fn settle(exchange: &mut Exchange) {
     let now = Instant::now();
     exchange.settlement.ended = Some(now);
+    exchange.connection.waiting_since.set(Some(now));
     if exchange.response.status == 0 {
         end_without_response(exchange);
     }

@@ -1,7 +1,6 @@
 //! The body of an upstream's response. It drives its HTTP/1 connection and gives it back to the pool at its end;
 //! dropped earlier, it closes the connection, which tells the upstream at once that nobody listens any more.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -11,11 +10,13 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 use super::h1::H1;
 use super::pool::Pool;
 use super::shared::StreamGuard;
+use crate::lazy_timer::LazyTimer;
+use crate::self_wake::poll_driven;
 
 /// Why a response body ended early.
 #[derive(Debug, thiserror::Error)]
@@ -31,8 +32,9 @@ pub struct UpstreamBody {
     incoming: Incoming,
     held: Held,
     read_timeout: Duration,
-    timer: Option<Pin<Box<Sleep>>>,
-    last_read: Option<Instant>,
+    timer: LazyTimer,
+    /// Since when the upstream has been silent.
+    silent_since: Option<Instant>,
 }
 
 /// What a response keeps in use until its end.
@@ -54,8 +56,12 @@ pub(super) struct Lease {
 }
 
 impl UpstreamBody {
-    pub(super) fn new(incoming: Incoming, held: Held, read_timeout: Duration) -> Self {
-        let mut body = Self { incoming, held, read_timeout, timer: None, last_read: None };
+    pub(super) fn new(incoming: Incoming, mut held: Held, read_timeout: Duration) -> Self {
+        let timer = match &mut held {
+            Held::Connection(lease) => std::mem::take(&mut lease.connection.timer),
+            Held::Stream(_) | Held::Switching(_) | Held::Nothing => LazyTimer::default(),
+        };
+        let mut body = Self { incoming, held, read_timeout, timer, silent_since: None };
         if body.incoming.is_end_stream() {
             body.give_back();
         }
@@ -82,24 +88,15 @@ impl UpstreamBody {
         if matches!(self.held, Held::Switching(_)) {
             return;
         }
-        if let Held::Connection(lease) = std::mem::replace(&mut self.held, Held::Nothing) {
+        if let Held::Connection(mut lease) = std::mem::replace(&mut self.held, Held::Nothing) {
+            lease.connection.timer = std::mem::take(&mut self.timer);
             lease.pool.clone().put_back(lease.connection);
         }
     }
 
-    /// One timer per body, looked at only when it fires: a chunk just notes its time.
     fn check_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let now = Instant::now();
-        let since = *self.last_read.get_or_insert(now);
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(since + self.read_timeout)));
-        while timer.as_mut().poll(cx).is_ready() {
-            let due = since + self.read_timeout;
-            if due <= now {
-                return Poll::Ready(());
-            }
-            timer.as_mut().reset(due);
-        }
-        Poll::Pending
+        let since = *self.silent_since.get_or_insert_with(Instant::now);
+        self.timer.poll_until(cx, since + self.read_timeout)
     }
 }
 
@@ -112,7 +109,7 @@ impl Body for UpstreamBody {
         let polled = match &mut body.held {
             Held::Connection(lease) => {
                 let over = lease.connection.drive(cx);
-                match Pin::new(&mut body.incoming).poll_frame(&mut Context::from_waker(Waker::noop())) {
+                match poll_driven(&mut body.incoming, &mut Context::from_waker(Waker::noop())) {
                     Poll::Pending if over => Pin::new(&mut body.incoming).poll_frame(cx),
                     polled => polled,
                 }
@@ -121,9 +118,7 @@ impl Body for UpstreamBody {
         };
         match polled {
             Poll::Ready(Some(Ok(frame))) => {
-                if body.timer.is_some() {
-                    body.last_read = Some(Instant::now());
-                }
+                body.silent_since = None;
                 if body.incoming.is_end_stream() {
                     body.give_back();
                 }

@@ -20,6 +20,8 @@ use tokio::task::coop::unconstrained;
 use super::io::UpstreamIo;
 use super::origin::Origin;
 use super::outgoing::OutgoingBody;
+use crate::lazy_timer::LazyTimer;
+use crate::self_wake::quietly;
 
 /// Read and write buffers never grow past this; heads longer than it are refused.
 const MAX_BUFFER_BYTES: usize = 128 * 1024;
@@ -35,6 +37,8 @@ pub(super) struct H1 {
     pub requests: u64,
     /// Since when it has been idle.
     pub idle_since: Instant,
+    /// Watches the upstream's silence; whoever uses the connection borrows it.
+    pub timer: LazyTimer,
 }
 
 /// A request that failed; `unsent` holds it if not a byte of it was written.
@@ -48,14 +52,23 @@ impl H1 {
         let mut builder = Builder::new();
         builder.max_buf_size(MAX_BUFFER_BYTES);
         let (handle, driver) = builder.handshake(TokioIo::new(io)).await?;
-        Ok(Self { handle, driver: Some(driver), origin, requests: 0, idle_since: Instant::now() })
+        Ok(Self {
+            handle,
+            driver: Some(driver),
+            origin,
+            requests: 0,
+            idle_since: Instant::now(),
+            timer: LazyTimer::default(),
+        })
     }
 
     /// Sends `request` and waits for the response's head.
     pub async fn send(&mut self, request: Request<OutgoingBody>) -> Result<Response<Incoming>, H1Failure> {
         self.requests += 1;
+        // Quietly: it would wake whoever drove the connection last.
+        let (response, _) = quietly(|| self.handle.try_send_request(request));
         // Unconstrained: a task's cooperation budget must not make the no-op waker miss the answer.
-        let mut response = pin!(unconstrained(self.handle.try_send_request(request)));
+        let mut response = pin!(unconstrained(response));
         let driver = &mut self.driver;
         let result = poll_fn(|cx| {
             let over = drive(driver, cx);
@@ -75,9 +88,15 @@ impl H1 {
         drive(&mut self.driver, cx)
     }
 
+    /// `true` if the connection can take another request, as far as it was driven last.
+    pub fn is_ready(&self) -> bool {
+        self.driver.is_some() && self.handle.is_ready()
+    }
+
     /// `true` if the connection can take another request right now.
     pub fn is_usable(&mut self) -> bool {
-        !self.drive(&mut Context::from_waker(Waker::noop())) && self.handle.is_ready()
+        self.drive(&mut Context::from_waker(Waker::noop()));
+        self.is_ready()
     }
 }
 

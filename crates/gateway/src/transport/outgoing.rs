@@ -9,7 +9,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
+
+use crate::lazy_timer::LazyTimer;
+use crate::self_wake::poll_client;
 
 /// What goes to the upstream as the request's body.
 #[derive(Debug)]
@@ -28,7 +31,9 @@ pub struct ClientStream {
     /// Bytes that may still come.
     room: u64,
     idle: Duration,
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: LazyTimer,
+    /// Since when the client has been silent.
+    silent_since: Option<Instant>,
     progress: UploadProgress,
 }
 
@@ -74,7 +79,8 @@ impl ClientStream {
             incoming,
             room: if limit == 0 { u64::MAX } else { limit },
             idle,
-            timer: None,
+            timer: LazyTimer::default(),
+            silent_since: None,
             progress: UploadProgress::begin(),
         }
     }
@@ -85,13 +91,11 @@ impl ClientStream {
     }
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ClientBodyFault>>> {
-        let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
-            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.idle)));
-            return timer.as_mut().poll(cx).map(|()| Some(Err(ClientBodyFault::Idle(self.idle))));
+        let Poll::Ready(frame) = poll_client(&mut self.incoming, cx) else {
+            let due = *self.silent_since.get_or_insert_with(Instant::now) + self.idle;
+            return self.timer.poll_until(cx, due).map(|()| Some(Err(ClientBodyFault::Idle(self.idle))));
         };
-        if let Some(timer) = &mut self.timer {
-            timer.as_mut().reset(Instant::now() + self.idle);
-        }
+        self.silent_since = None;
         let Some(frame) = frame.transpose()? else {
             self.progress.note(true);
             return Poll::Ready(None);

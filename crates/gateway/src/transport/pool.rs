@@ -2,8 +2,11 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use http::header::UPGRADE;
@@ -20,6 +23,7 @@ use super::h1::H1;
 use super::origin::Origin;
 use super::outgoing::{ClientBodyFault, OutgoingBody, UploadProgress};
 use super::shared::{self, SharedConnections, StreamGuard};
+use crate::lazy_timer::LazyTimer;
 
 /// How much longer than the read timeout an upload may stand still.
 const UPLOAD_GRACE: Duration = Duration::from_secs(1);
@@ -161,14 +165,15 @@ impl Pool {
             Err(error) => return Err(SendFailure::unsent(error.into(), request)),
         };
         tokio::task::spawn_local(connection.with_upgrades());
-        let mut head = match within(timeout.read, None, sender.try_send_request(request)).await {
-            Some(Ok(head)) => head,
-            Some(Err(mut failure)) => {
-                let unsent = failure.take_message().map(Box::new);
-                return Err(SendFailure { error: failure.into_error().into(), unsent });
-            }
-            None => return Err(SendError::Timeout(timeout.read).into()),
-        };
+        let mut head =
+            match within(timeout.read, &mut LazyTimer::default(), None, sender.try_send_request(request)).await {
+                Some(Ok(head)) => head,
+                Some(Err(mut failure)) => {
+                    let unsent = failure.take_message().map(Box::new);
+                    return Err(SendFailure { error: failure.into_error().into(), unsent });
+                }
+                None => return Err(SendError::Timeout(timeout.read).into()),
+            };
         let held = match head.status() {
             StatusCode::SWITCHING_PROTOCOLS => Held::Switching(hyper::upgrade::on(&mut head)),
             _ => Held::Nothing,
@@ -186,7 +191,8 @@ impl Pool {
         connect_time: Duration,
     ) -> Result<Sent, SendFailure> {
         let progress = request.body().progress();
-        let head = match within(timeout.read, progress, connection.send(request)).await {
+        let mut timer = std::mem::take(&mut connection.timer);
+        let head = match within(timeout.read, &mut timer, progress, connection.send(request)).await {
             Some(Ok(head)) => head,
             Some(Err(failure)) => {
                 return Err(SendFailure { error: failure.error.into(), unsent: failure.unsent.map(Box::new) });
@@ -198,6 +204,7 @@ impl Pool {
             // hyper would speak HTTP/1.0 for the rest of the connection's life.
             connection.requests = u64::MAX;
         }
+        connection.timer = timer;
         let held = Held::Connection(Lease { connection, pool: self.clone() });
         let body = UpstreamBody::new(incoming, held, timeout.read);
         Ok(Sent { response: Response::from_parts(parts, body), connect_time })
@@ -213,14 +220,15 @@ impl Pool {
     ) -> Result<Sent, SendFailure> {
         let progress = request.body().progress();
         shared::as_http2(&mut request);
-        let head = match within(timeout.read, progress, sender.try_send_request(request)).await {
-            Some(Ok(head)) => head,
-            Some(Err(mut failure)) => {
-                let unsent = failure.take_message().map(Box::new);
-                return Err(SendFailure { error: failure.into_error().into(), unsent });
-            }
-            None => return Err(SendError::Timeout(timeout.read).into()),
-        };
+        let head =
+            match within(timeout.read, &mut LazyTimer::default(), progress, sender.try_send_request(request)).await {
+                Some(Ok(head)) => head,
+                Some(Err(mut failure)) => {
+                    let unsent = failure.take_message().map(Box::new);
+                    return Err(SendFailure { error: failure.into_error().into(), unsent });
+                }
+                None => return Err(SendError::Timeout(timeout.read).into()),
+            };
         let (parts, incoming) = head.into_parts();
         let body = UpstreamBody::new(incoming, Held::Stream(guard), timeout.read);
         Ok(Sent { response: Response::from_parts(parts, body), connect_time })
@@ -230,10 +238,11 @@ impl Pool {
         self.shared.borrow_mut().get_mut(&origin.id)?.take()
     }
 
+    /// The connection used last. Whether it was closed since, sending on it tells before a byte is written.
     fn take_idle(&self, origin: &Origin) -> Option<Box<H1>> {
         loop {
-            let mut connection = self.idle.borrow_mut().get_mut(&origin.id)?.pop()?;
-            if !expired(&connection) && connection.is_usable() {
+            let connection = self.idle.borrow_mut().get_mut(&origin.id)?.pop()?;
+            if !expired(&connection) {
                 return Some(connection);
             }
         }
@@ -242,7 +251,7 @@ impl Pool {
     /// Takes a connection back after its response, if it can be used again and there is room.
     pub(super) fn put_back(&self, mut connection: Box<H1>) {
         let (id, keepalive) = (connection.origin.id, connection.origin.keepalive);
-        if connection.requests >= keepalive.requests || !connection.is_usable() {
+        if connection.requests >= keepalive.requests || !(connection.is_ready() || connection.is_usable()) {
             return;
         }
         connection.idle_since = Instant::now();
@@ -290,18 +299,25 @@ fn expired(connection: &H1) -> bool {
 
 /// Waits for `head` for at most `limit`, counted anew from each piece of the body that is still going out. `None`
 /// if the time is up.
-async fn within<T>(limit: Duration, progress: Option<UploadProgress>, head: impl Future<Output = T>) -> Option<T> {
-    let Some(progress) = progress else { return tokio::time::timeout(limit, head).await.ok() };
-    let mut head = std::pin::pin!(head);
-    loop {
-        let last = progress.last();
-        // While the body is outstanding the client's own silence must show first.
-        let grace = if progress.is_over() { Duration::ZERO } else { UPLOAD_GRACE };
-        if let Ok(result) = tokio::time::timeout_at((last + limit + grace).into(), head.as_mut()).await {
-            return Some(result);
+async fn within<T>(
+    limit: Duration,
+    timer: &mut LazyTimer,
+    progress: Option<UploadProgress>,
+    head: impl Future<Output = T>,
+) -> Option<T> {
+    let mut head = pin!(head);
+    let started = Instant::now();
+    poll_fn(|cx| {
+        if let Poll::Ready(head) = head.as_mut().poll(cx) {
+            return Poll::Ready(Some(head));
         }
-        if progress.last() == last && (progress.is_over() || grace > Duration::ZERO) {
-            return None;
-        }
-    }
+        let due = match &progress {
+            None => started + limit,
+            Some(progress) if progress.is_over() => progress.last() + limit,
+            // While the body is outstanding the client's own silence must show first.
+            Some(progress) => progress.last() + limit + UPLOAD_GRACE,
+        };
+        timer.poll_until(cx, due.into()).map(|()| None)
+    })
+    .await
 }

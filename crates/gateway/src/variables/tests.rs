@@ -55,6 +55,7 @@ impl Fixture {
             real_ip_is_trusted: false,
             serial: 1,
             requests: std::cell::Cell::new(1),
+            waiting_since: std::cell::Cell::new(None),
         };
         let body = RequestBody::Buffered(Bytes::from_static(self.body.as_bytes()));
         let mut exchange = Exchange::new(Rc::new(connection), request, body, plan());

@@ -102,6 +102,7 @@ impl Bench {
             real_ip_is_trusted: false,
             serial: 1,
             requests: std::cell::Cell::new(1),
+            waiting_since: std::cell::Cell::new(None),
         };
         let body = RequestBody::Buffered(Bytes::from_static(sent.body.as_bytes()));
         let mut exchange = Exchange::new(Rc::new(connection), request, body, self.plan.clone());

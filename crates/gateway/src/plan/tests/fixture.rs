@@ -96,6 +96,7 @@ pub fn exchange(plan: &Arc<Plan>, path: &str) -> Box<Exchange> {
         real_ip_is_trusted: false,
         serial: 1,
         requests: std::cell::Cell::new(1),
+        waiting_since: std::cell::Cell::new(None),
     };
     let mut exchange = Exchange::new(Rc::new(connection), request, RequestBody::Empty, plan.clone());
     exchange.route = Plan::route(&exchange);
