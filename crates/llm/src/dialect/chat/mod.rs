@@ -1,19 +1,74 @@
-//! Stub of chat.
+//! OpenAI Chat Completions, and what some thirty compatible providers make of it.
+//!
+//! The dialect is loose where its speakers differ: `content` is a string or an array, reasoning has four homes
+//! ([`reasoning`]), an absent key, `null`, `""` and `"null"` all mean "not told". Readers take all of that from anyone;
+//! writers write what OpenAI itself accepts, and a provider's own additions only into requests that came in this
+//! dialect. Invariant: a message is read by [`message`] wherever it stands, in a request, an answer or (as a delta) in
+//! a stream's first chunk.
 
+mod citation;
+mod media;
+mod message;
+mod part;
+mod reasoning;
 mod request;
 mod response;
+mod stop;
 mod stream;
+mod tools;
+mod turn;
+mod usage;
+mod write;
 
 use crate::dialect::{Codec, NameRule};
+use crate::model::Feature;
 
 pub(super) static CODEC: Codec = Codec {
     read_request: request::read,
-    write_request: request::write,
+    write_request: write::write,
     read_response: response::read,
     write_response: response::write,
     stream_reader: || Box::new(stream::Reader::default()),
     stream_writer: |reply| Box::new(stream::Writer::new(reply)),
-    carries: &[],
+    carries: CARRIES,
     names: NameRule { max_length: 64, punctuation: "_-" },
-    call_ids: NameRule { max_length: 64, punctuation: "_-" },
+    // OpenAI takes up to 40 characters.
+    call_ids: NameRule { max_length: 40, punctuation: "_-" },
 };
+
+/// What is never left out. Some more is carried in part: media by URL (images), by file (documents), reasoning (where
+/// a chat provider told it), citations and media of answers (not back into the next request).
+const CARRIES: &[Feature] = &[
+    Feature::SystemPosition,
+    Feature::TurnName,
+    Feature::Image,
+    Feature::ImageDetail,
+    Feature::Document,
+    Feature::Audio,
+    Feature::ToolResultMedia,
+    Feature::StrictTools,
+    Feature::ToolChoice,
+    Feature::ToolChoiceFunction,
+    Feature::AllowedTools,
+    Feature::ParallelToolCalls,
+    Feature::JsonObject,
+    Feature::JsonSchema,
+    Feature::MaxTokens,
+    Feature::StopSequences,
+    Feature::HighTemperature,
+    Feature::TopP,
+    Feature::Seed,
+    Feature::FrequencyPenalty,
+    Feature::PresencePenalty,
+    Feature::LogitBias,
+    Feature::Logprobs,
+    Feature::Choices,
+    Feature::ReasoningEffort,
+    Feature::ReasoningSignature,
+    Feature::EndUser,
+    Feature::Metadata,
+    Feature::ServiceTier,
+    Feature::PromptCacheKey,
+    Feature::Verbosity,
+    Feature::Refusal,
+];

@@ -1,0 +1,203 @@
+//! A request's body, written: settings here, messages in [`turn`], their parts in [`part`], tools in [`tools`].
+//!
+//! Invariant: a request of another dialect becomes one that OpenAI itself accepts; only a request that came in this
+//! dialect is written with the fields that compatible providers added.
+
+mod part;
+mod tools;
+mod turn;
+
+use crate::dialect::{Dialect, Quirks, strict_schema};
+use crate::json::ObjectWriter;
+use crate::model::{Effort, Extras, Feature, Json, Losses, ReasoningRequest, Request, ResponseFormat};
+
+pub(super) use part::write_url;
+pub(super) use tools::{write_call, write_signature};
+pub(super) use turn::{is_call, write_annotations, write_thinking};
+
+/// The name of a schema that has none; APISIX's.
+const SCHEMA_NAME: &str = "structured_output";
+
+/// Writes a request's body.
+pub(super) fn write(request: &Request<'_>, quirks: &Quirks, losses: &mut Losses) -> Vec<u8> {
+    let mut out = Vec::with_capacity(4096);
+    let origin = if request.dialect == Dialect::OpenAiChat { Origin::Own } else { Origin::Foreign };
+    Writer { origin, dialect: request.dialect, quirks, losses }.request(request, &mut out);
+    out
+}
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// Its client speaks this dialect, and its provider's additions.
+    Own,
+    Foreign,
+}
+
+struct Writer<'w> {
+    origin: Origin,
+    dialect: Dialect,
+    quirks: &'w Quirks,
+    losses: &'w mut Losses,
+}
+
+impl Writer<'_> {
+    fn request(&mut self, request: &Request<'_>, out: &mut Vec<u8>) {
+        let mut body = ObjectWriter::new(out);
+        body.maybe_string("model", request.model.as_deref());
+        self.messages(&request.turns, body.key("messages"));
+        self.stream(request, &mut body);
+        self.sampling(request, &mut body);
+        self.tools(request, &mut body);
+        if let Some(format) = &request.response_format {
+            self.format(format, &mut body);
+        }
+        if let Some(wanted) = &request.reasoning {
+            self.reasoning(wanted, &mut body);
+        }
+        body.maybe_string("user", request.end_user.as_deref());
+        write_json(&mut body, "metadata", request.metadata.as_ref());
+        if let Some(tier) = &request.service_tier {
+            body.string("service_tier", self.tier(tier));
+        }
+        body.maybe_string("prompt_cache_key", request.prompt_cache_key.as_deref());
+        body.maybe_string("verbosity", request.verbosity.as_deref());
+        self.extras(&request.extras, &mut body);
+    }
+
+    fn stream(&mut self, request: &Request<'_>, body: &mut ObjectWriter<'_>) {
+        if !request.stream {
+            return;
+        }
+        body.boolean("stream", true);
+        let has_options = self.origin == Origin::Own && request.extras.get("stream_options").is_some();
+        if request.include_usage && !has_options {
+            body.object("stream_options").boolean("include_usage", true);
+        }
+    }
+
+    fn sampling(&mut self, request: &Request<'_>, body: &mut ObjectWriter<'_>) {
+        if let Some(limit) = request.max_tokens {
+            body.number(self.quirks.max_tokens_field, limit);
+        }
+        if !request.stop_sequences.is_empty() {
+            let mut stop = body.array("stop");
+            request.stop_sequences.iter().for_each(|text| stop.string(text));
+        }
+        write_json(body, "temperature", request.temperature.as_ref());
+        write_json(body, "top_p", request.top_p.as_ref());
+        match self.origin {
+            Origin::Own => write_json(body, "top_k", request.top_k.as_ref()),
+            Origin::Foreign => self.losses.lose_some(Feature::TopK, request.top_k.as_ref()),
+        }
+        write_json(body, "seed", request.seed.as_ref());
+        write_json(body, "frequency_penalty", request.frequency_penalty.as_ref());
+        write_json(body, "presence_penalty", request.presence_penalty.as_ref());
+        write_json(body, "logit_bias", request.logit_bias.as_ref());
+        // Alternatives are refused unless the probabilities themselves are asked for.
+        if let Some(wanted) = request.logprobs.or(request.top_logprobs.map(|_| true)) {
+            body.boolean("logprobs", wanted);
+        }
+        if let Some(count) = request.top_logprobs {
+            body.number("top_logprobs", count);
+        }
+        if let Some(count) = request.choices {
+            body.number("n", count);
+        }
+    }
+
+    fn format(&mut self, format: &ResponseFormat<'_>, body: &mut ObjectWriter<'_>) {
+        let (name, description, schema, strict) = match format {
+            ResponseFormat::Text => return body.object("response_format").string("type", "text"),
+            ResponseFormat::JsonObject => return body.object("response_format").string("type", "json_object"),
+            ResponseFormat::Opaque(json) => match self.origin {
+                Origin::Own => return body.raw("response_format", json.bytes()),
+                Origin::Foreign => return self.losses.lose_field("response_format"),
+            },
+            ResponseFormat::JsonSchema { name, description, schema, strict } => (name, description, schema, strict),
+        };
+        let strict = strict.or(self.always_follows_schemas().then_some(true));
+        let mut format = body.object("response_format");
+        format.string("type", "json_schema");
+        let mut told = format.object("json_schema");
+        told.string("name", name.as_deref().unwrap_or(SCHEMA_NAME));
+        told.maybe_string("description", description.as_deref());
+        match strict {
+            Some(true) if self.always_follows_schemas() => {
+                told.raw("schema", strict_schema::all_required(schema).bytes());
+            }
+            _ => told.raw("schema", schema.bytes()),
+        }
+        if let Some(strict) = strict {
+            told.boolean("strict", strict);
+        }
+    }
+
+    /// The client's dialect knows no schema that is only a hint, and no rule that all members must be required: the
+    /// schema is then brought into the form that OpenAI's strict mode wants.
+    fn always_follows_schemas(&self) -> bool {
+        match self.dialect {
+            Dialect::OpenAiChat | Dialect::OpenAiResponses => false,
+            Dialect::Anthropic | Dialect::Gemini | Dialect::BedrockConverse | Dialect::Cohere => true,
+        }
+    }
+
+    /// OpenAI knows an effort alone: a budget becomes one, thinking without either is `medium`, and the wish not to
+    /// think, which most of its models refuse, is the default elsewhere and so left unsaid.
+    fn reasoning(&mut self, wanted: &ReasoningRequest<'_>, body: &mut ObjectWriter<'_>) {
+        if self.origin == Origin::Own {
+            return own_reasoning(wanted, body);
+        }
+        let effort = match (&wanted.effort, wanted.budget_tokens, wanted.enabled) {
+            (Some(effort), _, _) => effort.clone(),
+            (None, _, Some(false)) | (None, Some(0), _) | (None, None, None) => return,
+            (None, Some(budget), _) => Effort::from_budget(budget),
+            (None, None, Some(true)) => Effort("medium".into()),
+        };
+        // Anthropic's top word has no equal here.
+        let word = if effort.0 == "max" { "xhigh" } else { effort.0.as_ref() };
+        body.string("reasoning_effort", word);
+    }
+
+    fn tier<'t>(&self, told: &'t str) -> &'t str {
+        match (self.origin, told) {
+            (Origin::Own, _) | (Origin::Foreign, "auto" | "default" | "flex" | "scale" | "priority") => told,
+            (Origin::Foreign, "standard" | "standard_only") => "default",
+            (Origin::Foreign, _) => "auto",
+        }
+    }
+
+    /// Writes what only this dialect knows.
+    fn extras(&mut self, extras: &Extras<'_>, object: &mut ObjectWriter<'_>) {
+        match self.origin {
+            Origin::Own => extras.iter().for_each(|(key, value)| object.raw(key, value.bytes())),
+            Origin::Foreign => self.losses.lose_extras(extras),
+        }
+    }
+}
+
+/// As the client's provider may know it: OpenRouter's object if there is a budget, else `reasoning_effort` and
+/// DeepSeek's switch.
+fn own_reasoning(wanted: &ReasoningRequest<'_>, body: &mut ObjectWriter<'_>) {
+    if wanted.budget_tokens.is_some() || wanted.show.is_some() {
+        let mut object = body.object("reasoning");
+        object.maybe_string("effort", wanted.effort.as_ref().map(|effort| effort.0.as_ref()));
+        if let Some(budget) = wanted.budget_tokens {
+            object.number("max_tokens", budget);
+        }
+        if let Some(enabled) = wanted.enabled {
+            object.boolean("enabled", enabled);
+        }
+        return object.maybe_string("summary", wanted.show.as_deref());
+    }
+    body.maybe_string("reasoning_effort", wanted.effort.as_ref().map(|effort| effort.0.as_ref()));
+    if let Some(enabled) = wanted.enabled {
+        body.object("thinking").string("type", if enabled { "enabled" } else { "disabled" });
+    }
+}
+
+fn write_json(object: &mut ObjectWriter<'_>, key: &str, value: Option<&Json<'_>>) {
+    if let Some(value) = value {
+        object.raw(key, value.bytes());
+    }
+}

@@ -1,0 +1,118 @@
+//! Tools, the choice among them, and calls, written.
+
+use super::{Origin, Writer};
+use crate::dialect::{Dialect, strict_schema};
+use crate::json::ObjectWriter;
+use crate::model::{CacheControl, Feature, FunctionTool, Request, Signature, Tool, ToolBody, ToolCall, ToolChoice};
+
+impl Writer<'_> {
+    /// `tools` and what is said about all of them; providers refuse a choice among none.
+    pub(super) fn tools(&mut self, request: &Request<'_>, body: &mut ObjectWriter<'_>) {
+        let known = |tool: &&Tool<'_>| self.origin == Origin::Own || matches!(tool.body, ToolBody::Function(_));
+        let count = request.tools.iter().filter(known).count();
+        if count < request.tools.len() {
+            self.losses.lose(Feature::ServerTools);
+        }
+        if count == 0 {
+            return;
+        }
+        let mut tools = body.array("tools");
+        for tool in &request.tools {
+            match &tool.body {
+                ToolBody::Function(function) => self.function(tool, function, &mut tools.object()),
+                ToolBody::Opaque(json) if self.origin == Origin::Own => tools.raw(json.bytes()),
+                ToolBody::Opaque(_) => {}
+            }
+        }
+        drop(tools);
+        if let Some(choice) = &request.tool_choice {
+            self.choice(choice, body);
+        }
+        if let Some(parallel) = request.parallel_tool_calls {
+            body.boolean("parallel_tool_calls", parallel);
+        }
+    }
+
+    fn function(&mut self, tool: &Tool<'_>, function: &FunctionTool<'_>, object: &mut ObjectWriter<'_>) {
+        object.string("type", "function");
+        let mut told = object.object("function");
+        told.string("name", &function.name);
+        told.maybe_string("description", function.description.as_deref());
+        match &function.parameters {
+            Some(schema) if self.always_follows_schemas() && function.strict == Some(true) => {
+                told.raw("parameters", strict_schema::all_required(schema).bytes());
+            }
+            Some(schema) if self.origin == Origin::Foreign => {
+                told.raw("parameters", &strict_schema::object_schema(schema));
+            }
+            Some(schema) => told.raw("parameters", schema.bytes()),
+            None => {}
+        }
+        if let Some(strict) = function.strict {
+            told.boolean("strict", strict);
+        }
+        drop(told);
+        self.cache(tool.cache.as_ref(), object);
+        self.extras(&tool.extras, object);
+    }
+
+    fn choice(&mut self, choice: &ToolChoice<'_>, body: &mut ObjectWriter<'_>) {
+        match choice {
+            ToolChoice::Auto => body.string("tool_choice", "auto"),
+            ToolChoice::None => body.string("tool_choice", "none"),
+            ToolChoice::Required => body.string("tool_choice", "required"),
+            ToolChoice::Function(name) => write_function_name(name, &mut body.object("tool_choice")),
+            ToolChoice::Allowed { names, required } => {
+                let mut choice = body.object("tool_choice");
+                choice.string("type", "allowed_tools");
+                let mut allowed = choice.object("allowed_tools");
+                allowed.string("mode", if *required { "required" } else { "auto" });
+                let mut tools = allowed.array("tools");
+                names.iter().for_each(|name| write_function_name(name, &mut tools.object()));
+            }
+            ToolChoice::Opaque(json) => match self.origin {
+                Origin::Own => body.raw("tool_choice", json.bytes()),
+                Origin::Foreign => self.losses.lose(Feature::ToolChoice),
+            },
+        }
+    }
+
+    /// Writes Anthropic's mark, which OpenAI does not know and others take in this dialect.
+    pub(super) fn cache(&mut self, cache: Option<&CacheControl<'_>>, object: &mut ObjectWriter<'_>) {
+        let Some(cache) = cache else { return };
+        if self.origin == Origin::Foreign {
+            return self.losses.lose(Feature::CacheControl);
+        }
+        let mut mark = object.object("cache_control");
+        mark.string("type", "ephemeral");
+        mark.maybe_string("ttl", cache.ttl.as_deref());
+    }
+}
+
+fn write_function_name(name: &str, choice: &mut ObjectWriter<'_>) {
+    choice.string("type", "function");
+    choice.object("function").string("name", name);
+}
+
+/// Writes the members of one call; `signature` is the call's own, or what stood before it.
+pub(in super::super) fn write_call(
+    call: &ToolCall<'_>,
+    signature: Option<&Signature<'_>>,
+    object: &mut ObjectWriter<'_>,
+) {
+    object.string("id", &call.id);
+    object.string("type", "function");
+    let mut function = object.object("function");
+    function.string("name", &call.name);
+    function.string("arguments", if call.arguments.is_empty() { "{}" } else { &call.arguments });
+    drop(function);
+    if let Some(signature) = call.signature.as_ref().or(signature) {
+        write_signature(signature, object);
+    }
+}
+
+/// Writes a signature where Gemini's endpoint for this dialect puts it.
+pub(in super::super) fn write_signature(signature: &Signature<'_>, object: &mut ObjectWriter<'_>) {
+    let mut content = object.object("extra_content");
+    content.object("google").string("thought_signature", &signature.written(Dialect::OpenAiChat));
+}
