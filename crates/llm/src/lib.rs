@@ -31,7 +31,9 @@ mod usage;
 pub use dialect::{Dialect, EventReader, EventWriter, Frame, Quirks, ReadError, Reply};
 pub use edit::Edits;
 pub use endpoint::{BodyRule, Endpoint, Framing, UsageFields, detect, endpoint, endpoints, wants_stream};
-pub use errors::{ApiError, ErrorKind, error_body, stream_error_event};
+pub use errors::{
+    ApiError, ErrorAnswer, ErrorKind, error_body, read_error, stream_error_event, write_error, write_stream_error,
+};
 pub use filter::{StreamFilter, UsageChunk};
 pub use framing::FrameError;
 pub use json::{Elements, Kind, Members, Raw, ScanError};

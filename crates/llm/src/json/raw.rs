@@ -48,6 +48,13 @@ impl<'a> Raw<'a> {
         Some(Self { bytes, kind: Kind::of(*bytes.first()?)? })
     }
 
+    /// The one value that `text` is; `None` if it is not well-formed throughout.
+    pub(crate) fn checked(text: &'a [u8]) -> Option<Self> {
+        let bytes = text.trim_ascii();
+        let mut cursor = Cursor::new(bytes);
+        cursor.take().filter(|value| value.bytes.len() == bytes.len())
+    }
+
     /// The member `name` of an object; the last one if there are several.
     pub fn get(self, name: &str) -> Option<Raw<'a>> {
         self.members().filter(|(key, _)| key_is(key, name)).last().map(|(_, value)| value)

@@ -4,8 +4,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod detection;
+mod dialect_anthropic_recorded;
 mod dialect_errors;
 mod framing;
+mod grammar;
+mod leaves;
 mod recorded_answers;
 mod recorded_streams;
 mod recordings;

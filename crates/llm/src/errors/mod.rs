@@ -1,14 +1,18 @@
-//! Errors in the client's own dialect, so that its SDK raises the exception it was written for.
+//! Errors: what providers tell, in the words that all dialects share, and what clients are told in their own dialect's.
 //!
-//! Invariant: [`error_body`] and [`stream_error_event`] always give valid JSON, whatever the message holds.
-//! Called by the data plane when it answers an LLM request itself or when a stream ends before its time.
+//! [`read`] finds an error's meaning, [`write`] says it again so that the client's SDK raises the exception it was written
+//! for, [`rate_limit`] does the same for the headers that tell of limits. Invariant: what is written is valid JSON,
+//! whatever a message holds. Called by the data plane when it answers an LLM request itself, when a provider refuses,
+//! and when a stream ends before its time.
+
+mod meaning;
+mod read;
+mod write;
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
-use serde_json::{Value, json};
-
-use crate::protocol::Protocol;
+pub use read::read_error;
+pub use write::{ErrorAnswer, error_body, stream_error_event, write_error, write_stream_error};
 
 /// What went wrong, in the terms that SDKs tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,6 +26,8 @@ pub enum ErrorKind {
     /// A quota or a budget is spent; waiting does not help.
     QuotaExceeded,
     ContentFiltered,
+    /// The conversation is longer than the model's context window; a model with a larger one may take it.
+    ContextTooLong,
     /// The provider answered with an error or with nothing.
     Upstream,
     Overloaded,
@@ -45,6 +51,13 @@ pub struct ApiError<'a> {
     pub param: Option<Cow<'a, str>>,
 }
 
+impl<'a> ApiError<'a> {
+    /// An error that no provider told.
+    pub fn new(kind: ErrorKind, message: impl Into<Cow<'a, str>>) -> Self {
+        Self { kind, status: 0, message: message.into(), code: None, param: None }
+    }
+}
+
 /// A kind's status and its names in the two families of dialects.
 struct Naming {
     status: u16,
@@ -64,6 +77,9 @@ impl ErrorKind {
             ErrorKind::RateLimited => (429, "rate_limit_error", "rate_limit_exceeded", "rate_limit_error"),
             ErrorKind::QuotaExceeded => (429, "insufficient_quota", "insufficient_quota", "rate_limit_error"),
             ErrorKind::ContentFiltered => (400, "invalid_request_error", "content_filter", "invalid_request_error"),
+            ErrorKind::ContextTooLong => {
+                (400, "invalid_request_error", "context_length_exceeded", "invalid_request_error")
+            }
             ErrorKind::Upstream => (502, "server_error", "upstream_error", "api_error"),
             ErrorKind::Overloaded => (503, "server_error", "overloaded", "overloaded_error"),
             ErrorKind::Timeout => (504, "server_error", "upstream_timeout", "timeout_error"),
@@ -82,45 +98,4 @@ impl ErrorKind {
     pub const fn code(self) -> &'static str {
         self.naming().code
     }
-}
-
-/// The JSON body of an error answer.
-pub fn error_body(protocol: Protocol, kind: ErrorKind, message: &str) -> Bytes {
-    let body = match protocol {
-        Protocol::AnthropicMessages => anthropic_error(kind, message),
-        Protocol::BedrockConverse => json!({ "message": message }),
-        Protocol::OpenAiChat | Protocol::OpenAiResponses | Protocol::OpenAiEmbeddings | Protocol::Passthrough => {
-            openai_error(kind, message)
-        }
-    };
-    Bytes::from(body.to_string())
-}
-
-/// The event that tells a client of a broken stream. No end marker follows it: a client must not take what it has
-/// for a whole answer. Empty for framings in which no such event can be written.
-pub fn stream_error_event(protocol: Protocol, kind: ErrorKind, message: &str) -> Bytes {
-    let (name, data) = match protocol {
-        Protocol::OpenAiChat | Protocol::Passthrough => (None, openai_error(kind, message)),
-        Protocol::OpenAiResponses => (Some("error"), responses_error(kind, message)),
-        Protocol::AnthropicMessages => (Some("error"), anthropic_error(kind, message)),
-        Protocol::OpenAiEmbeddings | Protocol::BedrockConverse => return Bytes::new(),
-    };
-    let event = name.map(|name| format!("event: {name}\n")).unwrap_or_default();
-    Bytes::from(format!("{event}data: {data}\n\n"))
-}
-
-fn openai_error(kind: ErrorKind, message: &str) -> Value {
-    let naming = kind.naming();
-    json!({ "error": { "message": message, "type": naming.openai_type, "param": null, "code": naming.code } })
-}
-
-/// OpenAI's documented event, and beside it the `error` member without which its SDKs raise nothing.
-fn responses_error(kind: ErrorKind, message: &str) -> Value {
-    let mut event = json!({ "type": "error", "code": kind.code(), "message": message, "param": null });
-    event["error"] = openai_error(kind, message)["error"].take();
-    event
-}
-
-fn anthropic_error(kind: ErrorKind, message: &str) -> Value {
-    json!({ "type": "error", "error": { "type": kind.naming().anthropic_type, "message": message } })
 }

@@ -1,0 +1,10 @@
+//! Requests: `POST /v1/messages`.
+
+mod read;
+mod thinking;
+mod tools;
+mod turns;
+mod write;
+
+pub(super) use read::read;
+pub(super) use write::write;

@@ -1,0 +1,116 @@
+//! Writes `tools` and `tool_choice`.
+
+use crate::dialect::anthropic::block::{Origin, write_cache};
+use crate::dialect::strict_schema;
+use crate::json::ObjectWriter;
+use crate::model::{Feature, FunctionTool, Losses, Request, Tool, ToolBody, ToolChoice};
+
+/// Anthropic refuses more strict tools in one request.
+const MOST_STRICT_TOOLS: usize = 20;
+
+/// Appends both fields.
+pub(super) fn write(request: &Request<'_>, losses: &mut Losses, body: &mut ObjectWriter<'_>) {
+    let origin = Origin::from(request.dialect);
+    let mut strict_tools = 0;
+    if !request.tools.is_empty() {
+        let mut tools = body.array("tools");
+        for tool in request.tools.iter().filter(|tool| is_allowed(tool, request.tool_choice.as_ref())) {
+            match &tool.body {
+                ToolBody::Opaque(json) if origin == Origin::Own => tools.raw(json.bytes()),
+                ToolBody::Opaque(_) => losses.lose(Feature::ServerTools),
+                ToolBody::Function(function) => {
+                    let strict = strictness(function, origin, &mut strict_tools, losses);
+                    write_function(tool, function, strict, losses, &mut tools.object());
+                }
+            }
+        }
+    }
+    write_choice(request, body);
+}
+
+/// Where only some tools may be called, the others are not told of.
+fn is_allowed(tool: &Tool<'_>, choice: Option<&ToolChoice<'_>>) -> bool {
+    let Some(ToolChoice::Allowed { names, .. }) = choice else { return true };
+    match &tool.body {
+        ToolBody::Function(function) => names.contains(&function.name),
+        ToolBody::Opaque(_) => false,
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Strictness {
+    /// As the client of this dialect said.
+    Repeated(Option<bool>),
+    /// For a client of another dialect.
+    Loose,
+    Strict,
+}
+
+fn strictness(function: &FunctionTool<'_>, origin: Origin, strict: &mut usize, losses: &mut Losses) -> Strictness {
+    match (origin, function.strict) {
+        (Origin::Own, said) => Strictness::Repeated(said),
+        (Origin::Foreign, Some(true)) if *strict < MOST_STRICT_TOOLS => {
+            *strict += 1;
+            Strictness::Strict
+        }
+        (Origin::Foreign, Some(true)) => {
+            losses.lose(Feature::StrictTools);
+            Strictness::Loose
+        }
+        (Origin::Foreign, Some(false) | None) => Strictness::Loose,
+    }
+}
+
+fn write_function(
+    tool: &Tool<'_>,
+    function: &FunctionTool<'_>,
+    strictness: Strictness,
+    losses: &mut Losses,
+    out: &mut ObjectWriter<'_>,
+) {
+    out.string("name", &function.name);
+    out.maybe_string("description", function.description.as_deref());
+    match (&function.parameters, strictness) {
+        (None, _) => out.raw("input_schema", br#"{"type":"object","properties":{}}"#),
+        (Some(schema), Strictness::Repeated(_)) => out.raw("input_schema", schema.bytes()),
+        (Some(schema), Strictness::Loose) => out.raw("input_schema", &strict_schema::object_schema(schema)),
+        (Some(schema), Strictness::Strict) => {
+            let closed = strict_schema::closed(schema, &mut |keyword| losses.lose_field(keyword));
+            out.raw("input_schema", &strict_schema::object_schema(&closed));
+        }
+    }
+    match strictness {
+        Strictness::Repeated(Some(strict)) => out.boolean("strict", strict),
+        Strictness::Strict => out.boolean("strict", true),
+        Strictness::Repeated(None) | Strictness::Loose => {}
+    }
+    write_cache(out, tool.cache.as_ref());
+    if let Strictness::Repeated(_) = strictness {
+        tool.extras.iter().for_each(|(name, value)| out.raw(name, value.bytes()));
+    }
+}
+
+fn write_choice(request: &Request<'_>, body: &mut ObjectWriter<'_>) {
+    let origin = Origin::from(request.dialect);
+    if request.tools.is_empty() && origin == Origin::Foreign {
+        return;
+    }
+    let (kind, name) = match &request.tool_choice {
+        Some(ToolChoice::Opaque(json)) if origin == Origin::Own => return body.raw("tool_choice", json.bytes()),
+        Some(ToolChoice::Required | ToolChoice::Allowed { required: true, .. }) => ("any", None),
+        Some(ToolChoice::None) => ("none", None),
+        Some(ToolChoice::Function(name)) => ("tool", Some(name.as_ref())),
+        Some(ToolChoice::Auto | ToolChoice::Allowed { required: false, .. }) => ("auto", None),
+        None | Some(ToolChoice::Opaque(_)) if request.parallel_tool_calls == Some(false) => ("auto", None),
+        None | Some(ToolChoice::Opaque(_)) => return,
+    };
+    let mut choice = body.object("tool_choice");
+    choice.string("type", kind);
+    choice.maybe_string("name", name);
+    match request.parallel_tool_calls {
+        // One call at a time is worth saying wherever there may be calls; several are the rule.
+        Some(false) if kind != "none" => choice.boolean("disable_parallel_tool_use", true),
+        Some(true) if origin == Origin::Own => choice.boolean("disable_parallel_tool_use", false),
+        Some(_) | None => {}
+    }
+}

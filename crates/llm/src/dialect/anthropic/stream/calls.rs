@@ -1,0 +1,77 @@
+//! Calls of tools, put one after the other: blocks of this dialect cannot be mixed, arguments of other dialects can.
+//!
+//! The first call that is not complete is written as it comes; calls that begin meanwhile wait. Invariant: no argument is
+//! lost or reordered, and where calls come one after the other nothing waits.
+
+use std::collections::VecDeque;
+
+/// How far arguments are from being a whole JSON value.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Progress {
+    depth: u32,
+    in_string: bool,
+    escaped: bool,
+    closed: bool,
+}
+
+impl Progress {
+    /// Takes in the next piece.
+    pub(super) fn take(&mut self, json: &str) {
+        for byte in json.bytes() {
+            match (self.in_string, byte) {
+                (true, _) if self.escaped => self.escaped = false,
+                (true, b'\\') => self.escaped = true,
+                (true, b'"') => self.in_string = false,
+                (true, _) => {}
+                (false, b'"') => self.in_string = true,
+                (false, b'{' | b'[') => self.depth += 1,
+                (false, b'}' | b']') => {
+                    self.depth = self.depth.saturating_sub(1);
+                    self.closed |= self.depth == 0;
+                }
+                (false, _) => {}
+            }
+        }
+    }
+
+    /// The arguments are a whole object: nothing can follow.
+    pub(super) fn is_complete(&self) -> bool {
+        self.closed
+    }
+}
+
+/// A call that waits for its block.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub call: u32,
+    pub id: String,
+    pub name: String,
+    /// Of the call, as a carrier writes it.
+    pub signature: Option<String>,
+    pub arguments: String,
+}
+
+/// Calls that wait, in the order in which they began.
+#[derive(Debug, Default)]
+pub(super) struct Queue(VecDeque<Waiting>);
+
+impl Queue {
+    pub(super) fn push(&mut self, waiting: Waiting) {
+        self.0.push_back(waiting);
+    }
+
+    pub(super) fn next(&mut self) -> Option<Waiting> {
+        self.0.pop_front()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Keeps a piece of a waiting call's arguments.
+    pub(super) fn add(&mut self, call: u32, json: &str) {
+        if let Some(waiting) = self.0.iter_mut().find(|waiting| waiting.call == call) {
+            waiting.arguments.push_str(json);
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! Reads a stream.
+//!
+//! Blocks that only this dialect knows are gathered and told whole. Only `message_stop` ends the answer: a connection that
+//! ends before it was cut.
+
+use crate::dialect::anthropic::block;
+use crate::dialect::anthropic::stop;
+use crate::dialect::anthropic::usage::{self, Reported};
+use crate::dialect::{Dialect, EventReader, Frame};
+use crate::errors::read_error;
+use crate::json::{ObjectWriter, Raw, unescape};
+use crate::model::{Event, Json, Signature, StreamStart};
+
+/// A message has one choice.
+const CHOICE: u32 = 0;
+
+#[derive(Debug, Default)]
+pub(in super::super) struct Reader {
+    usage: Reported,
+    open: Option<Open>,
+    /// Calls begun so far.
+    calls: u32,
+}
+
+/// The block that is being told.
+#[derive(Debug)]
+enum Open {
+    Text,
+    Thinking,
+    ToolUse {
+        call: u32,
+        /// The input that came with the beginning, until pieces of it come.
+        input: Option<Vec<u8>>,
+    },
+    Whole,
+    Opaque(Gathered),
+}
+
+/// A block that is told whole at its end.
+#[derive(Debug)]
+struct Gathered {
+    start: Vec<u8>,
+    input: String,
+    /// Texts that were told piece by piece, by member.
+    texts: Vec<(String, String)>,
+}
+
+impl EventReader for Reader {
+    fn read(&mut self, frame: Frame<'_>, tell: &mut dyn FnMut(Event<'_>)) {
+        let Some(event) = Raw::new(frame.data).and_then(Raw::object) else { return };
+        let (mut kind, mut body, mut usage) = (None, None, None);
+        for (key, value) in event.members() {
+            match key {
+                b"type" => kind = value.text(),
+                b"message" | b"content_block" | b"delta" => body = Some(value),
+                b"usage" => usage = Some(value),
+                _ => {}
+            }
+        }
+        // Some providers name the event beside the data only.
+        let name = std::str::from_utf8(frame.name).ok();
+        match (kind.as_deref().or(name), body) {
+            (Some("message_start"), Some(message)) => self.start(message, tell),
+            (Some("content_block_start"), Some(block)) => self.open(block, tell),
+            (Some("content_block_delta"), Some(delta)) => self.delta(delta, tell),
+            (Some("content_block_stop"), _) => self.close(tell),
+            (Some("message_delta"), delta) => {
+                if let Some(usage) = usage {
+                    self.usage.take(usage);
+                    tell(Event::Usage(self.usage.counts()));
+                }
+                if let Some(delta) = delta {
+                    tell_stop(delta, tell);
+                }
+            }
+            (Some("message_stop"), _) => tell(Event::End),
+            (Some("error"), _) => tell(Event::Error(read_error(Dialect::Anthropic, 0, None, frame.data))),
+            (Some(_) | None, _) => {}
+        }
+    }
+
+    fn may_end(&self) -> bool {
+        false
+    }
+}
+
+fn tell_stop(delta: Raw<'_>, tell: &mut dyn FnMut(Event<'_>)) {
+    let (mut reason, mut sequence) = (None, None);
+    for (key, value) in delta.members() {
+        match key {
+            b"stop_reason" => reason = value.text(),
+            b"stop_sequence" => sequence = Some(value),
+            _ => {}
+        }
+    }
+    if let Some(reason) = reason {
+        tell(Event::Stop { choice: CHOICE, stop: stop::read(reason, sequence) });
+    }
+}
+
+impl Reader {
+    fn start(&mut self, message: Raw<'_>, tell: &mut dyn FnMut(Event<'_>)) {
+        let mut start = StreamStart::default();
+        for (key, value) in message.members() {
+            match key {
+                b"id" => start.id = value.text().unwrap_or_default(),
+                b"model" => start.model = value.text(),
+                b"usage" => {
+                    self.usage.take(value);
+                    start.service_tier = usage::tier(value);
+                }
+                _ => {}
+            }
+        }
+        tell(Event::Start(start));
+        tell(Event::Usage(self.usage.counts()));
+    }
+
+    fn open(&mut self, block: Raw<'_>, tell: &mut dyn FnMut(Event<'_>)) {
+        let kind = block.first("type").and_then(Raw::text);
+        let text = |name: &str| block.first(name).and_then(Raw::text).filter(|text| !text.is_empty());
+        self.open = Some(match kind.as_deref() {
+            Some("text") => {
+                if let Some(text) = text("text") {
+                    tell(Event::Text { choice: CHOICE, text });
+                }
+                let citations = block.first("citations");
+                citations.into_iter().flat_map(Raw::elements).for_each(|citation| cite(citation, tell));
+                Open::Text
+            }
+            Some("thinking") => {
+                if let Some(text) = text("thinking") {
+                    tell(Event::Reasoning { choice: CHOICE, text, is_summary: false });
+                }
+                if let Some(signature) = text("signature") {
+                    tell_signature(Signature::read(Dialect::Anthropic, signature), tell);
+                }
+                Open::Thinking
+            }
+            Some("redacted_thinking") => {
+                if let Some(data) = text("data") {
+                    let data = Signature::read(Dialect::Anthropic, data);
+                    tell(Event::EncryptedReasoning { choice: CHOICE, id: None, data });
+                }
+                Open::Whole
+            }
+            Some("tool_use") => {
+                let call = self.calls;
+                self.calls += 1;
+                let (id, name) = (text("id").unwrap_or_default(), text("name").unwrap_or_default());
+                tell(Event::ToolCall { choice: CHOICE, call, id, name, signature: None });
+                let input = block.first("input").filter(|input| input.members().next().is_some());
+                Open::ToolUse { call, input: input.map(|input| input.bytes.to_vec()) }
+            }
+            Some(_) | None => {
+                Open::Opaque(Gathered { start: block.bytes.to_vec(), input: String::new(), texts: Vec::new() })
+            }
+        });
+    }
+
+    fn delta(&mut self, delta: Raw<'_>, tell: &mut dyn FnMut(Event<'_>)) {
+        if let Some(Open::Opaque(gathered)) = &mut self.open {
+            return gathered.take(delta);
+        }
+        for (key, value) in delta.members() {
+            let text = value.text().filter(|text| !text.is_empty());
+            match (key, text) {
+                (b"text", Some(text)) => tell(Event::Text { choice: CHOICE, text }),
+                (b"thinking", Some(text)) => tell(Event::Reasoning { choice: CHOICE, text, is_summary: false }),
+                (b"signature", Some(text)) => tell_signature(Signature::read(Dialect::Anthropic, text), tell),
+                (b"partial_json", Some(json)) => {
+                    if let Some(Open::ToolUse { call, input }) = &mut self.open {
+                        *input = None;
+                        tell(Event::Arguments { choice: CHOICE, call: *call, json });
+                    }
+                }
+                (b"citation", _) => cite(value, tell),
+                _ => {}
+            }
+        }
+    }
+
+    fn close(&mut self, tell: &mut dyn FnMut(Event<'_>)) {
+        match self.open.take() {
+            None | Some(Open::Whole) => {}
+            Some(Open::Text | Open::Thinking) => tell(Event::PartEnd { choice: CHOICE }),
+            Some(Open::ToolUse { call, input }) => {
+                if let Some(input) = input {
+                    tell(Event::Arguments { choice: CHOICE, call, json: String::from_utf8_lossy(&input) });
+                }
+                tell(Event::PartEnd { choice: CHOICE });
+            }
+            Some(Open::Opaque(gathered)) => tell(Event::Opaque { choice: CHOICE, json: gathered.whole() }),
+        }
+    }
+}
+
+fn cite(citation: Raw<'_>, tell: &mut dyn FnMut(Event<'_>)) {
+    tell(Event::Citation { choice: CHOICE, citation: Box::new(block::citation(citation)) });
+}
+
+fn tell_signature(signature: Signature<'_>, tell: &mut dyn FnMut(Event<'_>)) {
+    tell(Event::Signature { choice: CHOICE, signature });
+}
+
+impl Gathered {
+    fn take(&mut self, delta: Raw<'_>) {
+        for (key, value) in delta.members() {
+            let Some(text) = value.text() else { continue };
+            match key {
+                b"type" => {}
+                b"partial_json" => self.input.push_str(&text),
+                _ => {
+                    let name = unescape(key);
+                    match self.texts.iter_mut().find(|(known, _)| *known == name) {
+                        Some((_, known)) => known.push_str(&text),
+                        None => self.texts.push((name.into_owned(), text.into_owned())),
+                    }
+                }
+            }
+        }
+    }
+
+    /// The block with what its pieces told.
+    fn whole(self) -> Json<'static> {
+        let Some(start) = Raw::new(&self.start) else { return Json::owned(self.start) };
+        let input = Raw::checked(self.input.as_bytes());
+        let is_replaced =
+            |name: &str| (name == "input" && input.is_some()) || self.texts.iter().any(|(known, _)| known == name);
+        let mut out = Vec::with_capacity(self.start.len() + self.input.len());
+        let mut block = ObjectWriter::new(&mut out);
+        for (key, value) in start.members() {
+            let name = unescape(key);
+            if !is_replaced(&name) {
+                block.raw(&name, value.bytes);
+            }
+        }
+        self.texts.iter().for_each(|(name, text)| block.string(name, text));
+        if let Some(input) = input {
+            block.raw("input", input.bytes);
+        }
+        drop(block);
+        Json::owned(out)
+    }
+}

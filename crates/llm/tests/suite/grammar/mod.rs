@@ -1,0 +1,3 @@
+//! Strict state machines of the dialects' streams: what an SDK of each demands of the bytes it reads.
+
+pub mod anthropic;
