@@ -12,6 +12,7 @@ mod dialect;
 mod edit;
 mod endpoint;
 mod errors;
+mod eventstream;
 mod filter;
 mod framing;
 pub mod json;
@@ -34,6 +35,7 @@ pub use endpoint::{BodyRule, Endpoint, Framing, UsageFields, detect, endpoint, e
 pub use errors::{
     ApiError, ErrorAnswer, ErrorKind, error_body, read_error, stream_error_event, write_error, write_stream_error,
 };
+pub use eventstream::{EventStreamDecoder, EventStreamError, HeaderValue, Headers, Message, write_message};
 pub use filter::{StreamFilter, UsageChunk};
 pub use framing::FrameError;
 pub use json::{Elements, Kind, Members, Raw, ScanError};

@@ -6,6 +6,7 @@
 mod detection;
 mod dialect_anthropic_recorded;
 mod dialect_errors;
+mod event_streams;
 mod framing;
 mod grammar;
 mod leaves;
