@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod detection;
+mod dialect_anthropic_answers;
 mod dialect_anthropic_recorded;
+mod dialect_anthropic_requests;
 mod dialect_errors;
 mod event_streams;
 mod framing;

@@ -171,7 +171,7 @@ impl Blocks<'_> {
     /// The beginning of the answer, put into the model's mouth. It may not end in blanks.
     fn write_beginning(&mut self, parts: &[&Part<'_>], out: &mut Vec<u8>) {
         let mut content = ArrayWriter::new(out);
-        let (last, before) = parts.split_at(parts.len().saturating_sub(1));
+        let (before, last) = parts.split_at(parts.len().saturating_sub(1));
         before.iter().for_each(|part| self.write_part(part, content.element()));
         for part in last {
             match &part.body {

@@ -1,0 +1,497 @@
+//! Requests in Anthropic's dialect: what the reader understands, and how requests of other dialects are fitted.
+
+use std::borrow::Cow;
+
+use serde_json::{Value, json};
+use tidegate_llm::model::{
+    CacheControl, Effort, Extras, Feature, FunctionTool, Json, Losses, Media, MediaKind, MediaSource, Part, PartBody,
+    Reasoning, ReasoningRequest, Request, ResponseFormat, Role, Signature, Tool, ToolBody, ToolCall, ToolChoice,
+    ToolResult, Turn,
+};
+use tidegate_llm::{Dialect, Quirks, Raw};
+
+fn read(body: &Value) -> Request<'static> {
+    let text: &'static str = body.to_string().leak();
+    Dialect::Anthropic.read_request(Raw::new(text.as_bytes()).unwrap()).unwrap()
+}
+
+fn refusal(body: Value) -> String {
+    let text = body.to_string();
+    Dialect::Anthropic.read_request(Raw::new(text.as_bytes()).unwrap()).unwrap_err().to_string()
+}
+
+/// A question asked in OpenAI's dialect.
+fn question() -> Request<'static> {
+    let mut request = Request::new(Dialect::OpenAiChat);
+    request.model = Some("claude-sonnet-4-5".into());
+    request.turns = vec![Turn::new(Role::User, vec![Part::text("hi")])];
+    request
+}
+
+fn write(request: &Request<'_>) -> (Value, Losses) {
+    let mut losses = Losses::default();
+    let body = Dialect::Anthropic.write_request(request, &Quirks::default(), &mut losses);
+    (serde_json::from_slice(&body).unwrap(), losses)
+}
+
+fn json(value: Value) -> Json<'static> {
+    Json::owned(value.to_string().into_bytes())
+}
+
+fn tool(name: &'static str) -> Tool<'static> {
+    let function = FunctionTool { name: name.into(), description: None, parameters: None, strict: None };
+    Tool { body: ToolBody::Function(function), cache: None, extras: Extras::default() }
+}
+
+fn call(id: &'static str) -> Part<'static> {
+    PartBody::ToolCall(ToolCall { id: id.into(), name: "f".into(), arguments: "{}".into(), signature: None }).into()
+}
+
+fn result(id: &'static str, text: &'static str) -> Part<'static> {
+    let content = vec![Part::text(text)];
+    PartBody::ToolResult(ToolResult { call_id: id.into(), name: None, content, json: None, is_error: false }).into()
+}
+
+fn media(kind: MediaKind, source: MediaSource<'static>) -> Part<'static> {
+    let media = Media { kind, source, media_type: None, name: None, context: None, detail: None, citations: None };
+    PartBody::Media(Box::new(media)).into()
+}
+
+fn thinks(effort: &'static str) -> Option<ReasoningRequest<'static>> {
+    Some(ReasoningRequest { effort: Some(Effort(effort.into())), ..ReasoningRequest::default() })
+}
+
+#[test]
+fn a_request_without_usable_messages_is_refused_in_known_words() {
+    for (body, text) in [
+        (json!({}), "missing messages"),
+        (json!({"messages": []}), "missing messages"),
+        (json!({"messages": "hi"}), "missing messages"),
+        (json!({"messages": [1]}), "invalid message at index 1"),
+        (json!({"messages": [{"role": "user", "content": "a"}, {"content": "b"}]}), "invalid message at index 2"),
+        (json!({"messages": [{"role": "user", "content": 1}]}), "invalid message content at index 1"),
+        (json!({"messages": [{"role": "user"}]}), "invalid message content at index 1"),
+    ] {
+        assert_eq!(refusal(body), text);
+    }
+}
+
+#[test]
+fn thinking_is_read_as_effort_or_budget() {
+    let thinking = |thinking: Value, config: Value| {
+        let messages = json!([{"role": "user", "content": "hi"}]);
+        read(&json!({"messages": messages, "thinking": thinking, "output_config": config})).reasoning.unwrap()
+    };
+    let budget = thinking(json!({"type": "enabled", "budget_tokens": 2048}), json!({}));
+    assert_eq!((budget.enabled, budget.budget_tokens), (Some(true), Some(2048)));
+    let adaptive = thinking(json!({"type": "adaptive"}), json!({"effort": "high"}));
+    assert_eq!((adaptive.enabled, adaptive.effort), (Some(true), Some(Effort("high".into()))));
+    assert_eq!(thinking(json!({"type": "disabled"}), json!({})).enabled, Some(false));
+}
+
+#[test]
+fn tool_choice_and_parallel_calls_are_read() {
+    for (choice, expected) in [
+        (json!({"type": "auto"}), ToolChoice::Auto),
+        (json!({"type": "any"}), ToolChoice::Required),
+        (json!({"type": "none"}), ToolChoice::None),
+        (json!({"type": "tool", "name": "f"}), ToolChoice::Function("f".into())),
+    ] {
+        let mut choice = choice;
+        choice["disable_parallel_tool_use"] = true.into();
+        let request = read(&json!({"messages": [{"role": "user", "content": "hi"}], "tool_choice": choice}));
+        assert_eq!((request.tool_choice, request.parallel_tool_calls), (Some(expected), Some(false)));
+    }
+}
+
+#[test]
+fn both_places_of_a_format_are_read_and_the_older_one_wins() {
+    let schema = |name: &str| json!({"type": "object", "properties": {name: {}}});
+    let request = read(&json!({
+        "messages": [{"role": "user", "content": "hi"}],
+        "output_format": {"type": "json_schema", "schema": schema("old")},
+        "output_config": {"format": {"type": "json_schema", "schema": schema("new")}},
+    }));
+    let Some(ResponseFormat::JsonSchema { schema: found, .. }) = request.response_format else { panic!() };
+    assert_eq!(found, json(schema("old")));
+}
+
+#[test]
+fn what_changes_in_a_billing_block_is_taken_out() {
+    let system = |text: &str| {
+        let request = read(&json!({
+            "messages": [{"role": "user", "content": "hi"}],
+            "system": [{"type": "text", "text": text}, {"type": "text", "text": "Be brief."}],
+        }));
+        request.turns[0].parts.clone()
+    };
+    let kept = system("X-Anthropic-Billing-Header: cc_version=2.1; cch=ab12; cc_entrypoint=cli;");
+    assert_eq!(kept[0], Part::text("X-Anthropic-Billing-Header: cc_version=2.1;  cc_entrypoint=cli"));
+    assert_eq!(system("x-anthropic-billing-header: cch=ab12;"), [Part::text("Be brief.")]);
+}
+
+#[test]
+fn a_built_in_tool_is_opaque_and_a_custom_one_a_function() {
+    let request = read(&json!({
+        "messages": [{"role": "user", "content": "hi"}],
+        "tools": [{"type": "web_search_20250305", "name": "web_search"}, {"type": "custom", "name": "f"}],
+    }));
+    assert!(matches!(request.tools[0].body, ToolBody::Opaque(_)));
+    assert_eq!(request.tools[1], tool("f"));
+}
+
+#[test]
+fn results_calls_and_images_of_one_message_are_all_kept() {
+    let request = read(&json!({"messages": [{"role": "user", "content": [
+        {"type": "tool_result", "tool_use_id": "a", "content": "no", "is_error": true},
+        {"type": "image", "source": {"type": "url", "url": "https://x/y.png"}},
+        {"type": "tool_use", "id": "b", "name": "f", "input": {"x": 1}},
+    ]}]}));
+    let parts = &request.turns[0].parts;
+    assert!(matches!(&parts[0].body, PartBody::ToolResult(result) if result.is_error));
+    assert!(matches!(&parts[1].body, PartBody::Media(media) if media.kind == MediaKind::Image));
+    assert!(matches!(&parts[2].body, PartBody::ToolCall(call) if call.arguments == r#"{"x":1}"#));
+}
+
+#[test]
+fn a_question_becomes_the_least_request_that_is_accepted() {
+    let (body, losses) = write(&question());
+    let messages = json!([{"role": "user", "content": "hi"}]);
+    assert_eq!(body, json!({"model": "claude-sonnet-4-5", "max_tokens": 4096, "messages": messages}));
+    assert!(losses.is_empty());
+}
+
+#[test]
+fn instructions_move_to_the_front() {
+    let mut request = question();
+    request.turns.insert(0, Turn::new(Role::System, vec![Part::text("one")]));
+    request.turns.push(Turn::new(Role::Developer, vec![Part::text("two")]));
+    let (body, losses) = write(&request);
+    assert_eq!(body["system"], json!([{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]));
+    assert!(losses.lost(Feature::SystemPosition));
+}
+
+#[test]
+fn sides_alternate_and_results_come_first() {
+    let mut request = question();
+    request.tools = vec![tool("f")];
+    request.turns.extend([
+        Turn::new(Role::Assistant, vec![call("a"), call("b")]),
+        Turn::new(Role::Tool, vec![result("a", "1")]),
+        Turn::new(Role::User, vec![Part::text("and?")]),
+        Turn::new(Role::Tool, vec![result("b", "2")]),
+    ]);
+    let (body, _) = write(&request);
+    let roles: Vec<_> = body["messages"].as_array().unwrap().iter().map(|message| &message["role"]).collect();
+    assert_eq!(roles, ["user", "assistant", "user"]);
+    let last = body["messages"][2]["content"].as_array().unwrap();
+    let kinds: Vec<_> = last.iter().map(|block| &block["type"]).collect();
+    assert_eq!(kinds, ["tool_result", "tool_result", "text"]);
+}
+
+#[test]
+fn the_user_begins_and_an_answer_begun_for_the_model_does_not_end_in_blanks() {
+    let mut request = question();
+    request.turns = vec![Turn::new(Role::Assistant, vec![Part::text("So ")])];
+    let (body, _) = write(&request);
+    assert_eq!(body["messages"][0]["role"], "user");
+    assert_eq!(body["messages"][1]["content"], json!([{"type": "text", "text": "So"}]));
+}
+
+#[test]
+fn empty_text_is_left_out() {
+    let mut request = question();
+    request.turns.push(Turn::new(Role::Assistant, vec![Part::text("")]));
+    request.turns.push(Turn::new(Role::User, vec![Part::text("again")]));
+    let (body, _) = write(&request);
+    let content = json!([{"type": "text", "text": "hi"}, {"type": "text", "text": "again"}]);
+    assert_eq!(body["messages"], json!([{"role": "user", "content": content}]));
+}
+
+#[test]
+fn effort_becomes_a_budget_below_the_limit_of_tokens() {
+    for (effort, limit, budget, written_limit) in
+        [("high", None, 8192, 8192 + 4096), ("low", Some(4000), 1024, 4000), ("high", Some(4000), 3999, 4000)]
+    {
+        let mut request = question();
+        request.reasoning = thinks(effort);
+        request.max_tokens = limit;
+        let (body, _) = write(&request);
+        assert_eq!(body["thinking"], json!({"type": "enabled", "budget_tokens": budget}));
+        assert_eq!(body["max_tokens"], written_limit);
+    }
+}
+
+#[test]
+fn a_limit_too_small_for_thoughts_stands_and_thinking_gives_way() {
+    let mut request = question();
+    request.reasoning = thinks("high");
+    request.max_tokens = Some(1024);
+    let (body, losses) = write(&request);
+    assert_eq!((&body["thinking"], &body["max_tokens"]), (&Value::Null, &json!(1024)));
+    assert!(losses.lost(Feature::ReasoningEffort));
+}
+
+#[test]
+fn later_models_think_by_effort() {
+    for (model, effort, written) in [
+        ("claude-opus-4-6", "minimal", "low"),
+        ("claude-opus-4-6", "xhigh", "high"),
+        ("claude-opus-4-7", "xhigh", "xhigh"),
+        ("us.anthropic.claude-opus-4-7-v1:0", "max", "max"),
+    ] {
+        let mut request = question();
+        request.model = Some(model.into());
+        request.reasoning = thinks(effort);
+        let (body, _) = write(&request);
+        assert_eq!(body["thinking"], json!({"type": "adaptive"}), "{model}");
+        assert_eq!(body["output_config"], json!({"effort": written}), "{model}");
+    }
+}
+
+#[test]
+fn effort_none_turns_thinking_off() {
+    let mut request = question();
+    request.reasoning = thinks("none");
+    assert_eq!(write(&request).0["thinking"], json!({"type": "disabled"}));
+}
+
+#[test]
+fn a_forced_tool_or_an_unsigned_loop_of_calls_is_not_joined_with_a_budget() {
+    let mut forced = question();
+    forced.reasoning = thinks("high");
+    forced.tools = vec![tool("f")];
+    let mut unsigned = forced.clone();
+    forced.tool_choice = Some(ToolChoice::Required);
+    unsigned.turns.push(Turn::new(Role::Assistant, vec![call("a")]));
+    unsigned.turns.push(Turn::new(Role::Tool, vec![result("a", "1")]));
+    for request in [forced, unsigned] {
+        let (body, losses) = write(&request);
+        assert_eq!(body["thinking"], Value::Null);
+        assert!(losses.lost(Feature::ReasoningEffort));
+    }
+}
+
+#[test]
+fn sampling_gives_way_to_thinking() {
+    let mut request = question();
+    request.reasoning = thinks("low");
+    request.temperature = Some(json(json!(0.3)));
+    request.top_k = Some(json(json!(5)));
+    request.top_p = Some(json(json!(0.5)));
+    let (body, losses) = write(&request);
+    assert_eq!([&body["temperature"], &body["top_k"], &body["top_p"]], [&Value::Null; 3]);
+    assert_eq!(losses.to_string(), "top_p, top_k, field:temperature");
+}
+
+#[test]
+fn of_temperature_and_top_p_the_first_stays() {
+    let mut request = question();
+    request.temperature = Some(Json(Cow::Borrowed(b"0.70")));
+    request.top_p = Some(json(json!(0.5)));
+    let (body, losses) = write(&request);
+    assert_eq!((&body["temperature"], &body["top_p"]), (&json!(0.7), &Value::Null));
+    assert!(losses.lost(Feature::TopP));
+}
+
+#[test]
+fn a_high_temperature_becomes_one() {
+    let mut request = question();
+    request.temperature = Some(json(json!(1.7)));
+    let (body, losses) = write(&request);
+    assert_eq!(body["temperature"], 1);
+    assert!(losses.lost(Feature::HighTemperature));
+}
+
+#[test]
+fn a_strict_tool_is_closed_and_a_tool_without_schema_gets_one() {
+    let mut request = question();
+    let mut strict = tool("s");
+    let ToolBody::Function(function) = &mut strict.body else { panic!() };
+    function.strict = Some(true);
+    function.parameters = Some(json(json!({"properties": {"a": {"type": "string", "minLength": 1}}})));
+    request.tools = vec![strict, tool("f")];
+    let (body, losses) = write(&request);
+    let schema = json!({"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": false});
+    assert_eq!(body["tools"][0], json!({"name": "s", "input_schema": schema, "strict": true}));
+    assert_eq!(body["tools"][1], json!({"name": "f", "input_schema": {"type": "object", "properties": {}}}));
+    assert_eq!(losses.to_string(), "field:minLength");
+}
+
+#[test]
+fn more_strict_tools_than_are_accepted_are_offered_loosely() {
+    let mut request = question();
+    for _ in 0..21 {
+        let mut strict = tool("s");
+        let ToolBody::Function(function) = &mut strict.body else { panic!() };
+        function.strict = Some(true);
+        request.tools.push(strict);
+    }
+    let (body, losses) = write(&request);
+    let strict = body["tools"].as_array().unwrap().iter().filter(|tool| tool["strict"] == true).count();
+    assert_eq!(strict, 20);
+    assert!(losses.lost(Feature::StrictTools));
+}
+
+#[test]
+fn where_some_tools_are_allowed_the_others_are_not_told_of() {
+    let mut request = question();
+    request.tools = vec![tool("f"), tool("g")];
+    request.tool_choice = Some(ToolChoice::Allowed { names: vec!["g".into()], required: true });
+    request.parallel_tool_calls = Some(false);
+    let (body, losses) = write(&request);
+    assert_eq!(body["tools"].as_array().unwrap().len(), 1);
+    assert_eq!(body["tool_choice"], json!({"type": "any", "disable_parallel_tool_use": true}));
+    assert!(losses.is_empty());
+}
+
+#[test]
+fn a_text_file_in_base64_is_told_as_text() {
+    let mut request = question();
+    let mut note = media(MediaKind::Document, MediaSource::Base64("aGVsbG8=".into()));
+    let PartBody::Media(inner) = &mut note.body else { panic!() };
+    inner.media_type = Some("text/markdown".into());
+    inner.name = Some("note.md".into());
+    request.turns[0].parts.push(note);
+    let source = json!({"type": "text", "media_type": "text/plain", "data": "hello"});
+    let document = json!({"type": "document", "source": source, "title": "note.md"});
+    assert_eq!(write(&request).0["messages"][0]["content"][1], document);
+}
+
+#[test]
+fn only_signed_thoughts_go_back() {
+    let thought = |origin| {
+        let signature = Some(Signature { origin, value: "sig".into() });
+        PartBody::Reasoning(Reasoning { text: "hm".into(), signature, ..Reasoning::default() }).into()
+    };
+    let mut request = question();
+    request.turns.push(Turn::new(
+        Role::Assistant,
+        vec![thought(Dialect::Anthropic), thought(Dialect::Gemini), Part::text("yes")],
+    ));
+    request.turns.push(Turn::new(Role::User, vec![Part::text("why")]));
+    let (body, losses) = write(&request);
+    let content = &body["messages"][1]["content"];
+    assert_eq!(content[0], json!({"type": "thinking", "thinking": "hm", "signature": "sig"}));
+    assert_eq!(content[1], json!({"type": "text", "text": "yes"}));
+    assert!(losses.lost(Feature::Reasoning));
+}
+
+#[test]
+fn tiers_have_their_counterparts() {
+    for (tier, written) in [("auto", "auto"), ("default", "standard_only"), ("priority", "auto")] {
+        let mut request = question();
+        request.service_tier = Some(tier.into());
+        assert_eq!(write(&request).0["service_tier"], written);
+    }
+}
+
+#[test]
+fn blank_stop_sequences_are_left_out() {
+    let mut request = question();
+    request.stop_sequences = vec!["\n".into(), "END".into()];
+    let (body, losses) = write(&request);
+    assert_eq!(body["stop_sequences"], json!(["END"]));
+    assert!(losses.lost(Feature::StopSequences));
+}
+
+/// A request that has `feature` and nothing else of note; `None` for features of answers.
+fn having(feature: Feature) -> Option<Request<'static>> {
+    let mut request = question();
+    let some = || Some(json(json!(0.5)));
+    match feature {
+        Feature::SystemPosition => request.turns.push(Turn::new(Role::System, vec![Part::text("x")])),
+        Feature::TurnName => request.turns[0].name = Some("ann".into()),
+        Feature::Image => request.turns[0].parts.push(media(MediaKind::Image, MediaSource::Base64("AA==".into()))),
+        Feature::MediaUrl => request.turns[0].parts.push(media(MediaKind::Image, MediaSource::Url("https://x".into()))),
+        Feature::MediaFile => request.turns[0].parts.push(media(MediaKind::Image, MediaSource::File("file-1".into()))),
+        Feature::ImageDetail => {
+            let mut image = media(MediaKind::Image, MediaSource::Url("https://x".into()));
+            let PartBody::Media(inner) = &mut image.body else { return None };
+            inner.detail = Some("low".into());
+            request.turns[0].parts.push(image);
+        }
+        Feature::Document => {
+            request.turns[0].parts.push(media(MediaKind::Document, MediaSource::Base64("AA==".into())));
+        }
+        Feature::Audio => request.turns[0].parts.push(media(MediaKind::Audio, MediaSource::Base64("AA==".into()))),
+        Feature::Video => request.turns[0].parts.push(media(MediaKind::Video, MediaSource::Base64("AA==".into()))),
+        Feature::ToolResultMedia | Feature::ToolResultError => {
+            let mut answer = result("a", "x");
+            let PartBody::ToolResult(inner) = &mut answer.body else { return None };
+            inner.is_error = feature == Feature::ToolResultError;
+            inner.content.push(media(MediaKind::Image, MediaSource::Url("https://x".into())));
+            request.turns.push(Turn::new(Role::Assistant, vec![call("a")]));
+            request.turns.push(Turn::new(Role::Tool, vec![answer]));
+        }
+        Feature::ServerTools => request.turns[0].parts.push(PartBody::Opaque(json(json!({"type": "x"}))).into()),
+        Feature::StrictTools => {
+            let mut strict = tool("f");
+            let ToolBody::Function(function) = &mut strict.body else { return None };
+            function.strict = Some(true);
+            request.tools.push(strict);
+        }
+        Feature::ToolChoice => {
+            request.tools.push(tool("f"));
+            request.tool_choice = Some(ToolChoice::Required);
+        }
+        Feature::ToolChoiceFunction => {
+            request.tools.push(tool("f"));
+            request.tool_choice = Some(ToolChoice::Function("f".into()));
+        }
+        Feature::AllowedTools => {
+            request.tools.push(tool("f"));
+            request.tool_choice = Some(ToolChoice::Allowed { names: vec!["f".into()], required: false });
+        }
+        Feature::ParallelToolCalls => {
+            request.tools.push(tool("f"));
+            request.parallel_tool_calls = Some(false);
+        }
+        Feature::JsonObject => request.response_format = Some(ResponseFormat::JsonObject),
+        Feature::JsonSchema => {
+            let schema = json(json!({"type": "object", "properties": {}}));
+            let strict = Some(true);
+            request.response_format =
+                Some(ResponseFormat::JsonSchema { name: Some("x".into()), description: None, schema, strict });
+        }
+        Feature::MaxTokens => request.max_tokens = Some(9),
+        Feature::StopSequences => request.stop_sequences = vec!["END".into()],
+        Feature::HighTemperature => request.temperature = Some(json(json!(1.5))),
+        Feature::TopP => request.top_p = some(),
+        Feature::TopK => request.top_k = some(),
+        Feature::Seed => request.seed = some(),
+        Feature::FrequencyPenalty => request.frequency_penalty = some(),
+        Feature::PresencePenalty => request.presence_penalty = some(),
+        Feature::LogitBias => request.logit_bias = some(),
+        Feature::Logprobs => request.logprobs = Some(true),
+        Feature::Choices => request.choices = Some(2),
+        Feature::ReasoningEffort => request.reasoning = thinks("low"),
+        Feature::Reasoning | Feature::ReasoningSignature => {
+            let signature = Some(Signature { origin: Dialect::Anthropic, value: "sig".into() });
+            let thought = Reasoning { text: "hm".into(), signature, ..Reasoning::default() };
+            request.turns.push(Turn::new(Role::Assistant, vec![PartBody::Reasoning(thought).into()]));
+        }
+        Feature::EndUser => request.end_user = Some("u".into()),
+        Feature::Metadata => request.metadata = Some(json(json!({"a": "b"}))),
+        Feature::ServiceTier => request.service_tier = Some("default".into()),
+        Feature::CacheControl => request.turns[0].parts[0].cache = Some(CacheControl { ttl: Some("1h".into()) }),
+        Feature::PromptCacheKey => request.prompt_cache_key = Some("k".into()),
+        Feature::Verbosity => request.verbosity = Some("low".into()),
+        Feature::Refusal => {
+            request.turns.push(Turn::new(Role::Assistant, vec![PartBody::Refusal("no".into()).into()]));
+        }
+        Feature::Citations | Feature::MediaOutput => return None,
+    }
+    Some(request)
+}
+
+#[test]
+fn the_dialect_loses_exactly_what_it_has_no_words_for() {
+    for feature in Feature::ALL {
+        let Some(request) = having(*feature) else { continue };
+        let (_, losses) = write(&request);
+        let carries = Dialect::Anthropic.carries().contains(feature);
+        assert_eq!(losses.lost(*feature), !carries, "{feature}");
+        assert_eq!(losses.features().filter(|lost| lost != feature).count(), 0, "{feature}: {losses}");
+    }
+}
