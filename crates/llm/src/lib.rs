@@ -29,7 +29,7 @@ mod tokens;
 mod translate;
 mod usage;
 
-pub use dialect::{Dialect, EventReader, EventWriter, Frame, Quirks, ReadError, Reply};
+pub use dialect::{Dialect, EventReader, EventWriter, Frame, Quirks, ReadError, Reply, StreamForm};
 pub use edit::Edits;
 pub use endpoint::{BodyRule, Endpoint, Framing, UsageFields, detect, endpoint, endpoints, wants_stream};
 pub use errors::{

@@ -188,6 +188,18 @@ pub struct Reply {
     pub created: u64,
     /// The client wants usage in the stream; only OpenAI Chat leaves it out otherwise.
     pub include_usage: bool,
+    /// How the client wants its stream framed; only Gemini leaves it a choice.
+    pub stream_form: StreamForm,
+}
+
+/// How a streamed answer is framed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum StreamForm {
+    /// Each chunk is a server-sent event, or whatever the dialect's framing is.
+    #[default]
+    Sse,
+    /// The chunks are elements of one JSON array: Gemini's `streamGenerateContent` without `alt=sse`.
+    JsonArray,
 }
 
 /// A body that is JSON, but not what its dialect says.

@@ -174,7 +174,7 @@ impl Fold {
     }
 
     fn cite(&mut self, choice: u32, citation: &Citation<'_>) {
-        let citation = owned_citation(citation);
+        let citation = citation.clone().into_owned();
         if let Some(PartBody::Text { citations, .. }) = self.current(choice) {
             citations.push(citation);
             return;
@@ -197,16 +197,6 @@ impl Fold {
 
 fn owned(text: &Text<'_>) -> Text<'static> {
     Cow::Owned(text.clone().into_owned())
-}
-
-fn owned_citation(citation: &Citation<'_>) -> Citation<'static> {
-    Citation {
-        url: citation.url.as_ref().map(owned),
-        title: citation.title.as_ref().map(owned),
-        cited_text: citation.cited_text.as_ref().map(owned),
-        span: citation.span,
-        native: citation.native.clone().map(Json::into_owned),
-    }
 }
 
 fn owned_media(media: &Media<'_>) -> Media<'static> {

@@ -93,3 +93,17 @@ pub struct Citation<'a> {
     /// The whole citation as its own dialect writes it.
     pub native: Option<Json<'a>>,
 }
+
+impl Citation<'_> {
+    /// The same citation without a tie to the text it was read from.
+    pub fn into_owned(self) -> Citation<'static> {
+        let owned = |text: Text<'_>| Text::Owned(text.into_owned());
+        Citation {
+            url: self.url.map(owned),
+            title: self.title.map(owned),
+            cited_text: self.cited_text.map(owned),
+            span: self.span,
+            native: self.native.map(Json::into_owned),
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Where an answer comes from: `groundingMetadata` and `citationMetadata`.
+//!
+//! Gemini lists sources once and points at them from segments of the text, which it measures in bytes; the model has a
+//! citation for each pointer, measured in characters. Invariant: an answer gives at most [`MOST`] citations, so that
+//! a long list of pointers cannot multiply a long list of sources.
+
+use std::collections::HashMap;
+
+use crate::json::{ObjectWriter, Raw, write_number};
+use crate::model::{Citation, Text};
+
+/// More citations of one answer are not told.
+const MOST: usize = 1000;
+
+/// The citations of a candidate whose visible text is `text`.
+pub(super) fn read<'a>(grounding: Option<Raw<'a>>, cited: Option<Raw<'a>>, text: &str) -> Vec<Citation<'a>> {
+    let mut citations = Vec::new();
+    if let Some(grounding) = grounding {
+        read_grounding(grounding, &mut citations);
+    }
+    for source in cited.into_iter().flat_map(Raw::members).filter(|(key, _)| is_citation_list(key)) {
+        citations.extend(source.1.elements().take(MOST).map(read_cited));
+    }
+    citations.truncate(MOST);
+    let spans = citations.iter_mut().filter_map(|citation| citation.span.as_mut());
+    convert(spans.flat_map(|(start, end)| [start, end]).collect(), text, Unit::Bytes);
+    citations
+}
+
+/// The Gemini API and Vertex name the list differently.
+fn is_citation_list(key: &[u8]) -> bool {
+    matches!(key, b"citationSources" | b"citations")
+}
+
+fn read_cited(source: Raw<'_>) -> Citation<'_> {
+    let mut citation = Citation::default();
+    let (mut start, mut end) = (0, None);
+    for (key, value) in source.members() {
+        match key {
+            b"uri" => citation.url = value.text(),
+            b"title" => citation.title = value.text(),
+            b"startIndex" => start = value.count().unwrap_or_default(),
+            b"endIndex" => end = value.count(),
+            _ => {}
+        }
+    }
+    citation.span = end.map(|end| (start, end));
+    citation
+}
+
+fn read_grounding<'a>(grounding: Raw<'a>, citations: &mut Vec<Citation<'a>>) {
+    let (mut chunks, mut supports) = (Vec::new(), None);
+    for (key, value) in grounding.members() {
+        match key {
+            b"groundingChunks" => chunks = value.elements().map(read_chunk).collect(),
+            b"groundingSupports" => supports = Some(value),
+            _ => {}
+        }
+    }
+    let mut is_used = vec![false; chunks.len()];
+    for support in supports.into_iter().flat_map(Raw::elements) {
+        let (mut span, mut indices) = (None, None);
+        for (key, value) in support.members() {
+            match key {
+                b"segment" => span = read_segment(value),
+                b"groundingChunkIndices" => indices = Some(value),
+                _ => {}
+            }
+        }
+        for index in indices.into_iter().flat_map(Raw::elements) {
+            let index = index.count().and_then(|index| usize::try_from(index).ok()).unwrap_or(usize::MAX);
+            let Some(chunk) = chunks.get(index).filter(|_| citations.len() < MOST) else { continue };
+            is_used[index] = true;
+            citations.push(Citation { span, ..chunk.clone() });
+        }
+    }
+    let unused = chunks.into_iter().zip(is_used).filter(|(_, is_used)| !is_used).map(|(chunk, _)| chunk);
+    citations.extend(unused.take(MOST));
+}
+
+/// A source: a page, a retrieved document, a place.
+fn read_chunk(chunk: Raw<'_>) -> Citation<'_> {
+    let mut citation = Citation::default();
+    for (key, value) in chunk.members().flat_map(|(_, source)| source.members()) {
+        match key {
+            b"uri" => citation.url = value.text(),
+            b"title" => citation.title = value.text(),
+            b"text" => citation.cited_text = value.text(),
+            _ => {}
+        }
+    }
+    citation
+}
+
+fn read_segment(segment: Raw<'_>) -> Option<(u64, u64)> {
+    let (mut start, mut end) = (0, None);
+    for (key, value) in segment.members() {
+        match key {
+            b"startIndex" => start = value.count().unwrap_or_default(),
+            b"endIndex" => end = value.count(),
+            _ => {}
+        }
+    }
+    end.map(|end| (start, end))
+}
+
+/// In what offsets are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    Bytes,
+    Characters,
+}
+
+/// Turns offsets into `text` from one unit into the other, in one walk. An offset within a character counts as its
+/// beginning, one behind the text as its end.
+fn convert(mut offsets: Vec<&mut u64>, text: &str, from: Unit) {
+    if text.is_ascii() {
+        offsets.into_iter().for_each(|offset| *offset = (*offset).min(text.len() as u64));
+        return;
+    }
+    offsets.sort_unstable();
+    let mut known = (0, 0);
+    let mut next = text.char_indices().enumerate().map(|(characters, (bytes, _))| (bytes as u64, characters as u64));
+    let mut ahead = next.next();
+    let end = (text.len() as u64, text.chars().count() as u64);
+    for offset in offsets {
+        let has_passed = |(bytes, characters)| match from {
+            Unit::Bytes => bytes > *offset,
+            Unit::Characters => characters > *offset,
+        };
+        while let Some(position) = ahead.filter(|position| !has_passed(*position)) {
+            known = position;
+            ahead = next.next();
+        }
+        let reached = if ahead.is_none() && !has_passed(end) { end } else { known };
+        *offset = match from {
+            Unit::Bytes => reached.1,
+            Unit::Characters => reached.0,
+        };
+    }
+}
+
+/// A citation and where the text stands whose span it tells.
+pub(super) struct Grounded<'c, 't> {
+    pub citation: &'c Citation<'c>,
+    pub text: &'t str,
+    /// Which part of the answer the text is.
+    pub part: u64,
+}
+
+/// Writes `groundingMetadata`, if there are citations.
+pub(super) fn write(candidate: &mut ObjectWriter<'_>, cited: &[Grounded<'_, '_>]) {
+    if cited.is_empty() {
+        return;
+    }
+    let mut sources: Vec<&Citation<'_>> = Vec::new();
+    let mut known: HashMap<[Option<&str>; 3], u64> = HashMap::new();
+    let mut supports = Vec::new();
+    for Grounded { citation, text, part } in cited.iter().take(MOST) {
+        let identity = [&citation.url, &citation.title, &citation.cited_text].map(Option::as_deref);
+        let index = *known.entry(identity).or_insert_with(|| {
+            sources.push(citation);
+            sources.len() as u64 - 1
+        });
+        if let Some((start, end)) = citation.span {
+            supports.push(Support { source: index, part: *part, text, start, end });
+        }
+    }
+    for group in supports.chunk_by_mut(|one, next| one.part == next.part) {
+        let text = group[0].text;
+        let offsets = group.iter_mut().flat_map(|support| [&mut support.start, &mut support.end]);
+        convert(offsets.collect(), text, Unit::Characters);
+    }
+    let mut metadata = candidate.object("groundingMetadata");
+    let mut chunks = metadata.array("groundingChunks");
+    sources.into_iter().for_each(|source| write_chunk(&mut chunks.object(), source));
+    drop(chunks);
+    let mut written = metadata.array("groundingSupports");
+    supports.iter().for_each(|support| support.write(&mut written.object()));
+}
+
+/// A pointer from the text to a source.
+struct Support<'t> {
+    source: u64,
+    part: u64,
+    text: &'t str,
+    start: u64,
+    end: u64,
+}
+
+impl Support<'_> {
+    fn write(&self, support: &mut ObjectWriter<'_>) {
+        let mut segment = support.object("segment");
+        if self.part > 0 {
+            segment.number("partIndex", self.part);
+        }
+        segment.number("startIndex", self.start);
+        segment.number("endIndex", self.end);
+        let range = usize::try_from(self.start).ok().zip(usize::try_from(self.end).ok());
+        segment.maybe_string("text", range.and_then(|(start, end)| self.text.get(start..end)));
+        drop(segment);
+        write_number(support.array("groundingChunkIndices").element(), self.source);
+    }
+}
+
+fn write_chunk(chunk: &mut ObjectWriter<'_>, source: &Citation<'_>) {
+    let kind = if source.cited_text.is_some() { "retrievedContext" } else { "web" };
+    let mut written = chunk.object(kind);
+    let texts: [(&str, &Option<Text<'_>>); 3] =
+        [("uri", &source.url), ("title", &source.title), ("text", &source.cited_text)];
+    for (key, text) in texts {
+        written.maybe_string(key, text.as_deref());
+    }
+}

@@ -1,0 +1,74 @@
+//! A whole answer, read.
+
+use crate::dialect::gemini::{grounding, logprobs, part, stop, usage};
+use crate::dialect::{Dialect, ReadError};
+use crate::json::Raw;
+use crate::model::{Choice, Citation, Part, PartBody, Response};
+
+use super::{Candidate, visible_text};
+
+pub(in crate::dialect::gemini) fn read(body: Raw<'_>) -> Result<Response<'_>, ReadError> {
+    let mut response = Response::new(Dialect::Gemini);
+    let mut blocked = None;
+    for (key, value) in body.members().filter(|(_, value)| !value.is_null()) {
+        match key {
+            b"candidates" => {
+                let candidates = part::elements(value).map(Candidate::read);
+                response.choices = candidates.zip(0..).map(|(candidate, at)| read_choice(candidate, at)).collect();
+            }
+            b"responseId" => response.id = value.text().unwrap_or_default(),
+            b"modelVersion" => response.model = value.text(),
+            b"usageMetadata" => {
+                let report = usage::read(value);
+                response.usage = Some(report.counts);
+                response.service_tier = report.service_tier;
+                response.extras.0.extend(report.extras);
+            }
+            _ => {
+                if key == b"promptFeedback" {
+                    blocked = stop::read_block(value);
+                }
+                response.extras.keep(key, value);
+            }
+        }
+    }
+    if !response.choices.is_empty() {
+        return Ok(response);
+    }
+    let Some(stop) = blocked else {
+        return Err(ReadError::new("the answer has neither candidates nor a reason why the prompt was blocked"));
+    };
+    response.choices.push(Choice { stop: Some(stop), ..Choice::default() });
+    Ok(response)
+}
+
+fn read_choice(candidate: Candidate<'_>, at: u32) -> Choice<'_> {
+    let has_calls = candidate.has_calls();
+    let Candidate { index, mut parts, finish_reason, grounding, citations, logprobs, extras } = candidate;
+    if grounding.is_some() || citations.is_some() {
+        let text = parts.iter().find_map(visible_text).unwrap_or_default();
+        let citations = grounding::read(grounding, citations, text);
+        cite(&mut parts, citations);
+    }
+    Choice {
+        index: index.unwrap_or(at),
+        parts,
+        stop: finish_reason.and_then(|reason| stop::read(reason, has_calls)),
+        logprobs: logprobs.map(logprobs::read),
+        extras,
+    }
+}
+
+/// Gives the first visible text its citations.
+fn cite<'a>(parts: &mut Vec<Part<'a>>, found: Vec<Citation<'a>>) {
+    if found.is_empty() {
+        return;
+    }
+    for part in parts.iter_mut() {
+        if let PartBody::Text { citations, .. } = &mut part.body {
+            *citations = found;
+            return;
+        }
+    }
+    parts.push(PartBody::Text { text: Default::default(), citations: found, signature: None }.into());
+}

@@ -1,0 +1,11 @@
+//! Schemas: Gemini's own form of them, and the JSON Schema that Gemini takes.
+//!
+//! `parameters` and `responseSchema` hold OpenAPI's subset with types in capitals; `parametersJsonSchema` and
+//! `responseJsonSchema`, which Vertex takes as well, hold JSON Schema with some keywords only. Invariant: the model has
+//! JSON Schema alone: [`from_openapi`] reads the one form, [`accepted`] writes the other.
+
+mod accepted;
+mod openapi;
+
+pub(super) use accepted::accepted;
+pub(super) use openapi::from_openapi;

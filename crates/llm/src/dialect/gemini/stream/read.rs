@@ -1,0 +1,129 @@
+//! A stream's chunks, read.
+//!
+//! Invariant: the stream has no end marker; it may end once a candidate has told why it finished, or the prompt was
+//! blocked.
+
+use std::collections::BTreeMap;
+
+use crate::dialect::gemini::response::{Candidate, visible_text};
+use crate::dialect::gemini::{errors, grounding, logprobs, part, stop, usage};
+use crate::dialect::{EventReader, Frame};
+use crate::json::Raw;
+use crate::model::{Event, Part, PartBody, Signature, StreamStart, ToolCall};
+
+#[derive(Debug, Default)]
+pub(in crate::dialect::gemini) struct Reader {
+    has_started: bool,
+    may_end: bool,
+    choices: BTreeMap<u32, Progress>,
+}
+
+/// What is known of a candidate so far.
+#[derive(Debug, Default)]
+struct Progress {
+    calls: u32,
+    /// All its visible text, which citations point into.
+    text: String,
+}
+
+impl EventReader for Reader {
+    fn read(&mut self, frame: Frame<'_>, tell: &mut dyn FnMut(Event<'_>)) {
+        let Some(chunk) = Raw::new(frame.data).and_then(Raw::object) else { return };
+        let mut start = StreamStart::default();
+        let (mut candidates, mut report, mut blocked) = (None, None, None);
+        for (key, value) in chunk.members().filter(|(_, value)| !value.is_null()) {
+            match key {
+                b"candidates" => candidates = Some(value),
+                b"usageMetadata" => report = Some(usage::read(value)),
+                b"promptFeedback" => blocked = stop::read_block(value),
+                b"responseId" => start.id = value.text().unwrap_or_default(),
+                b"modelVersion" => start.model = value.text(),
+                b"error" => return tell(Event::Error(errors::read(value))),
+                _ => {}
+            }
+        }
+        if !std::mem::replace(&mut self.has_started, true) {
+            start.service_tier = report.as_mut().and_then(|report| report.service_tier.take());
+            tell(Event::Start(start));
+        }
+        for (candidate, at) in candidates.into_iter().flat_map(part::elements).zip(0..) {
+            self.candidate(Candidate::read(candidate), at, tell);
+        }
+        if let Some(stop) = blocked {
+            self.may_end = true;
+            tell(Event::Stop { choice: 0, stop });
+        }
+        if let Some(report) = report {
+            tell(Event::Usage(report.counts));
+        }
+    }
+
+    fn may_end(&self) -> bool {
+        self.may_end
+    }
+}
+
+impl Reader {
+    fn candidate(&mut self, candidate: Candidate<'_>, at: u32, tell: &mut dyn FnMut(Event<'_>)) {
+        let choice = candidate.index.unwrap_or(at);
+        let progress = self.choices.entry(choice).or_default();
+        for part in candidate.parts {
+            progress.text.push_str(visible_text(&part).unwrap_or_default());
+            tell_part(choice, part, &mut progress.calls, tell);
+        }
+        if let Some(told) = candidate.logprobs {
+            tell(Event::Logprobs { choice, logprobs: logprobs::read(told) });
+        }
+        if candidate.grounding.is_some() || candidate.citations.is_some() {
+            for citation in grounding::read(candidate.grounding, candidate.citations, &progress.text) {
+                tell(Event::Citation { choice, citation: Box::new(citation) });
+            }
+        }
+        if let Some(stop) = candidate.finish_reason.and_then(|reason| stop::read(reason, progress.calls > 0)) {
+            self.may_end = true;
+            tell(Event::Stop { choice, stop });
+        }
+    }
+}
+
+fn tell_part<'a>(choice: u32, part: Part<'a>, calls: &mut u32, tell: &mut dyn FnMut(Event<'_>)) {
+    match part.body {
+        PartBody::Text { text, signature, .. } => {
+            if !text.is_empty() {
+                tell(Event::Text { choice, text });
+            }
+            tell_signature(choice, signature, tell);
+        }
+        PartBody::Reasoning(reasoning) => {
+            if !reasoning.text.is_empty() || reasoning.signature.is_some() {
+                tell(Event::Reasoning { choice, text: reasoning.text, is_summary: reasoning.is_summary });
+            }
+            tell_signature(choice, reasoning.signature, tell);
+            if let Some(data) = reasoning.encrypted {
+                tell(Event::EncryptedReasoning { choice, id: None, data });
+            }
+        }
+        PartBody::ToolCall(ToolCall { id, name, arguments, signature }) => {
+            let call = *calls;
+            *calls += 1;
+            tell(Event::ToolCall { choice, call, id, name, signature });
+            if !arguments.is_empty() {
+                tell(Event::Arguments { choice, call, json: arguments });
+            }
+            // Calls come whole.
+            tell(Event::PartEnd { choice });
+        }
+        PartBody::Media(media) => tell(Event::Media { choice, media }),
+        PartBody::Opaque(json) => tell(Event::Opaque { choice, json }),
+        // No answer holds one.
+        PartBody::ToolResult(_) | PartBody::Refusal(_) => {}
+    }
+}
+
+/// A signature is the last of its part.
+fn tell_signature(choice: u32, signature: Option<Signature<'_>>, tell: &mut dyn FnMut(Event<'_>)) {
+    if let Some(signature) = signature {
+        tell(Event::Signature { choice, signature });
+        tell(Event::PartEnd { choice });
+    }
+}
