@@ -3,9 +3,13 @@
 //! Invariant: frames are handed out in order, each once, whatever the chunks' boundaries. Used by the stream
 //! translator.
 
+use crate::array_framing::{ArrayDecoder, ArrayError};
 use crate::dialect::{Dialect, Frame};
 use crate::eventstream::{EventStreamDecoder, EventStreamError, Message};
 use crate::sse::{MAX_EVENT_BYTES, SseDecoder, SseError};
+
+/// Gemini's chunks hold whole pictures and recordings.
+const MAX_MEDIA_BYTES: usize = 16 << 20;
 
 /// The bytes are no stream of the expected framing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,6 +18,7 @@ pub enum FrameError {
     Sse(#[from] SseError),
     #[error(transparent)]
     EventStream(#[from] EventStreamError),
+    JsonArray(#[from] ArrayError),
 }
 
 /// Cuts a provider's bytes into frames.
@@ -21,15 +26,19 @@ pub enum FrameError {
 pub enum Deframer {
     Sse(SseDecoder),
     AwsEventStream(EventStreamDecoder),
+    JsonArray(ArrayDecoder),
+    /// Gemini's, until its first byte has come: an array opens with a bracket, an event never does.
+    SseOrJsonArray,
 }
 
 impl Deframer {
     /// The framing of `dialect`'s streams.
     pub fn of(dialect: Dialect) -> Self {
         match dialect {
-            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Anthropic | Dialect::Gemini | Dialect::Cohere => {
+            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Anthropic | Dialect::Cohere => {
                 Deframer::Sse(SseDecoder::new(MAX_EVENT_BYTES))
             }
+            Dialect::Gemini => Deframer::SseOrJsonArray,
             Dialect::BedrockConverse => Deframer::AwsEventStream(EventStreamDecoder::new(MAX_EVENT_BYTES)),
         }
     }
@@ -48,6 +57,18 @@ impl Deframer {
                 })?;
             }
             Deframer::AwsEventStream(decoder) => decoder.push(chunk, |message| visit(frame_of(&message)))?,
+            Deframer::JsonArray(decoder) => {
+                decoder.push(chunk, |element| visit(Frame { name: b"", data: element, is_exception: false }))?;
+            }
+            Deframer::SseOrJsonArray => {
+                let Some(first) = chunk.iter().position(|byte| !byte.is_ascii_whitespace()) else { return Ok(()) };
+                let (decided, rest) = match chunk[first] {
+                    b'[' => (Deframer::JsonArray(ArrayDecoder::new(MAX_MEDIA_BYTES)), &chunk[first + 1..]),
+                    _ => (Deframer::Sse(SseDecoder::new(MAX_MEDIA_BYTES)), &chunk[first..]),
+                };
+                *self = decided;
+                return self.push(rest, visit);
+            }
         }
         Ok(())
     }

@@ -8,6 +8,7 @@
 //! Invariant: no I/O, no clock, no async, no global state but the tokenizer's vocabulary. The data plane and the AI
 //! plugins call it; it knows neither.
 
+mod array_framing;
 mod dialect;
 mod edit;
 mod endpoint;
@@ -29,6 +30,7 @@ mod tokens;
 mod translate;
 mod usage;
 
+pub use array_framing::ArrayError;
 pub use dialect::{Dialect, EventReader, EventWriter, Frame, Quirks, ReadError, Reply, StreamForm};
 pub use edit::Edits;
 pub use endpoint::{BodyRule, Endpoint, Framing, UsageFields, detect, endpoint, endpoints, wants_stream};

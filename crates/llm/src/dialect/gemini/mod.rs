@@ -6,7 +6,6 @@
 //! `STOP` covers tool calls too, thoughts are counted beside the output, and a stream ends with its connection.
 //! Called through [`CODEC`] alone.
 
-mod errors;
 mod grounding;
 mod logprobs;
 mod media;

@@ -30,7 +30,9 @@ pub(super) fn read(part: Raw<'_>) -> Part<'_> {
     }
     let only_extras = data.is_none() && text.is_none() && proof.is_none();
     let body = match data {
-        Some(PartBody::ToolCall(call)) => PartBody::ToolCall(ToolCall { signature: proof.map(signature::read), ..call }),
+        Some(PartBody::ToolCall(call)) => {
+            PartBody::ToolCall(ToolCall { signature: proof.map(signature::read), ..call })
+        }
         Some(data) => {
             if let Some(proof) = proof {
                 let json = serde_json::Value::from(proof.as_ref()).to_string().into_bytes();
@@ -68,12 +70,7 @@ fn thought<'a>(text: Option<Text<'a>>, proof: Option<Text<'a>>) -> PartBody<'a> 
 }
 
 fn read_call<'a>(call: Raw<'a>) -> ToolCall<'a> {
-    let mut read = ToolCall {
-        id: Text::default(),
-        name: Text::default(),
-        arguments: Text::default(),
-        signature: None,
-    };
+    let mut read = ToolCall { id: Text::default(), name: Text::default(), arguments: Text::default(), signature: None };
     for (key, value) in call.members() {
         match key {
             b"id" => read.id = value.text().unwrap_or_default(),
@@ -86,13 +83,8 @@ fn read_call<'a>(call: Raw<'a>) -> ToolCall<'a> {
 }
 
 fn read_result<'a>(result: Raw<'a>, extras: &mut Extras<'a>) -> PartBody<'a> {
-    let mut read = ToolResult {
-        call_id: Text::default(),
-        name: None,
-        content: Vec::new(),
-        json: None,
-        is_error: false,
-    };
+    let mut read =
+        ToolResult { call_id: Text::default(), name: None, content: Vec::new(), json: None, is_error: false };
     for (key, value) in result.members().filter(|(_, value)| !value.is_null()) {
         match key {
             b"id" => read.call_id = value.text().unwrap_or_default(),

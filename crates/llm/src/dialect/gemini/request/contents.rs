@@ -6,12 +6,10 @@
 
 use std::borrow::Cow;
 
-use serde::de::IgnoredAny;
-
 use super::thinking;
 use crate::dialect::Dialect;
-use crate::dialect::gemini::{Source, media};
 use crate::dialect::gemini::signature;
+use crate::dialect::gemini::{Source, media};
 use crate::json::{ArrayWriter, ObjectWriter, Raw, write_string};
 use crate::model::{Extras, Feature, Losses, Part, PartBody, Reasoning, Request, Role, ToolCall, ToolResult, Turn};
 
@@ -243,10 +241,10 @@ pub(in crate::dialect::gemini) fn write_call(part: &mut ObjectWriter<'_>, call: 
 /// Writes arguments as an object, which is all that Gemini takes: what the model wrote instead of one goes into a
 /// member `arguments`.
 fn write_arguments(out: &mut Vec<u8>, arguments: &str) {
-    let is_json = |text: &str| serde_json::from_str::<IgnoredAny>(text).is_ok();
+    let is_object = |text: &str| Raw::checked(text.as_bytes()).is_some_and(Raw::is_object);
     match arguments.trim() {
         "" => out.extend_from_slice(b"{}"),
-        text if text.starts_with('{') && is_json(text) => out.extend_from_slice(text.as_bytes()),
+        text if is_object(text) => out.extend_from_slice(text.as_bytes()),
         text => ObjectWriter::new(out).string("arguments", text),
     }
 }

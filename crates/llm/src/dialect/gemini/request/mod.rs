@@ -9,8 +9,8 @@ mod thinking;
 mod tools;
 mod write;
 
-pub(super) use read::read;
 pub(super) use contents::write_call;
+pub(super) use read::read;
 pub(super) use write::write;
 
 use crate::json::{Raw, unescape};

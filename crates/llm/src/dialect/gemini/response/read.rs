@@ -10,6 +10,7 @@ use super::{Candidate, visible_text};
 pub(in crate::dialect::gemini) fn read(body: Raw<'_>) -> Result<Response<'_>, ReadError> {
     let mut response = Response::new(Dialect::Gemini);
     let mut blocked = None;
+    let mut usage_extras = Vec::new();
     for (key, value) in body.members().filter(|(_, value)| !value.is_null()) {
         match key {
             b"candidates" => {
@@ -22,7 +23,7 @@ pub(in crate::dialect::gemini) fn read(body: Raw<'_>) -> Result<Response<'_>, Re
                 let report = usage::read(value);
                 response.usage = Some(report.counts);
                 response.service_tier = report.service_tier;
-                response.extras.0.extend(report.extras);
+                usage_extras = report.extras;
             }
             _ => {
                 if key == b"promptFeedback" {
@@ -32,6 +33,7 @@ pub(in crate::dialect::gemini) fn read(body: Raw<'_>) -> Result<Response<'_>, Re
             }
         }
     }
+    response.extras.0.extend(usage_extras);
     if !response.choices.is_empty() {
         return Ok(response);
     }

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use crate::dialect::gemini::grounding::{self, Grounded};
-use crate::dialect::gemini::{Source, media};
-use crate::dialect::gemini::request::write_call;
-use crate::dialect::gemini::{logprobs, signature, stop, usage};
 use crate::dialect::Reply;
+use crate::dialect::gemini::grounding::{self, Grounded};
+use crate::dialect::gemini::request::write_call;
+use crate::dialect::gemini::{Source, media};
+use crate::dialect::gemini::{logprobs, signature, stop, usage};
 use crate::json::{ArrayWriter, ObjectWriter};
 use crate::model::{Choice, Feature, Losses, Part, PartBody, Reasoning, Response, Signature};
 

@@ -7,17 +7,8 @@ use crate::json::{Kind, ObjectWriter, Raw, unescape};
 use crate::model::Json;
 
 /// Keywords that say nothing about what is valid.
-const ANNOTATIONS: [&[u8]; 9] = [
-    b"$schema",
-    b"$comment",
-    b"strict",
-    b"default",
-    b"example",
-    b"examples",
-    b"deprecated",
-    b"readOnly",
-    b"writeOnly",
-];
+const ANNOTATIONS: [&[u8]; 9] =
+    [b"$schema", b"$comment", b"strict", b"default", b"example", b"examples", b"deprecated", b"readOnly", b"writeOnly"];
 
 /// Formats of strings and numbers that Gemini knows.
 const FORMATS: [&[u8]; 7] = [b"date-time", b"date", b"time", b"int32", b"int64", b"float", b"double"];

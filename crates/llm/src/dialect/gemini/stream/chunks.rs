@@ -3,9 +3,9 @@
 //! Invariant: every chunk is a whole `GenerateContentResponse`; in the array form all of them and the brackets are one
 //! JSON text.
 
-use crate::dialect::gemini::{errors, usage};
-use crate::dialect::{Reply, StreamForm};
-use crate::errors::ApiError;
+use crate::dialect::gemini::usage;
+use crate::dialect::{Dialect, Reply, StreamForm};
+use crate::errors::{ApiError, write_error};
 use crate::json::{ArrayWriter, ObjectWriter};
 use crate::model::{StreamStart, TokenCounts};
 
@@ -64,7 +64,7 @@ impl Chunks {
     /// Writes what tells the client that the answer failed, and the framing's end.
     pub(super) fn fail(&mut self, out: &mut Vec<u8>, error: &ApiError<'_>) {
         self.open(out);
-        errors::write(out, error);
+        out.extend_from_slice(&write_error(Dialect::Gemini, error).body);
         self.close(out);
         self.end(out);
     }

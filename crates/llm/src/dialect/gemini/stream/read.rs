@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 
 use crate::dialect::gemini::response::{Candidate, visible_text};
-use crate::dialect::gemini::{errors, grounding, logprobs, part, stop, usage};
-use crate::dialect::{EventReader, Frame};
+use crate::dialect::gemini::{grounding, logprobs, part, stop, usage};
+use crate::dialect::{Dialect, EventReader, Frame};
+use crate::errors::read_error;
 use crate::json::Raw;
 use crate::model::{Event, Part, PartBody, Signature, StreamStart, ToolCall};
 
@@ -38,7 +39,7 @@ impl EventReader for Reader {
                 b"promptFeedback" => blocked = stop::read_block(value),
                 b"responseId" => start.id = value.text().unwrap_or_default(),
                 b"modelVersion" => start.model = value.text(),
-                b"error" => return tell(Event::Error(errors::read(value))),
+                b"error" => return tell(Event::Error(read_error(Dialect::Gemini, 0, None, frame.data))),
                 _ => {}
             }
         }
@@ -46,15 +47,16 @@ impl EventReader for Reader {
             start.service_tier = report.as_mut().and_then(|report| report.service_tier.take());
             tell(Event::Start(start));
         }
+        // First of all, so that a writer can tell the counts of a chunk with the chunk.
+        if let Some(report) = report {
+            tell(Event::Usage(report.counts));
+        }
         for (candidate, at) in candidates.into_iter().flat_map(part::elements).zip(0..) {
             self.candidate(Candidate::read(candidate), at, tell);
         }
         if let Some(stop) = blocked {
             self.may_end = true;
             tell(Event::Stop { choice: 0, stop });
-        }
-        if let Some(report) = report {
-            tell(Event::Usage(report.counts));
         }
     }
 

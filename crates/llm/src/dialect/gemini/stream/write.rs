@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::chunks::Chunks;
-use crate::dialect::gemini::grounding::{self, Grounded};
 use crate::dialect::gemini::Source;
+use crate::dialect::gemini::grounding::{self, Grounded};
 use crate::dialect::gemini::response::{Proof, write_part, write_reasoning, write_text};
 use crate::dialect::gemini::{logprobs, stop};
 use crate::dialect::{EventWriter, Reply};
