@@ -18,6 +18,7 @@ pub enum FrameError {
     Sse(#[from] SseError),
     #[error(transparent)]
     EventStream(#[from] EventStreamError),
+    #[error(transparent)]
     JsonArray(#[from] ArrayError),
 }
 
