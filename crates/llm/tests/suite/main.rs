@@ -14,6 +14,7 @@ mod framing;
 mod golden;
 mod grammar;
 mod leaves;
+mod provider_errors;
 mod recorded_answers;
 mod recorded_streams;
 mod recordings;

@@ -44,23 +44,32 @@ impl Recording {
 
 /// Every recording whose dialect this crate reads. Empty, with a note, where there are none.
 pub fn all() -> Vec<Recording> {
+    let mut recordings = Vec::new();
+    let mut files = 0;
+    each(|name, text| {
+        files += 1;
+        recordings.extend(read(name, text));
+    });
+    assert!(files == 0 || recordings.len() > 500, "only {} recordings in {files} files", recordings.len());
+    recordings.sort_by(|one, other| one.name.cmp(&other.name));
+    recordings
+}
+
+/// Gives the name and the text of every recording to `visit`.
+fn each(mut visit: impl FnMut(String, &[u8])) {
     let Some(root) = std::env::var_os("TIDEGATE_FIXTURES") else {
         eprintln!("SKIPPED: TIDEGATE_FIXTURES is not set, so no recorded exchange was tested");
-        return Vec::new();
+        return;
     };
-    let mut recordings = Vec::new();
     let wire = PathBuf::from(root).join("wire");
     for provider in std::fs::read_dir(&wire).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
         for file in std::fs::read_dir(&provider).unwrap().map(|entry| entry.unwrap().path()) {
             if file.extension().is_some_and(|extension| extension == "json") {
                 let name = file.strip_prefix(&wire).unwrap().display().to_string();
-                recordings.extend(read(name, &std::fs::read(&file).unwrap()));
+                visit(name, &std::fs::read(&file).unwrap());
             }
         }
     }
-    assert!(recordings.len() > 500, "only {} recordings under {}", recordings.len(), wire.display());
-    recordings.sort_by(|one, other| one.name.cmp(&other.name));
-    recordings
 }
 
 fn read(name: String, text: &[u8]) -> Option<Recording> {
@@ -85,4 +94,34 @@ fn read(name: String, text: &[u8]) -> Option<Recording> {
         answer,
         name,
     })
+}
+
+/// A recorded exchange which the provider refused, of any API.
+pub struct Refusal {
+    pub name: String,
+    pub api: String,
+    pub status: u16,
+    /// `x-amzn-errortype`, where it was recorded.
+    pub amzn_errortype: Option<String>,
+    pub body: Value,
+}
+
+/// Every refusal with a JSON body. Empty, with a note, where there are no recordings.
+pub fn refusals() -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    each(|name, text| {
+        let recording: Value = serde_json::from_slice(text).unwrap();
+        let response = &recording["response"];
+        let status = response["status"].as_u64().unwrap();
+        if let Some(body) = response.get("body").filter(|body| status >= 400 && body.is_object()) {
+            refusals.push(Refusal {
+                name,
+                api: recording["api"].as_str().unwrap().to_owned(),
+                status: u16::try_from(status).unwrap(),
+                amzn_errortype: response["headers"]["x-amzn-errortype"].as_str().map(str::to_owned),
+                body: body.clone(),
+            });
+        }
+    });
+    refusals
 }
