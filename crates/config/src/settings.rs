@@ -3,6 +3,7 @@
 //! what it does not know is warned about, never silently dropped. The binary reads the file and calls
 //! [`Settings::load`]; nothing here touches files or the process's environment.
 
+mod access_log;
 mod apisix;
 mod deployment;
 mod nginx;
@@ -20,6 +21,7 @@ mod tests;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 
+pub use access_log::{AccessLog, LogEscape};
 pub use apisix::{Apisix, DataEncryption, Listen, Router, RouterKind};
 pub use deployment::{Admin, AdminApiVersion, AdminKey, AdminRole, AdminTls, Deployment};
 pub use nginx::{LogLevel, Nginx, NginxHttp};

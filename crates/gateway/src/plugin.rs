@@ -172,10 +172,21 @@ pub struct PluginDef {
     pub prefer_route: bool,
 }
 
+/// What sees every request as a plugin of a global rule does, though no resource configures it: its settings are the
+/// process's.
+pub struct StandingDef {
+    pub name: &'static str,
+    pub compile: CompileStanding,
+}
+
+/// `None` if the settings do not ask for it. Called once for a process.
+pub type CompileStanding = fn(&Services) -> Result<Option<Arc<dyn Plugin>>, String>;
+
 /// The table of all plugins; the only place where a name becomes code.
 pub struct Registry {
     defs: std::collections::HashMap<&'static str, PluginDef>,
     catalog: Arc<Catalog>,
+    standing: Vec<StandingDef>,
 }
 
 impl Registry {
@@ -186,7 +197,20 @@ impl Registry {
         if let Some(names) = enabled {
             catalog.enable_only(names);
         }
-        Self { defs: defs.into_iter().map(|def| (def.info.name, def)).collect(), catalog: Arc::new(catalog) }
+        let defs = defs.into_iter().map(|def| (def.info.name, def)).collect();
+        Self { defs, catalog: Arc::new(catalog), standing: Vec::new() }
+    }
+
+    /// With what sees every request.
+    #[must_use]
+    pub fn with_standing(mut self, standing: Vec<StandingDef>) -> Self {
+        self.standing = standing;
+        self
+    }
+
+    /// What sees every request.
+    pub fn standing(&self) -> &[StandingDef] {
+        &self.standing
     }
 
     /// What validation needs to know.

@@ -23,7 +23,7 @@ mod tests;
 
 /// All plugins of this build, of which `enabled` may be used (`plugins` in `config.yaml`; all if `None`).
 pub fn registry(enabled: Option<&[String]>) -> Registry {
-    Registry::new(definitions(), enabled, NOT_SUPPORTED)
+    Registry::new(definitions(), enabled, NOT_SUPPORTED).with_standing(vec![observability::access_log::standing()])
 }
 
 /// The table: a plugin that is not here does not exist. Highest priority first.

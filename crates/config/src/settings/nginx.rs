@@ -8,6 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::SettingsError;
+use super::access_log::AccessLog;
 use super::reader::Reader;
 use crate::resource::KeepalivePool;
 
@@ -52,6 +53,7 @@ pub struct NginxHttp {
     pub real_ip_from: Vec<IpNet>,
     /// For upstreams that have no `keepalive_pool`; of size 0 it keeps no connection.
     pub upstream: KeepalivePool,
+    pub access_log: AccessLog,
 }
 
 // === impl LogLevel ===
@@ -155,6 +157,7 @@ impl Default for NginxHttp {
             real_ip_recursive: false,
             real_ip_from: vec![IpNet::from(IpAddr::V4(Ipv4Addr::LOCALHOST))],
             upstream: KeepalivePool::default(),
+            access_log: AccessLog::default(),
         }
     }
 }
@@ -174,11 +177,9 @@ impl NginxHttp {
             },
             real_ip_from: real_ip_from(from)?.unwrap_or(default.real_ip_from),
             upstream: keepalive_pool(&mut from.section("upstream")?)?,
+            access_log: AccessLog::read(from)?,
         };
         from.not_obeyed("keepalive_timeout", "idle client connections end with client_header_timeout");
-        for key in ["enable_access_log", "access_log", "access_log_format", "access_log_format_escape"] {
-            from.not_obeyed(key, "there is no access log; use the plugin file-logger in a global rule");
-        }
         from.without_effect(&[
             "access_log_buffer",
             "underscores_in_headers",

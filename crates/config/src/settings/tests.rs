@@ -363,18 +363,30 @@ fn a_key_that_asks_for_what_is_not_here_is_warned_about_with_what_holds() {
         ("apisix: {id: gateway-1}", "no output names the instance"),
         ("deployment: {admin: {enable_admin_ui: true}}", "there is no console"),
         ("nginx_config: {http: {keepalive_timeout: 75s}}", "idle client connections end with client_header_timeout"),
-        (
-            "nginx_config: {http: {access_log: logs/access.log}}",
-            "there is no access log; use the plugin file-logger in a global rule",
-        ),
         ("plugin_attr: {prometheus: {refresh_interval: 5}}", "metrics are made at each scrape"),
     ] {
         let path = text.replace(": {", ".").split_once(": ").unwrap().0.to_owned();
         assert_eq!(warnings(text), [format!("config.yaml: {path} has no effect in Tidegate: {expected}")]);
     }
-    let asks_for_nothing = "{apisix: {id: false}, deployment: {admin: {enable_admin_ui: false}}, \
-        nginx_config: {http: {enable_access_log: false}}}";
+    let asks_for_nothing = "{apisix: {id: false}, deployment: {admin: {enable_admin_ui: false}}}";
     assert_eq!(warnings(asks_for_nothing), [""; 0]);
+}
+
+#[test]
+fn an_access_log_is_written_where_the_file_asks_for_one() {
+    for (text, enabled) in [
+        ("{}", false),
+        ("{enable_access_log: true}", true),
+        ("{access_log: logs/a.log}", true),
+        ("{access_log_format: $status}", true),
+        ("{access_log: logs/a.log, enable_access_log: false}", false),
+    ] {
+        let settings = load(&format!("nginx_config: {{http: {text}}}"));
+        assert_eq!(settings.nginx_config.http.access_log.enabled, enabled, "{text}");
+    }
+    let log = load("nginx_config: {http: {access_log_format_escape: json}}").nginx_config.http.access_log;
+    assert_eq!((log.path.as_str(), log.escape), ("logs/access.log", LogEscape::Json));
+    assert!(error("nginx_config: {http: {access_log: 'syslog:server=10.0.0.1'}}").ends_with("name a file"));
 }
 
 #[test]

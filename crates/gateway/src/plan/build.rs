@@ -17,7 +17,7 @@ use serde_json::Value;
 use store::{Item, Snapshot};
 
 use super::Plan;
-use super::chain::{Chain, PluginSet};
+use super::chain::{Chain, Entry, PluginSet};
 use super::compile::{PluginCompiler, SecretsRevision, Surroundings};
 use super::consumers::CredentialIndex;
 use super::route::UpstreamChoice;
@@ -37,6 +37,8 @@ use upstreams::KnownUpstream;
 /// Builds plans, one after the other.
 pub struct Planner {
     compiler: PluginCompiler,
+    /// Runs with the global rules.
+    standing: PluginSet,
     services: Arc<Services>,
     keyring: Arc<Keyring>,
     health: Arc<health::Registry>,
@@ -82,6 +84,7 @@ impl Planner {
     pub fn new(registry: Arc<Registry>, services: Arc<Services>, keyring: Arc<Keyring>) -> Self {
         let secret_files = Arc::new(SecretFiles::new(services.settings.tidegate.secrets_dir.clone()));
         Self {
+            standing: standing(&registry, &services),
             compiler: PluginCompiler::new(registry, services.clone(), keyring.clone()),
             health: Arc::new(health::Registry::new(Some(prober(&services)))),
             offer: Offer::of(&services.settings.apisix),
@@ -234,6 +237,7 @@ impl Planner {
             tracing::error!(plugin = name, "the plugin stands in two global rules and is used from neither");
             rules.plugins.remove(name);
         }
+        rules.plugins.extend(self.standing.iter().map(|(name, entry)| (*name, entry.clone())));
         rules
     }
 
@@ -244,6 +248,20 @@ impl Planner {
             Ok(None) | Err(_) => text.to_owned(),
         }
     }
+}
+
+/// What sees every request. What fails is left out: it concerns the operator and no client.
+fn standing(registry: &Registry, services: &Services) -> PluginSet {
+    let mut set = PluginSet::new();
+    for def in registry.standing() {
+        match (def.compile)(services) {
+            Ok(plugin) => {
+                set.extend(plugin.map(|plugin| (def.name, Some(Arc::new(Entry::standing(def.name, plugin))))))
+            }
+            Err(error) => tracing::error!(name = def.name, error, "it is configured and cannot run"),
+        }
+    }
+    set
 }
 
 fn prober(services: &Services) -> health::Prober {

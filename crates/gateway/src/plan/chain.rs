@@ -207,6 +207,19 @@ impl Chain {
 }
 
 impl Entry {
+    /// `plugin`, which no resource configures; runs after all others.
+    pub(super) fn standing(name: &'static str, plugin: Arc<dyn Plugin>) -> Self {
+        Self {
+            name,
+            plugin,
+            priority: i64::MIN,
+            filter: None,
+            error_response: None,
+            authenticates: false,
+            prefer_route: false,
+        }
+    }
+
     /// What the plugin wants kept, and its filter.
     fn needs(&self) -> Needs {
         let filter = self.filter.as_ref().map(filter_needs).unwrap_or_default();

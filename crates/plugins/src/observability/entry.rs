@@ -175,10 +175,6 @@ impl EntryWriter {
 
     /// What the exchange must keep for the entries.
     pub fn needs(&self) -> Needs {
-        let reads_headers = |name: &&str| {
-            ["http_", "sent_http_", "cookie_", "original_", "content_"].iter().any(|family| name.starts_with(family))
-                || matches!(*name, "host" | "remote_user" | "proxy_add_x_forwarded_for")
-        };
         let conditional = self.request_body.condition.is_some() || self.response_body.condition.is_some();
         Needs {
             request_body_bytes: if self.reads_body {
@@ -193,7 +189,7 @@ impl EntryWriter {
                 || self.response_body.included
                 || match &self.shape {
                     Shape::Default(_) => true,
-                    Shape::Custom(format) => format.variables().iter().any(reads_headers),
+                    Shape::Custom(format) => format.variables().into_iter().any(crate::definition::reads_headers),
                 },
             body_before_rewrite: false,
         }

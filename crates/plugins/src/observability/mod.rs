@@ -1,6 +1,7 @@
 //! Plugins that tell others what happened: metrics and logs. They run in the log phase, which no request escapes, and
 //! hand everything that waits to threads and tasks of their own.
 
+pub(crate) mod access_log;
 mod batch;
 mod entry;
 pub(crate) mod file_logger;
