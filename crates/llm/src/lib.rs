@@ -35,7 +35,8 @@ pub use dialect::{Dialect, EventReader, EventWriter, Frame, Quirks, ReadError, R
 pub use edit::Edits;
 pub use endpoint::{BodyRule, Endpoint, Framing, UsageFields, detect, endpoint, endpoints, wants_stream};
 pub use errors::{
-    ApiError, ErrorAnswer, ErrorKind, error_body, read_error, stream_error_event, write_error, write_stream_error,
+    ApiError, ErrorAnswer, ErrorKind, RateLimit, RateLimits, error_body, read_error, stream_error_event, write_error,
+    write_stream_error,
 };
 pub use eventstream::{EventStreamDecoder, EventStreamError, HeaderValue, Headers, Message, write_message};
 pub use filter::{StreamFilter, UsageChunk};

@@ -6,11 +6,14 @@
 //! and when a stream ends before its time.
 
 mod meaning;
+mod rate_limit;
 mod read;
+mod rfc3339;
 mod write;
 
 use std::borrow::Cow;
 
+pub use rate_limit::{RateLimit, RateLimits};
 pub use read::read_error;
 pub use write::{ErrorAnswer, error_body, stream_error_event, write_error, write_stream_error};
 

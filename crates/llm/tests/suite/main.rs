@@ -15,6 +15,7 @@ mod golden;
 mod grammar;
 mod leaves;
 mod provider_errors;
+mod rate_limits;
 mod recorded_answers;
 mod recorded_streams;
 mod recordings;
