@@ -75,7 +75,7 @@ impl<'a> Message<'a> {
         let mut parts = Vec::new();
         self.read_reasoning(teller, &mut parts);
         let text_from = parts.len();
-        self.read_text(&mut parts);
+        part::read_content(self.content, &mut parts);
         self.attach(text_from, &mut parts);
         parts.extend(self.refusal.take().map(|refusal| PartBody::Refusal(refusal).into()));
         for image in self.images.into_iter().flat_map(Raw::elements) {
@@ -94,24 +94,23 @@ impl<'a> Message<'a> {
         if let Some(details) = self.reasoning_details {
             reasoning::read_details(details, parts);
         }
-        let has_text = |part: &Part<'_>| matches!(&part.body, PartBody::Reasoning(known) if !known.text.is_empty());
-        if parts.iter().any(has_text) {
-            // The plain fields say the same again.
-            return;
-        }
         let (text, home) = match (self.reasoning_content.take(), self.reasoning.take()) {
             (Some(text), _) => (text, Home::ReasoningContent),
             (None, Some(text)) => (text, Home::Reasoning),
             (None, None) => return,
         };
         let signature = (teller == Teller::Provider).then(|| home.mark());
-        parts.insert(0, PartBody::Reasoning(Reasoning { text, signature, ..Reasoning::default() }).into());
-    }
-
-    fn read_text(&mut self, parts: &mut Vec<Part<'a>>) {
-        let Some(content) = self.content else { return };
-        if content.bytes != br#""""# {
-            part::read_content(content, parts);
+        let mut has_text = false;
+        for part in parts.iter_mut() {
+            let PartBody::Reasoning(detail) = &mut part.body else { continue };
+            has_text |= !detail.text.is_empty();
+            if detail.signature.is_none() && detail.encrypted.is_none() {
+                detail.signature.clone_from(&signature);
+            }
+        }
+        // Details with text say the same again.
+        if !has_text {
+            parts.insert(0, PartBody::Reasoning(Reasoning { text, signature, ..Reasoning::default() }).into());
         }
     }
 

@@ -3,14 +3,16 @@
 //! Invariant: a part that is not understood, or whose own field is missing, is kept whole as
 //! [`PartBody::Opaque`]. Called by [`message`](super::message).
 
+use super::message::told;
 use super::{media, reasoning};
 use crate::json::{Kind, Raw};
 use crate::model::{CacheControl, Extras, MediaKind, Part, PartBody, Reasoning, Text};
 
-/// `content`, a string or an array; nothing for other kinds.
-pub(super) fn read_content<'a>(content: Raw<'a>, parts: &mut Vec<Part<'a>>) {
+/// `content`, a string or an array; nothing if it is empty or of another kind.
+pub(super) fn read_content<'a>(content: Option<Raw<'a>>, parts: &mut Vec<Part<'a>>) {
+    let Some(content) = content else { return };
     match content.kind {
-        Kind::String => parts.extend(content.text().map(Part::text)),
+        Kind::String => parts.extend(told(content).map(Part::text)),
         Kind::Array => parts.extend(content.elements().map(read)),
         Kind::Object | Kind::Number | Kind::Bool | Kind::Null => {}
     }
@@ -30,6 +32,8 @@ fn read(raw: Raw<'_>) -> Part<'_> {
             b"thinking" => fields.thinking = Some(value),
             b"document_name" => fields.name = value.text(),
             b"image_url" | b"video_url" | b"document_url" | b"input_audio" | b"file" => fields.medium = Some(value),
+            // A thought in an answer is complete.
+            b"closed" => {}
             b"cache_control" => fields.cache = Some(read_cache(value)),
             _ => fields.extras.keep(key, value),
         }

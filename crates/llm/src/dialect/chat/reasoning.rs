@@ -188,11 +188,13 @@ pub(super) fn write_details(details: &mut ArrayWriter<'_>, reasoning: &Reasoning
     let proofs = proofs.map(|(proof, kind)| proof.as_ref().map(|proof| (proof, kind_of(proof).unwrap_or(kind))));
     let is_text_signed = proofs.iter().flatten().any(|(_, kind)| *kind != DetailKind::Encrypted);
     if !is_text_signed && !reasoning.text.is_empty() {
-        write_detail(&mut details.object(), told_kind, &reasoning.text, next);
+        write_detail(&mut details.object(), told_kind, &reasoning.text, *next);
+        *next += 1;
     }
     for (proof, kind) in proofs.into_iter().flatten() {
         let mut detail = details.object();
-        write_detail(&mut detail, kind, &reasoning.text, next);
+        write_detail(&mut detail, kind, &reasoning.text, *next);
+        *next += 1;
         write_proof(&mut detail, if kind == DetailKind::Encrypted { "data" } else { "signature" }, proof);
     }
 }
@@ -202,7 +204,8 @@ fn kind_of(proof: &Signature<'_>) -> Option<DetailKind> {
     Some(Detail::of(proof.native(Dialect::OpenAiChat)?)?.kind)
 }
 
-fn write_detail(detail: &mut ObjectWriter<'_>, kind: DetailKind, text: &str, next: &mut u64) {
+/// Writes the members that every element of `reasoning_details` has; `index` numbers it.
+pub(super) fn write_detail(detail: &mut ObjectWriter<'_>, kind: DetailKind, text: &str, index: u64) {
     match kind {
         DetailKind::Text => {
             detail.string("type", "reasoning.text");
@@ -214,8 +217,7 @@ fn write_detail(detail: &mut ObjectWriter<'_>, kind: DetailKind, text: &str, nex
         }
         DetailKind::Encrypted => detail.string("type", "reasoning.encrypted"),
     }
-    detail.number("index", *next);
-    *next += 1;
+    detail.number("index", index);
 }
 
 /// Writes a signature into `field`, and beside it what its mark remembers.

@@ -11,7 +11,7 @@ use crate::dialect::{Dialect, ReadError, Reply};
 use crate::json::{ArrayWriter, Kind, ObjectWriter, Raw, unescape};
 use crate::model::{
     Choice, Extras, Feature, Json, Losses, Media, MediaKind, MediaSource, Part, PartBody, Reasoning, Response,
-    Signature, Stop, StopReason,
+    Signature, Stop, StopReason, Text,
 };
 
 /// The member of a choice's extras that holds those of its message.
@@ -65,9 +65,7 @@ fn read_choice(raw: Raw<'_>) -> Choice<'_> {
             b"message" => message = Some(value),
             b"finish_reason" => reason = Some(value),
             b"stop_reason" if value.kind == Kind::String => sequence = Some(value),
-            b"logprobs" if value.get("content").is_some_and(|content| content.kind == Kind::Array) => {
-                choice.logprobs = Some(value.into());
-            }
+            b"logprobs" => choice.logprobs = Some(value.into()).filter(|_| has_tokens(value)),
             // Perplexity repeats the message as if it streamed.
             b"delta" => {}
             _ => choice.extras.keep(key, value),
@@ -79,14 +77,25 @@ fn read_choice(raw: Raw<'_>) -> Choice<'_> {
         choice.parts = message.take_parts(Teller::Provider);
         keep_message(&message.extras, &mut choice.extras);
     }
-    let calls = choice.parts.iter().any(|part| matches!(part.body, PartBody::ToolCall(_)));
-    choice.stop = stop::read(reason, sequence).or_else(|| {
-        // Snowflake tells `""` at the end of a whole answer.
-        let native = reason.filter(|reason| reason.bytes == br#""""#)?.text()?;
-        let reason = if calls { StopReason::ToolCalls } else { StopReason::End };
-        Some(Stop { reason, native, sequence: None })
-    });
+    // Snowflake tells `""` at the end of a whole answer.
+    let untold = || Some(Stop { reason: StopReason::End, native: reason.and_then(told_nothing)?, sequence: None });
+    choice.stop = stop::read(reason, sequence).or_else(untold);
+    if let Some(stop) = choice.stop.as_mut().filter(|stop| stop.reason == StopReason::End)
+        && choice.parts.iter().any(is_call)
+    {
+        // So OpenAI itself stops after a call that was forced.
+        stop.reason = StopReason::ToolCalls;
+    }
     choice
+}
+
+/// Snowflake tells the object without its lists.
+fn has_tokens(logprobs: Raw<'_>) -> bool {
+    logprobs.members().any(|(_, tokens)| tokens.kind == Kind::Array)
+}
+
+fn told_nothing(reason: Raw<'_>) -> Option<Text<'_>> {
+    reason.text().filter(|text| text.is_empty())
 }
 
 fn keep_message<'a>(told: &Extras<'a>, extras: &mut Extras<'a>) {
@@ -151,11 +160,9 @@ fn write_choice(choice: &Choice<'_>, origin: Dialect, choices: &mut ArrayWriter<
 
 /// SDKs want a reason; where the provider tells none the calls decide.
 fn finish_reason<'c>(choice: &'c Choice<'_>) -> &'c str {
-    let calls = choice.parts.iter().any(|part| matches!(part.body, PartBody::ToolCall(_)));
     match &choice.stop {
-        Some(stop) if calls && matches!(stop.reason, StopReason::End | StopReason::StopSequence) => "tool_calls",
         Some(stop) => stop::word(stop),
-        None if calls => "tool_calls",
+        None if choice.parts.iter().any(is_call) => "tool_calls",
         None => "stop",
     }
 }

@@ -75,7 +75,7 @@ fn read_allowed(raw: Raw<'_>) -> Option<ToolChoice<'_>> {
 
 /// One element of `tool_calls`.
 pub(super) fn read_call(raw: Raw<'_>) -> Part<'_> {
-    let (mut call, mut is_function) = (empty_call(), false);
+    let (mut call, mut is_function, mut is_custom) = (empty_call(), false, false);
     let (mut cache, mut extras) = (None, Extras::default());
     for (key, value) in raw.members().filter(|(_, value)| !value.is_null()) {
         match key {
@@ -89,13 +89,15 @@ pub(super) fn read_call(raw: Raw<'_>) -> Part<'_> {
                 None => extras.keep(key, value),
             },
             b"cache_control" => cache = Some(part::read_cache(value)),
+            // Snowflake fills it with nothing, beside `function`.
+            b"custom" => is_custom = true,
             b"type" | b"index" => {}
             _ => extras.keep(key, value),
         }
     }
-    match is_function {
-        true => Part { body: PartBody::ToolCall(call), cache, extras },
-        false => PartBody::Opaque(raw.into()).into(),
+    match is_custom && !is_function {
+        true => PartBody::Opaque(raw.into()).into(),
+        false => Part { body: PartBody::ToolCall(call), cache, extras },
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn read(raw: Raw<'_>, index: usize) -> Result<Turn<'_>, ReadError> {
         Role::Assistant => Turn::new(role, message.take_parts(Teller::Client)),
         Role::System | Role::Developer | Role::User => {
             let mut parts = Vec::new();
-            message.content.into_iter().for_each(|content| part::read_content(content, &mut parts));
+            part::read_content(message.content, &mut parts);
             Turn::new(role, parts)
         }
     };
@@ -41,9 +41,7 @@ pub(super) fn read(raw: Raw<'_>, index: usize) -> Result<Turn<'_>, ReadError> {
 /// A tool's answer. The older role `function` names the function and no call.
 fn read_result<'a>(message: Message<'a>) -> Turn<'a> {
     let mut content: Vec<Part<'a>> = Vec::new();
-    if let Some(told) = message.content.filter(|content| content.bytes != br#""""#) {
-        part::read_content(told, &mut content);
-    }
+    part::read_content(message.content, &mut content);
     let result = ToolResult {
         call_id: message.tool_call_id.unwrap_or_default(),
         name: message.name,

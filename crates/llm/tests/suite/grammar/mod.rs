@@ -1,4 +1,5 @@
 //! Strict state machines of the dialects' streams: what an SDK of each demands of the bytes it reads.
 
 pub mod anthropic;
+pub mod chat;
 pub mod gemini;
