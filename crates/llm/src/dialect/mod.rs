@@ -78,11 +78,12 @@ impl Dialect {
         (self.codec().write_request)(request, quirks, losses)
     }
 
-    /// Reads a whole answer.
+    /// Reads a whole answer. Unlike a request it has not been scanned yet, so it is checked first: half an answer is none.
     ///
     /// # Errors
-    /// If the body is not what the dialect says.
+    /// If the body is not well-formed, or not what the dialect says.
     pub fn read_response<'a>(self, body: Raw<'a>) -> Result<Response<'a>, ReadError> {
+        let body = Raw::checked(body.bytes).ok_or_else(|| ReadError::new("the answer is not well-formed JSON"))?;
         (self.codec().read_response)(body)
     }
 
@@ -169,11 +170,14 @@ pub struct Quirks {
     pub max_tokens_field: &'static str,
     /// OpenAI Chat's role `developer` is known; else `system` stands in.
     pub developer_role: bool,
+    /// What Anthropic's bodies say on clouds that name the model in the path: `vertex-2023-10-16`,
+    /// `bedrock-2023-05-31`. `None` for Anthropic itself.
+    pub anthropic_version: Option<&'static str>,
 }
 
 impl Default for Quirks {
     fn default() -> Self {
-        Self { max_tokens_field: "max_completion_tokens", developer_role: true }
+        Self { max_tokens_field: "max_completion_tokens", developer_role: true, anthropic_version: None }
     }
 }
 

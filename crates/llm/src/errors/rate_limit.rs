@@ -219,7 +219,7 @@ fn read_span(value: &str) -> Option<Duration> {
 
 /// As OpenAI writes it: `120ms`, `8.64s`, `1m2s`, `6h0m0s`.
 fn write_span(span: Duration) -> String {
-    let millis = span.as_millis() + u128::from(span.subsec_nanos() % 1_000_000 > 0);
+    let millis = span.as_nanos().div_ceil(1_000_000);
     if millis < 1000 {
         return if millis == 0 { "0s".to_owned() } else { format!("{millis}ms") };
     }

@@ -125,6 +125,14 @@ fn usage_is_read_with_cached_input_within() {
     assert_eq!((usage.uncached_input(), usage.total()), (3, 17));
 }
 
+#[test]
+fn half_an_answer_is_none() {
+    let whole = json!({"content": [{"type": "text", "text": "hi"}], "stop_reason": "end_turn"}).to_string();
+    for length in 1..whole.len() {
+        assert!(Dialect::Anthropic.read_response(Raw::new(&whole.as_bytes()[..length]).unwrap()).is_err());
+    }
+}
+
 /// The stream that tells `events`.
 fn stream(events: &[Event<'static>]) -> Vec<u8> {
     let mut writer = Dialect::Anthropic.stream_writer(Reply { model: "m".into(), ..Reply::default() });
@@ -280,6 +288,18 @@ fn counts_that_a_later_report_leaves_out_are_kept() {
     let delta = json!({"type": "message_delta", "delta": {}, "usage": {"input_tokens": 3, "output_tokens": 8}});
     let Some(Event::Usage(usage)) = told(&[start, delta]).pop() else { panic!() };
     assert_eq!((usage.input, usage.output), (103, 8));
+}
+
+#[test]
+fn bedrocks_wrapped_events_are_read() {
+    let inner = base64(br#"{"type":"message_delta","delta":{},"usage":{"output_tokens":8}}"#);
+    let Some(Event::Usage(usage)) = told(&[json!({"bytes": inner, "p": "abc"})]).pop() else { panic!() };
+    assert_eq!(usage.output, 8);
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
 #[test]

@@ -62,7 +62,8 @@ fn fit(request: &Request<'_>, losses: &mut Losses, body: &mut ObjectWriter<'_>) 
         losses.lose(Feature::SystemPosition);
     }
     let mut blocks = Blocks { origin: Origin::Foreign, losses };
-    let system = blocks.sayable(request.turns.iter().filter(|turn| is_instruction(turn)));
+    let mut system = blocks.sayable(request.turns.iter().filter(|turn| is_instruction(turn)));
+    system.retain(|part| blocks.is_text(part));
     if !system.is_empty() {
         blocks.write_content(&system, body.key("system"));
     }
@@ -124,6 +125,15 @@ impl Blocks<'_> {
             parts.extend(turn.parts.iter().filter(|part| self.can_say(&part.body)));
         }
         parts
+    }
+
+    /// Instructions are text and nothing else.
+    fn is_text(&mut self, part: &Part<'_>) -> bool {
+        let is_text = matches!(part.body, PartBody::Text { .. } | PartBody::Refusal(_));
+        if !is_text {
+            self.losses.lose_field("system");
+        }
+        is_text
     }
 
     fn can_say(&mut self, body: &PartBody<'_>) -> bool {

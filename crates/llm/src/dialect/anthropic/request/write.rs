@@ -7,12 +7,15 @@ use crate::dialect::{Quirks, strict_schema};
 use crate::json::{ObjectWriter, unescape};
 use crate::model::{Feature, Json, Losses, Request, ResponseFormat};
 
-pub(in super::super) fn write(request: &Request<'_>, _quirks: &Quirks, losses: &mut Losses) -> Vec<u8> {
+pub(in super::super) fn write(request: &Request<'_>, quirks: &Quirks, losses: &mut Losses) -> Vec<u8> {
     let origin = Origin::from(request.dialect);
     let plan = Plan::of(request, losses);
     let mut out = Vec::with_capacity(1024);
     let mut body = ObjectWriter::new(&mut out);
-    body.maybe_string("model", request.model.as_deref());
+    match quirks.anthropic_version {
+        None => body.maybe_string("model", request.model.as_deref()),
+        Some(version) => body.string("anthropic_version", version),
+    }
     body.number("max_tokens", plan.max_tokens);
     turns::write(request, losses, &mut body);
     tools::write(request, losses, &mut body);
@@ -25,12 +28,19 @@ pub(in super::super) fn write(request: &Request<'_>, _quirks: &Quirks, losses: &
     }
     write_stop_sequences(request, origin, losses, &mut body);
     write_identity(request, origin, losses, &mut body);
-    if request.stream {
+    // Bedrock streams by its path alone, and refuses the field.
+    let streams_by_path = quirks.anthropic_version.is_some_and(|version| version.starts_with("bedrock"));
+    if request.stream && !streams_by_path {
         body.boolean("stream", true);
     }
     if origin == Origin::Own {
-        let known = |name: &str| name == "output_config";
-        request.extras.iter().filter(|(name, _)| !known(name)).for_each(|(name, value)| body.raw(name, value.bytes()));
+        let is_written =
+            |name: &str| name == "anthropic_version" && quirks.anthropic_version.is_some() || name == "output_config";
+        request
+            .extras
+            .iter()
+            .filter(|(name, _)| !is_written(name))
+            .for_each(|(name, value)| body.raw(name, value.bytes()));
     }
     lose_unknown(request, losses);
     drop(body);
