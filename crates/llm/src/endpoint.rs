@@ -3,6 +3,8 @@
 //!
 //! Invariant: rows are in order of precedence, and the first that matches wins. [`detect`] is called once per request.
 
+use std::borrow::Cow;
+
 use crate::json::Kind;
 use crate::protocol::Protocol;
 use crate::scan::BodyScan;
@@ -22,6 +24,8 @@ pub enum BodyRule {
     Container,
     /// An object or array with something in it.
     NonEmpty,
+    /// No request matches.
+    Never,
 }
 
 impl BodyRule {
@@ -34,7 +38,45 @@ impl BodyRule {
             BodyRule::HasField(name) => scan.kind_of(name).is_some(),
             BodyRule::Container => container,
             BodyRule::NonEmpty => container && !scan.is_empty(),
+            BodyRule::Never => false,
         }
+    }
+}
+
+/// How a request says that it wants a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamFlag {
+    Never,
+    /// The body's `stream` is the literal `true`.
+    Body,
+    /// The path alone says so.
+    Always,
+}
+
+/// One form of an endpoint's path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PathForm {
+    /// The path must end so. A plain suffix: `/llm/v1/messages` matches, a trailing slash does not.
+    pub suffix: &'static str,
+    pub stream: StreamFlag,
+    /// The segment before the suffix names the model.
+    pub names_model: bool,
+}
+
+impl PathForm {
+    const fn of(suffix: &'static str, stream: StreamFlag) -> Self {
+        Self { suffix, stream, names_model: false }
+    }
+
+    const fn of_model(suffix: &'static str, stream: StreamFlag) -> Self {
+        Self { suffix, stream, names_model: true }
+    }
+
+    /// The model that `path`, which has this form, names.
+    fn model(self, path: &str) -> Option<Cow<'_, str>> {
+        let before = path.strip_suffix(self.suffix).filter(|_| self.names_model)?;
+        let segment = before.rsplit('/').next().filter(|segment| !segment.is_empty())?;
+        Some(percent_encoding::percent_decode_str(segment).decode_utf8_lossy())
     }
 }
 
@@ -47,7 +89,7 @@ pub enum Framing {
     Sse,
     /// Server-sent events whose kind is told by their name, or by `type` in their data.
     NamedSse,
-    /// `application/vnd.amazon.eventstream`, binary frames. Forwarded, not decoded.
+    /// `application/vnd.amazon.eventstream`, binary frames.
     AwsEventStream,
 }
 
@@ -66,8 +108,10 @@ pub struct UsageFields {
 #[derive(Debug)]
 pub struct Endpoint {
     pub protocol: Protocol,
-    /// The request path must end so. A plain suffix: `/llm/v1/messages` matches, a trailing slash does not.
-    pub path_suffix: Option<&'static str>,
+    /// The request's path has one of these forms; any path if there are none.
+    pub paths: &'static [PathForm],
+    /// Where no form of path decides.
+    pub stream: StreamFlag,
     pub body: BodyRule,
     pub framing: Framing,
     /// How large an unfinished event of the stream may get before the stream is no longer followed.
@@ -121,80 +165,201 @@ static BEDROCK_USAGE: UsageFields = UsageFields {
     reasoning: &[],
 };
 
-static ROWS: [Endpoint; 6] = [
+static NO_USAGE: UsageFields = UsageFields {
+    prompt: "",
+    completion: "",
+    total: "",
+    cached: &[],
+    cache_creation: &[],
+    reasoning: &[],
+};
+
+/// What most rows have in common.
+const PLAIN: Endpoint = Endpoint {
+    protocol: Protocol::Passthrough,
+    paths: &[],
+    stream: StreamFlag::Never,
+    body: BodyRule::NonEmpty,
+    framing: Framing::None,
+    max_event_bytes: MAX_EVENT_BYTES,
+    terminators: &[],
+    prompt_fields: &[],
+    usage_at: &[],
+    usage: &NO_USAGE,
+    end_user: &[],
+};
+
+const OPENAI_END_USER: &[&[&str]] = &[&["safety_identifier"], &["user"]];
+
+const TABLE: [Endpoint; Protocol::ALL.len()] = [
     Endpoint {
         protocol: Protocol::BedrockConverse,
-        path_suffix: Some("/converse"),
+        paths: &[
+            PathForm::of_model("/converse", StreamFlag::Body),
+            PathForm::of_model("/converse-stream", StreamFlag::Always),
+        ],
         body: BodyRule::HasList("messages"),
+        stream: StreamFlag::Body,
         framing: Framing::AwsEventStream,
-        max_event_bytes: MAX_EVENT_BYTES,
         terminators: &["messageStop", "metadata"],
         prompt_fields: &["system", "messages"],
         usage_at: &["usage"],
         usage: &BEDROCK_USAGE,
-        end_user: &[],
+        ..PLAIN
     },
     Endpoint {
         protocol: Protocol::AnthropicMessages,
-        path_suffix: Some("/v1/messages"),
+        paths: &[PathForm::of("/v1/messages", StreamFlag::Body)],
         body: BodyRule::Container,
+        stream: StreamFlag::Body,
         framing: Framing::NamedSse,
-        max_event_bytes: MAX_EVENT_BYTES,
         terminators: &["message_stop"],
         prompt_fields: &["system", "messages", "tools"],
         usage_at: &["usage"],
         usage: &ANTHROPIC_USAGE,
         end_user: &[&["metadata", "user_id"]],
+        ..PLAIN
     },
     Endpoint {
         protocol: Protocol::OpenAiResponses,
-        path_suffix: Some("/v1/responses"),
+        paths: &[PathForm::of("/v1/responses", StreamFlag::Body)],
         body: BodyRule::HasField("input"),
+        stream: StreamFlag::Body,
         framing: Framing::NamedSse,
         max_event_bytes: IMAGE_EVENT_BYTES,
         terminators: &["response.completed", "response.incomplete"],
         prompt_fields: &["instructions", "input", "tools"],
         usage_at: &["usage"],
         usage: &RESPONSES_USAGE,
-        end_user: &[&["safety_identifier"], &["user"]],
+        end_user: OPENAI_END_USER,
+        ..PLAIN
+    },
+    Endpoint {
+        protocol: Protocol::GeminiGenerate,
+        paths: &[
+            PathForm::of_model(":generateContent", StreamFlag::Never),
+            PathForm::of_model(":streamGenerateContent", StreamFlag::Always),
+        ],
+        body: BodyRule::HasList("contents"),
+        stream: StreamFlag::Always,
+        framing: Framing::Sse,
+        max_event_bytes: IMAGE_EVENT_BYTES,
+        prompt_fields: &["systemInstruction", "system_instruction", "contents", "tools"],
+        usage_at: &["usageMetadata"],
+        ..PLAIN
+    },
+    Endpoint {
+        protocol: Protocol::CohereChat,
+        paths: &[PathForm::of("/v2/chat", StreamFlag::Body)],
+        body: BodyRule::HasList("messages"),
+        stream: StreamFlag::Body,
+        framing: Framing::NamedSse,
+        terminators: &["message-end"],
+        prompt_fields: &["messages", "documents", "tools"],
+        usage_at: &["usage"],
+        ..PLAIN
+    },
+    Endpoint {
+        protocol: Protocol::OpenAiModerations,
+        paths: &[PathForm::of("/v1/moderations", StreamFlag::Never)],
+        body: BodyRule::HasField("input"),
+        prompt_fields: &["input"],
+        ..PLAIN
+    },
+    Endpoint {
+        protocol: Protocol::Rerank,
+        paths: &[PathForm::of("/v1/rerank", StreamFlag::Never), PathForm::of("/v2/rerank", StreamFlag::Never)],
+        body: BodyRule::HasList("documents"),
+        prompt_fields: &["query", "documents"],
+        usage_at: &["usage"],
+        usage: &CHAT_USAGE,
+        ..PLAIN
+    },
+    Endpoint {
+        protocol: Protocol::AnthropicCountTokens,
+        paths: &[PathForm::of("/v1/messages/count_tokens", StreamFlag::Never)],
+        body: BodyRule::HasList("messages"),
+        ..PLAIN
+    },
+    Endpoint {
+        protocol: Protocol::GeminiCountTokens,
+        paths: &[PathForm::of_model(":countTokens", StreamFlag::Never)],
+        ..PLAIN
+    },
+    Endpoint {
+        protocol: Protocol::GeminiEmbed,
+        paths: &[PathForm::of_model(":embedContent", StreamFlag::Never)],
+        prompt_fields: &["content"],
+        ..PLAIN
+    },
+    Endpoint {
+        protocol: Protocol::GeminiBatchEmbed,
+        paths: &[PathForm::of_model(":batchEmbedContents", StreamFlag::Never)],
+        prompt_fields: &["requests"],
+        ..PLAIN
+    },
+    Endpoint {
+        protocol: Protocol::BedrockInvoke,
+        paths: &[
+            PathForm::of_model("/invoke", StreamFlag::Never),
+            PathForm::of_model("/invoke-with-response-stream", StreamFlag::Always),
+        ],
+        stream: StreamFlag::Always,
+        framing: Framing::AwsEventStream,
+        prompt_fields: &["system", "messages", "prompt", "inputText"],
+        ..PLAIN
+    },
+    Endpoint {
+        protocol: Protocol::OpenAiCompletions,
+        paths: &[PathForm::of("/v1/completions", StreamFlag::Body)],
+        body: BodyRule::HasField("prompt"),
+        stream: StreamFlag::Body,
+        framing: Framing::Sse,
+        terminators: &["[DONE]"],
+        prompt_fields: &["prompt", "suffix"],
+        usage_at: &["usage"],
+        usage: &CHAT_USAGE,
+        end_user: &[&["user"]],
+        ..PLAIN
     },
     Endpoint {
         protocol: Protocol::OpenAiChat,
-        path_suffix: None,
         body: BodyRule::HasList("messages"),
+        stream: StreamFlag::Body,
         framing: Framing::Sse,
-        max_event_bytes: MAX_EVENT_BYTES,
         terminators: &["[DONE]"],
         prompt_fields: &["messages", "tools"],
         usage_at: &["usage"],
         usage: &CHAT_USAGE,
-        end_user: &[&["safety_identifier"], &["user"]],
+        end_user: OPENAI_END_USER,
+        ..PLAIN
     },
     Endpoint {
         protocol: Protocol::OpenAiEmbeddings,
-        path_suffix: None,
         body: BodyRule::HasField("input"),
-        framing: Framing::None,
-        max_event_bytes: MAX_EVENT_BYTES,
-        terminators: &[],
         prompt_fields: &["input"],
         usage_at: &["usage"],
         usage: &CHAT_USAGE,
-        end_user: &[],
+        ..PLAIN
     },
-    Endpoint {
-        protocol: Protocol::Passthrough,
-        path_suffix: None,
-        body: BodyRule::NonEmpty,
-        framing: Framing::Sse,
-        max_event_bytes: MAX_EVENT_BYTES,
-        terminators: &[],
-        prompt_fields: &[],
-        usage_at: &[],
-        usage: &CHAT_USAGE,
-        end_user: &[],
-    },
+    Endpoint { stream: StreamFlag::Body, framing: Framing::Sse, ..PLAIN },
+    // Spoken to providers alone: no request comes in so.
+    Endpoint { protocol: Protocol::VertexPredict, body: BodyRule::Never, prompt_fields: &["instances"], ..PLAIN },
+    Endpoint { protocol: Protocol::CohereEmbed, body: BodyRule::Never, prompt_fields: &["texts"], ..PLAIN },
 ];
+
+static ROWS: [Endpoint; Protocol::ALL.len()] = TABLE;
+
+/// Where each protocol's row is.
+const PLACES: [usize; Protocol::ALL.len()] = {
+    let mut places = [usize::MAX; Protocol::ALL.len()];
+    let mut at = 0;
+    while at < TABLE.len() {
+        places[TABLE[at].protocol as usize] = at;
+        at += 1;
+    }
+    places
+};
 
 /// The rows in order of precedence.
 pub fn endpoints() -> &'static [Endpoint] {
@@ -203,25 +368,32 @@ pub fn endpoints() -> &'static [Endpoint] {
 
 /// The row of `protocol`.
 pub fn endpoint(protocol: Protocol) -> &'static Endpoint {
-    let index = match protocol {
-        Protocol::BedrockConverse => 0,
-        Protocol::AnthropicMessages => 1,
-        Protocol::OpenAiResponses => 2,
-        Protocol::OpenAiChat => 3,
-        Protocol::OpenAiEmbeddings => 4,
-        Protocol::Passthrough => 5,
-    };
-    &ROWS[index]
+    &ROWS[PLACES[protocol as usize]]
+}
+
+/// What a request's path and body tell of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Detected<'a> {
+    pub protocol: Protocol,
+    /// The model, from the path where that names it, else from the body.
+    pub model: Option<Cow<'a, str>>,
+    /// A streamed answer is asked for.
+    pub stream: bool,
 }
 
 /// Which protocol a request to `path` (without query) with this body speaks; `None` if no row matches.
-pub fn detect(path: &str, scan: &BodyScan) -> Option<Protocol> {
-    ROWS.iter()
-        .find(|row| row.path_suffix.is_none_or(|suffix| path.ends_with(suffix)) && row.body.accepts(scan))
-        .map(|row| row.protocol)
-}
-
-/// `true` if a request of `protocol` with this body asks for a streamed answer.
-pub fn wants_stream(protocol: Protocol, scan: &BodyScan) -> bool {
-    endpoint(protocol).framing != Framing::None && scan.stream()
+pub fn detect<'a>(path: &'a str, scan: &'a BodyScan) -> Option<Detected<'a>> {
+    ROWS.iter().find_map(|row| {
+        let form = row.paths.iter().find(|form| path.ends_with(form.suffix));
+        if (form.is_none() && !row.paths.is_empty()) || !row.body.accepts(scan) {
+            return None;
+        }
+        let stream = match form.map_or(row.stream, |form| form.stream) {
+            StreamFlag::Never => false,
+            StreamFlag::Body => scan.stream(),
+            StreamFlag::Always => true,
+        };
+        let model = form.and_then(|form| form.model(path)).or_else(|| scan.model());
+        Some(Detected { protocol: row.protocol, model, stream })
+    })
 }

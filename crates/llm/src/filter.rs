@@ -1,15 +1,20 @@
-//! What of a streamed answer reaches the client: everything, but for a usage chunk that only we have asked for.
+//! What of a streamed answer reaches the client: everything, but for a usage chunk that only we have asked for; or,
+//! where the client speaks another dialect, all of it in that.
 //!
-//! Invariant: complete events are never delayed and never rewritten; an event is dropped whole or forwarded byte for
-//! byte. Only where a chunk may have to be dropped are bytes of an unfinished event held until its end arrives.
+//! Invariant: complete events are never delayed. In the same dialect they are never rewritten either; an event is
+//! dropped whole or forwarded byte for byte. Only where a chunk may have to be dropped are bytes of an unfinished event held until its end arrives.
 //! The data plane runs every chunk of a streamed answer through one filter.
 
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::errors::{ErrorKind, stream_error_event};
-use crate::observe::{EventClass, StreamObserver};
+use crate::errors::{ApiError, ErrorKind, stream_error_event};
+use crate::framing::FrameError;
+use crate::model::Event;
+use crate::observe::{EventClass, StreamEnd, StreamObserver};
+use crate::protocol::Protocol;
+use crate::translate::{StreamTranslator, TranslatedEnd};
 
 /// Whether the client may see the usage chunk of an OpenAI chat stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,22 +29,45 @@ pub enum UsageChunk {
 #[derive(Debug)]
 pub struct StreamFilter {
     observer: StreamObserver,
-    usage_chunk: UsageChunk,
+    passage: Passage,
+}
+
+/// What becomes of the provider's bytes.
+#[derive(Debug)]
+enum Passage {
+    /// They are forwarded.
+    Same(UsageChunk),
+    /// They are told in the client's dialect.
+    Translated(Box<StreamTranslator>),
 }
 
 impl StreamFilter {
     pub fn new(observer: StreamObserver, usage_chunk: UsageChunk) -> Self {
-        Self { observer, usage_chunk }
+        Self { observer, passage: Passage::Same(usage_chunk) }
+    }
+
+    /// A filter that translates a stream in `provider`'s protocol; `keep_text` as in [`StreamObserver::keep_text`].
+    pub fn translating(provider: Protocol, translator: StreamTranslator, keep_text: usize) -> Self {
+        let observer = StreamObserver::told(provider).keep_text(keep_text);
+        Self { observer, passage: Passage::Translated(Box::new(translator)) }
     }
 
     /// Takes the next chunk from the provider and gives what is to be sent now, if anything.
-    pub fn push(&mut self, chunk: Bytes) -> Option<Bytes> {
-        match self.usage_chunk {
-            UsageChunk::Forward => {
+    ///
+    /// # Errors
+    /// If the chunk cannot be translated, for it is no stream of the provider's dialect.
+    pub fn push(&mut self, chunk: Bytes) -> Result<Option<Bytes>, FrameError> {
+        match &mut self.passage {
+            Passage::Same(UsageChunk::Forward) => {
                 self.observer.observe(&chunk);
-                Some(chunk).filter(|chunk| !chunk.is_empty())
+                Ok(Some(chunk).filter(|chunk| !chunk.is_empty()))
             }
-            UsageChunk::Hide => self.push_hiding(&chunk),
+            Passage::Same(UsageChunk::Hide) => Ok(self.push_hiding(&chunk)),
+            Passage::Translated(translator) => {
+                let mut out = Vec::new();
+                translator.push(&chunk, &mut out, &mut |event| self.observer.note(event))?;
+                Ok(some_bytes(out))
+            }
         }
     }
 
@@ -50,34 +78,67 @@ impl StreamFilter {
         // A stream that cannot be followed has nothing in it that could be told apart.
         let decided = followed.unwrap_or(chunk.len());
         if followed.is_none() {
-            self.usage_chunk = UsageChunk::Forward;
+            self.passage = Passage::Same(UsageChunk::Forward);
         }
         let held_goes = sorted.first.map_or(followed.is_none(), |class| class == EventClass::Content);
         sorted.join(chunk, decided, if held_goes { &held } else { &[] })
     }
 
-    /// Takes the end of the provider's bytes and gives what was still held.
-    pub fn flush(&mut self) -> Option<Bytes> {
-        let rest = match self.usage_chunk {
-            UsageChunk::Forward => Bytes::new(),
-            UsageChunk::Hide => Bytes::copy_from_slice(self.observer.pending()),
-        };
-        self.usage_chunk = UsageChunk::Forward;
-        Some(rest).filter(|rest| !rest.is_empty())
+    /// Takes the end of the provider's bytes: how the stream stands, and what is still to be sent if it ended well.
+    pub fn end(&mut self) -> (StreamEnd, Option<Bytes>) {
+        match &mut self.passage {
+            Passage::Same(usage_chunk) => {
+                let held = match usage_chunk {
+                    UsageChunk::Forward => Vec::new(),
+                    UsageChunk::Hide => self.observer.pending().to_vec(),
+                };
+                let end = self.observer.end();
+                if end != StreamEnd::Cut {
+                    *usage_chunk = UsageChunk::Forward;
+                }
+                (end, some_bytes(held))
+            }
+            Passage::Translated(translator) => {
+                let mut out = Vec::new();
+                let end = match translator.end(&mut out) {
+                    TranslatedEnd::Complete => {
+                        self.observer.note(&Event::End);
+                        StreamEnd::Complete
+                    }
+                    TranslatedEnd::Failed(message) => StreamEnd::InStreamError(message),
+                    TranslatedEnd::Cut => StreamEnd::Cut,
+                };
+                (end, some_bytes(out))
+            }
+        }
     }
 
-    /// What tells the client that the stream is broken, to be sent instead of [`StreamFilter::flush`]. An event that
-    /// was forwarded in part is closed first, so that the error stands on its own.
-    pub fn error_event(&self, kind: ErrorKind, message: &str) -> Bytes {
-        let event = stream_error_event(self.observer.protocol(), kind, message);
-        let torn = self.usage_chunk == UsageChunk::Forward && !self.observer.pending().is_empty();
-        if torn && !event.is_empty() { Bytes::from([b"\n\n", event.as_ref()].concat()) } else { event }
+    /// What tells the client that the stream is broken. An event that was forwarded in part is closed first, so that
+    /// the error stands on its own.
+    pub fn error_event(&mut self, kind: ErrorKind, message: &str) -> Bytes {
+        match &mut self.passage {
+            Passage::Same(usage_chunk) => {
+                let event = stream_error_event(self.observer.protocol(), kind, message);
+                let torn = *usage_chunk == UsageChunk::Forward && !self.observer.pending().is_empty();
+                if torn && !event.is_empty() { Bytes::from([b"\n\n", event.as_ref()].concat()) } else { event }
+            }
+            Passage::Translated(translator) => {
+                let mut out = Vec::new();
+                let status = kind.status();
+                translator.fail(&ApiError { kind, status, message: message.into(), code: None, param: None }, &mut out);
+                Bytes::from(out)
+            }
+        }
     }
 
     /// What has been learnt of the stream.
     pub fn observer(&self) -> &StreamObserver {
         &self.observer
     }
+}
+
+fn some_bytes(bytes: Vec<u8>) -> Option<Bytes> {
+    Some(bytes).filter(|bytes| !bytes.is_empty()).map(Bytes::from)
 }
 
 /// The blocks that one chunk completes, sorted into those that go out and those that do not.

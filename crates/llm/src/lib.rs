@@ -33,7 +33,7 @@ mod usage;
 pub use array_framing::ArrayError;
 pub use dialect::{Dialect, EventReader, EventWriter, Frame, Quirks, ReadError, Reply, StreamForm};
 pub use edit::Edits;
-pub use endpoint::{BodyRule, Endpoint, Framing, UsageFields, detect, endpoint, endpoints, wants_stream};
+pub use endpoint::{BodyRule, Detected, Endpoint, Framing, PathForm, StreamFlag, UsageFields, detect, endpoint, endpoints};
 pub use errors::{
     ApiError, ErrorAnswer, ErrorKind, RateLimit, RateLimits, error_body, read_error, stream_error_event, write_error,
     write_stream_error,
@@ -44,7 +44,7 @@ pub use framing::FrameError;
 pub use json::{Elements, Kind, Members, Raw, ScanError};
 pub use observe::{StreamEnd, StreamObserver};
 pub use protocol::{Protocol, UnknownProtocol};
-pub use provider::{Capability, MaxTokensField, Provider};
+pub use provider::{Capability, Course, KeyPlace, MaxTokensField, Models, Provider, ProtocolKind};
 pub use response::{ResponseFacts, response_text};
 pub use scan::{BodyScan, DEFAULT_MAX_DEPTH};
 pub use shape::{ShapeConfig, ShapeRules, Shaped, shape_request};

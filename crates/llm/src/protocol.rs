@@ -3,7 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A wire protocol between a client and an LLM provider.
+use crate::dialect::Dialect;
+
+/// A wire protocol between a client and an LLM provider: a dialect of conversations, or one of the smaller exchanges
+/// beside them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Protocol {
     OpenAiChat,
@@ -11,22 +14,53 @@ pub enum Protocol {
     OpenAiEmbeddings,
     AnthropicMessages,
     BedrockConverse,
+    /// Gemini's and Vertex's `generateContent` and `streamGenerateContent`.
+    GeminiGenerate,
+    /// Cohere's v2 chat.
+    CohereChat,
+    /// OpenAI's older `/v1/completions`.
+    OpenAiCompletions,
+    OpenAiModerations,
+    /// `/v1/rerank` and `/v2/rerank`, as Cohere, Jina, Voyage and vLLM serve it.
+    Rerank,
+    AnthropicCountTokens,
+    GeminiCountTokens,
+    GeminiEmbed,
+    GeminiBatchEmbed,
+    /// A model family's own body in Bedrock's `invoke` and `invoke-with-response-stream`.
+    BedrockInvoke,
+    /// Vertex's `predict`, spoken to providers alone.
+    VertexPredict,
+    /// Cohere's v2 embed, spoken to providers alone.
+    CohereEmbed,
     /// JSON that is forwarded without being understood.
     Passthrough,
 }
 
 impl Protocol {
     /// Every protocol; the order has no meaning.
-    pub const ALL: [Protocol; 6] = [
+    pub const ALL: [Protocol; 18] = [
         Protocol::OpenAiChat,
         Protocol::OpenAiResponses,
         Protocol::OpenAiEmbeddings,
         Protocol::AnthropicMessages,
         Protocol::BedrockConverse,
+        Protocol::GeminiGenerate,
+        Protocol::CohereChat,
+        Protocol::OpenAiCompletions,
+        Protocol::OpenAiModerations,
+        Protocol::Rerank,
+        Protocol::AnthropicCountTokens,
+        Protocol::GeminiCountTokens,
+        Protocol::GeminiEmbed,
+        Protocol::GeminiBatchEmbed,
+        Protocol::BedrockInvoke,
+        Protocol::VertexPredict,
+        Protocol::CohereEmbed,
         Protocol::Passthrough,
     ];
 
-    /// The name in APISIX's configuration.
+    /// The name in APISIX's configuration; ours for those that APISIX does not know.
     pub const fn as_str(self) -> &'static str {
         match self {
             Protocol::OpenAiChat => "openai-chat",
@@ -34,7 +68,43 @@ impl Protocol {
             Protocol::OpenAiEmbeddings => "openai-embeddings",
             Protocol::AnthropicMessages => "anthropic-messages",
             Protocol::BedrockConverse => "bedrock-converse",
+            Protocol::GeminiGenerate => "gemini-generate",
+            Protocol::CohereChat => "cohere-chat",
+            Protocol::OpenAiCompletions => "openai-completions",
+            Protocol::OpenAiModerations => "openai-moderations",
+            Protocol::Rerank => "rerank",
+            Protocol::AnthropicCountTokens => "anthropic-count-tokens",
+            Protocol::GeminiCountTokens => "gemini-count-tokens",
+            Protocol::GeminiEmbed => "gemini-embed",
+            Protocol::GeminiBatchEmbed => "gemini-batch-embed",
+            Protocol::BedrockInvoke => "bedrock-invoke",
+            Protocol::VertexPredict => "vertex-predict",
+            Protocol::CohereEmbed => "cohere-embed",
             Protocol::Passthrough => "passthrough",
+        }
+    }
+
+    /// The dialect, if the protocol is one of conversations.
+    pub const fn dialect(self) -> Option<Dialect> {
+        match self {
+            Protocol::OpenAiChat => Some(Dialect::OpenAiChat),
+            Protocol::OpenAiResponses => Some(Dialect::OpenAiResponses),
+            Protocol::AnthropicMessages => Some(Dialect::Anthropic),
+            Protocol::BedrockConverse => Some(Dialect::BedrockConverse),
+            Protocol::GeminiGenerate => Some(Dialect::Gemini),
+            Protocol::CohereChat => Some(Dialect::Cohere),
+            Protocol::OpenAiEmbeddings
+            | Protocol::OpenAiCompletions
+            | Protocol::OpenAiModerations
+            | Protocol::Rerank
+            | Protocol::AnthropicCountTokens
+            | Protocol::GeminiCountTokens
+            | Protocol::GeminiEmbed
+            | Protocol::GeminiBatchEmbed
+            | Protocol::BedrockInvoke
+            | Protocol::VertexPredict
+            | Protocol::CohereEmbed
+            | Protocol::Passthrough => None,
         }
     }
 }

@@ -6,8 +6,10 @@
 
 use std::borrow::Cow;
 
+use crate::dialect::Dialect;
 use crate::endpoint::endpoint;
 use crate::json::{Cursor, Kind, Raw};
+use crate::model::PartBody;
 use crate::protocol::Protocol;
 use crate::usage::Usage;
 
@@ -26,11 +28,26 @@ impl<'a> ResponseFacts<'a> {
     /// Reads `body`, an answer in `protocol`'s dialect. Field names are expected as every provider writes them,
     /// without escapes.
     pub fn read(protocol: Protocol, body: &'a [u8]) -> Self {
+        if let Some(dialect @ (Dialect::Gemini | Dialect::Cohere)) = protocol.dialect() {
+            return Self::of_answer(dialect, body).unwrap_or_default();
+        }
         let mut facts = Self::default();
         let mut cursor = Cursor::new(body.trim_ascii_start());
         // A body that breaks off has told what stands before the break.
         let _ = cursor.skim_members(|key, value| facts.read_member(protocol, key, value));
         facts
+    }
+
+    /// Reads an answer of a dialect whose facts do not lie in one place each.
+    fn of_answer(dialect: Dialect, body: &'a [u8]) -> Option<Self> {
+        let answer = dialect.read_response(Raw::new(body)?).ok()?;
+        let mut parts = answer.choices.iter().flat_map(|choice| &choice.parts);
+        Some(Self {
+            usage: answer.usage.as_ref().map(|counts| Usage::of(dialect, counts)),
+            has_tool_calls: parts.any(|part| matches!(part.body, PartBody::ToolCall(_))),
+            finish_reason: answer.choices.into_iter().find_map(|choice| choice.stop).map(|stop| stop.native),
+            model: answer.model,
+        })
     }
 
     /// Takes in one top-level member.
@@ -146,7 +163,31 @@ fn for_each_text<'a>(protocol: Protocol, root: Raw<'a>, mut visit: impl FnMut(Co
         Protocol::BedrockConverse => {
             list(root, &["output", "message", "content"]).for_each(|block| piece(block.get("text")));
         }
-        Protocol::OpenAiEmbeddings | Protocol::Passthrough => {}
+        Protocol::CohereChat => {
+            let parts = list(root, &["message", "content"]).filter(|part| is(*part, "text"));
+            parts.for_each(|part| piece(part.get("text")));
+        }
+        Protocol::GeminiGenerate => {
+            for candidate in list(root, &["candidates"]) {
+                let parts = list(candidate, &["content", "parts"]);
+                let said = parts.filter(|part| !part.get("thought").is_some_and(Raw::is_true));
+                said.for_each(|part| piece(part.get("text")));
+            }
+        }
+        Protocol::OpenAiCompletions => {
+            list(root, &["choices"]).for_each(|choice| piece(choice.get("text")));
+        }
+        Protocol::OpenAiEmbeddings
+        | Protocol::OpenAiModerations
+        | Protocol::Rerank
+        | Protocol::AnthropicCountTokens
+        | Protocol::GeminiCountTokens
+        | Protocol::GeminiEmbed
+        | Protocol::GeminiBatchEmbed
+        | Protocol::BedrockInvoke
+        | Protocol::VertexPredict
+        | Protocol::CohereEmbed
+        | Protocol::Passthrough => {}
     }
 }
 

@@ -102,9 +102,10 @@ pub fn shape_request(scan: &BodyScan, rules: &ShapeRules, protocol: Protocol) ->
     for (key, json) in &rules.options {
         edits.set(key, json.as_ref());
     }
-    let field = rules.provider.capability(protocol).and_then(|capability| capability.max_tokens);
+    let capability = rules.provider.capability(protocol);
+    let field = capability.and_then(|capability| capability.max_tokens);
     if let (Some(limit), Some(field)) = (&rules.max_tokens, field) {
-        edits.set(field.set, limit.as_ref());
+        set_nested(&mut edits, field.set, limit);
         field.remove.into_iter().for_each(|older| edits.remove(older));
     }
     for (_, patch) in rules.patches.iter().filter(|(name, _)| *name == protocol) {
@@ -112,6 +113,14 @@ pub fn shape_request(scan: &BodyScan, rules: &ShapeRules, protocol: Protocol) ->
     }
     if rules.provider.removes_model {
         edits.remove("model");
+    }
+    for (key, json) in capability.map_or(&[][..], |capability| capability.adds) {
+        if edits.get(key).is_none() {
+            edits.set(key, json.as_bytes());
+        }
+    }
+    for key in capability.map_or(&[][..], |capability| capability.removes) {
+        edits.remove(key);
     }
     if edits.is_empty() {
         return unchanged();
@@ -122,6 +131,23 @@ pub fn shape_request(scan: &BodyScan, rules: &ShapeRules, protocol: Protocol) ->
     match edits.apply() {
         Some(body) => Shaped { body: Bytes::from(body), changed: true, asked_usage },
         None => Shaped { asked_usage, ..unchanged() },
+    }
+}
+
+/// Sets a field at the top or in an object at the top, which is made if it is not there.
+fn set_nested<'a>(edits: &mut Edits<'a>, path: &[&'static str], json: &'a [u8]) {
+    match path {
+        [field] => edits.set(field, json),
+        [object, field] => match edits.get(object).and_then(|known| Edits::of(known)) {
+            None => edits.set(object, [b"{\"", field.as_bytes(), b"\":", json, b"}"].concat()),
+            Some(mut inner) => {
+                inner.set(field, json);
+                if let Some(changed) = inner.apply() {
+                    edits.set(object, changed);
+                }
+            }
+        },
+        _ => {}
     }
 }
 

@@ -5,8 +5,10 @@
 //! xAI leaves reasoning out of the completion count. Read by the stream observer and, for buffered answers, by
 //! [`ResponseFacts`](crate::ResponseFacts).
 
+use crate::dialect::Dialect;
 use crate::endpoint::{UsageFields, endpoint};
 use crate::json::{Cursor, Raw};
+use crate::model::TokenCounts;
 use crate::protocol::Protocol;
 
 /// No dialect keeps one count in more places than this.
@@ -49,6 +51,27 @@ impl Usage {
         let mut counts = Counts::default();
         counts.read(endpoint(protocol).usage, cursor)?;
         Some(Some(counts.sum_up(protocol)))
+    }
+
+    /// The counts as `dialect`'s own usage object would tell them: what it counts beside the prompt is not in the prompt.
+    pub fn of(dialect: Dialect, counts: &TokenCounts) -> Self {
+        let prompt = match dialect {
+            Dialect::Anthropic | Dialect::BedrockConverse => counts.uncached_input(),
+            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Gemini | Dialect::Cohere => counts.input,
+        };
+        let total = match dialect {
+            Dialect::Anthropic => prompt.saturating_add(counts.output),
+            _ => counts.total(),
+        };
+        Self {
+            prompt,
+            completion: counts.output,
+            total,
+            cached: counts.cache_read,
+            cache_creation: counts.cache_write,
+            reasoning: counts.reasoning,
+            estimated: false,
+        }
     }
 
     /// Counts made by the tokenizer.

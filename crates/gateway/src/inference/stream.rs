@@ -106,8 +106,13 @@ impl LlmStream {
             if self.bounds.max_bytes.is_some_and(|limit| exchange.settlement.upstream_bytes > limit) {
                 return Poll::Ready(Err(StreamFault::Size));
             }
-            if let Some(out) = self.filter.push(chunk) {
-                return Poll::Ready(Ok(Some(out)));
+            match self.filter.push(chunk) {
+                Ok(Some(out)) => return Poll::Ready(Ok(Some(out))),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "a provider's stream cannot be translated");
+                    return Poll::Ready(Err(StreamFault::Malformed));
+                }
             }
         }
         Poll::Ready(Ok(None))

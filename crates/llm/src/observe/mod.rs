@@ -6,13 +6,16 @@
 
 mod anthropic;
 mod chat;
+mod events;
 mod responses;
 mod template;
 
 use serde_json::{Map, Value};
 
+use crate::dialect::Dialect;
 use crate::endpoint::{Framing, endpoint};
 use crate::json::{Raw, unescape};
+use crate::model::Event;
 use crate::protocol::Protocol;
 use crate::sse::{SseDecoder, SseEvent};
 use crate::usage::Usage;
@@ -137,27 +140,48 @@ impl Facts {
 #[derive(Debug)]
 pub struct StreamObserver {
     protocol: Protocol,
-    /// `None` once the stream cannot be followed, or from the start if its framing is not SSE.
-    decoder: Option<SseDecoder>,
-    chat: chat::Progress,
+    /// `None` once the stream cannot be followed, or from the start if its protocol has no reader.
+    reader: Option<Reader>,
     facts: Facts,
 }
 
+/// What reads the stream's events.
+#[derive(Debug)]
+enum Reader {
+    /// The dialects that most traffic speaks: only what is asked for is looked at.
+    Sse { decoder: SseDecoder, chat: chat::Progress },
+    /// All others, by their dialect's own reader.
+    Events(Box<events::Events>),
+    /// Somebody else reads and tells.
+    Told,
+}
+
 impl StreamObserver {
-    /// An observer of one answer in `protocol`'s dialect. Streams whose framing is not SSE, and passthrough, are
-    /// not decoded: they end [`StreamEnd::Complete`] when their bytes end.
+    /// An observer of one answer in `protocol`'s dialect. Passthrough and protocols that never stream are not
+    /// decoded: they end [`StreamEnd::Complete`] when their bytes end.
     pub fn new(protocol: Protocol) -> Self {
         let row = endpoint(protocol);
-        let decoded = match row.framing {
-            Framing::Sse | Framing::NamedSse => protocol != Protocol::Passthrough,
-            Framing::None | Framing::AwsEventStream => false,
+        let reader = match (row.framing, protocol.dialect()) {
+            (_, Some(dialect @ (Dialect::Gemini | Dialect::Cohere | Dialect::BedrockConverse))) => {
+                Some(Reader::Events(Box::new(events::Events::of(dialect))))
+            }
+            (Framing::Sse | Framing::NamedSse, _) if protocol != Protocol::Passthrough => {
+                let decoder = SseDecoder::new(row.max_event_bytes);
+                Some(Reader::Sse { decoder, chat: chat::Progress::default() })
+            }
+            (Framing::None | Framing::Sse | Framing::NamedSse | Framing::AwsEventStream, _) => None,
         };
-        Self {
-            protocol,
-            decoder: decoded.then(|| SseDecoder::new(row.max_event_bytes)),
-            chat: chat::Progress::default(),
-            facts: Facts::default(),
-        }
+        Self { protocol, reader, facts: Facts::default() }
+    }
+
+    /// An observer that is told of the events of a stream in `protocol`'s dialect by whoever translates it.
+    pub(crate) fn told(protocol: Protocol) -> Self {
+        Self { protocol, reader: Some(Reader::Told), facts: Facts::default() }
+    }
+
+    /// Takes in an event of a stream that somebody else reads.
+    pub(crate) fn note(&mut self, event: &Event<'_>) {
+        events::note(self.protocol, &mut self.facts, event);
     }
 
     /// Keeps up to `max_bytes` of the answer's text, for moderation or for counting its tokens.
@@ -175,20 +199,32 @@ impl StreamObserver {
     /// Takes in `chunk` and tells, for each block that it completes, where it ends and what it was. Gives how many
     /// bytes of `chunk` are done with; `None` once the stream cannot be followed.
     pub(crate) fn observe_blocks(&mut self, chunk: &[u8], mut seen: impl FnMut(usize, EventClass)) -> Option<usize> {
-        let (protocol, progress, facts) = (self.protocol, &mut self.chat, &mut self.facts);
-        let done = self.decoder.as_mut()?.push(chunk, |block| {
-            let class = block.event().map_or(EventClass::Content, |event| match protocol {
-                Protocol::OpenAiChat => chat::observe(facts, progress, &event),
-                Protocol::OpenAiResponses => responses::observe(facts, &event),
-                Protocol::AnthropicMessages => anthropic::observe(facts, &event),
-                Protocol::OpenAiEmbeddings | Protocol::BedrockConverse | Protocol::Passthrough => EventClass::Content,
-            });
-            seen(block.end, class);
-        });
-        if done.is_err() {
-            self.decoder = None;
+        let Self { protocol, reader, facts } = self;
+        let done = match reader.as_mut()? {
+            Reader::Told => return Some(chunk.len()),
+            Reader::Events(events) => {
+                let followed = events.push(*protocol, facts, chunk);
+                if followed {
+                    seen(chunk.len(), EventClass::Content);
+                }
+                followed.then_some(chunk.len())
+            }
+            Reader::Sse { decoder, chat } => decoder
+                .push(chunk, |block| {
+                    let class = block.event().map_or(EventClass::Content, |event| match protocol.dialect() {
+                        Some(Dialect::OpenAiResponses) => responses::observe(facts, &event),
+                        Some(Dialect::Anthropic) => anthropic::observe(facts, &event),
+                        // `/v1/completions` streams chunks of the same shape.
+                        _ => chat::observe(facts, chat, &event),
+                    });
+                    seen(block.end, class);
+                })
+                .ok(),
+        };
+        if done.is_none() {
+            self.reader = None;
         }
-        done.ok()
+        done
     }
 
     /// The dialect of the stream.
@@ -198,7 +234,10 @@ impl StreamObserver {
 
     /// Bytes of an event that is not complete.
     pub(crate) fn pending(&self) -> &[u8] {
-        self.decoder.as_ref().map_or(&[], SseDecoder::pending)
+        match &self.reader {
+            Some(Reader::Sse { decoder, .. }) => decoder.pending(),
+            Some(Reader::Events(_) | Reader::Told) | None => &[],
+        }
     }
 
     /// Judges the stream as if its bytes ended here. A stream that is not decoded, or could not be followed because
@@ -206,14 +245,24 @@ impl StreamObserver {
     pub fn end(&self) -> StreamEnd {
         match &self.facts.error {
             Some(message) => StreamEnd::InStreamError(message.clone()),
-            None if self.decoder.is_none() || self.facts.finished || self.chat.all_finished() => StreamEnd::Complete,
+            None if self.facts.finished || self.may_end() => StreamEnd::Complete,
             None => StreamEnd::Cut,
+        }
+    }
+
+    /// Nothing speaks against an end here, though no end marker has come.
+    fn may_end(&self) -> bool {
+        match &self.reader {
+            None => true,
+            Some(Reader::Sse { chat, .. }) => chat.all_finished(),
+            Some(Reader::Events(events)) => events.may_end(),
+            Some(Reader::Told) => false,
         }
     }
 
     /// `true` while the stream's events are being read.
     pub fn is_following(&self) -> bool {
-        self.decoder.is_some()
+        self.reader.is_some()
     }
 
     /// The token counts reported so far.

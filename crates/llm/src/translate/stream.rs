@@ -4,7 +4,10 @@
 //! a stream that breaks off has none. The data plane pushes every chunk of the provider's bytes through one
 //! [`StreamTranslator`].
 
+use std::fmt;
+
 use crate::dialect::{Dialect, EventReader, EventWriter, Reply};
+use crate::errors::ApiError;
 use crate::framing::{Deframer, FrameError};
 use crate::model::{Event, StreamStart};
 
@@ -66,6 +69,13 @@ impl StreamTranslator {
         })
     }
 
+    /// Appends what tells the client that the stream is broken. No end follows it.
+    pub fn fail(&mut self, error: &ApiError<'_>, out: &mut Vec<u8>) {
+        if matches!(self.output.state, State::Open) {
+            self.output.take(Event::Error(error.clone()), out);
+        }
+    }
+
     /// Takes the end of the provider's bytes and appends what is left to say, if they ended well.
     pub fn end(&mut self, out: &mut Vec<u8>) -> TranslatedEnd {
         if matches!(self.output.state, State::Open) && self.reader.may_end() {
@@ -76,6 +86,12 @@ impl StreamTranslator {
             State::Failed(message) => TranslatedEnd::Failed(message.clone()),
             State::Open => TranslatedEnd::Cut,
         }
+    }
+}
+
+impl fmt::Debug for StreamTranslator {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("StreamTranslator").field("deframer", &self.deframer).finish_non_exhaustive()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which protocol a request speaks, and where providers are reached.
 
 use bytes::Bytes;
-use tidegate_llm::{BodyScan, Protocol, Provider, detect, endpoint, endpoints, wants_stream};
+use tidegate_llm::{BodyScan, Course, Protocol, Provider, detect, endpoint, endpoints};
 
 fn scan(text: &str) -> BodyScan {
     BodyScan::parse(&Bytes::copy_from_slice(text.as_bytes()), 64).unwrap()
@@ -27,6 +27,22 @@ fn the_first_matching_row_names_the_protocol() {
         ("/v1/embeddings", r#"{"input":["a"]}"#, Some(OpenAiEmbeddings)),
         ("/v1/embeddings", r#"{"input":null}"#, Some(OpenAiEmbeddings)),
         ("/v1/chat/completions", r#"{"input":"a","messages":[]}"#, Some(OpenAiChat)),
+        ("/v1beta/models/m:generateContent", r#"{"contents":[]}"#, Some(GeminiGenerate)),
+        ("/v1beta/models/m:generateContent", r#"{"messages":[]}"#, Some(OpenAiChat)),
+        ("/v1beta/models/m:streamGenerateContent", r#"{"contents":[]}"#, Some(GeminiGenerate)),
+        ("/v1beta/models/m:countTokens", r#"{"contents":[]}"#, Some(GeminiCountTokens)),
+        ("/v1beta/models/m:embedContent", r#"{"content":{}}"#, Some(GeminiEmbed)),
+        ("/v1beta/models/m:batchEmbedContents", r#"{"requests":[]}"#, Some(GeminiBatchEmbed)),
+        ("/model/x/converse-stream", r#"{"messages":[]}"#, Some(BedrockConverse)),
+        ("/model/x/invoke", r#"{"prompt":"a"}"#, Some(BedrockInvoke)),
+        ("/model/x/invoke-with-response-stream", r#"{"messages":[]}"#, Some(BedrockInvoke)),
+        ("/v2/chat", r#"{"messages":[]}"#, Some(CohereChat)),
+        ("/v1/messages/count_tokens", r#"{"messages":[]}"#, Some(AnthropicCountTokens)),
+        ("/v1/completions", r#"{"prompt":"a"}"#, Some(OpenAiCompletions)),
+        ("/v1/completions", r#"{"messages":[]}"#, Some(OpenAiChat)),
+        ("/v1/moderations", r#"{"input":"a"}"#, Some(OpenAiModerations)),
+        ("/v1/rerank", r#"{"query":"a","documents":[]}"#, Some(Rerank)),
+        ("/v2/rerank", r#"{"query":"a","documents":[]}"#, Some(Rerank)),
         ("/v1/rerank", r#"{"query":"a"}"#, Some(Passthrough)),
         ("/v1/rerank", "[1]", Some(Passthrough)),
         ("/v1/rerank", "[ ]", None),
@@ -35,15 +51,41 @@ fn the_first_matching_row_names_the_protocol() {
         ("/v1/rerank", "true", None),
     ];
     for (path, body, expected) in cases {
-        assert_eq!(detect(path, &scan(body)), expected, "{path} {body}");
+        assert_eq!(detect(path, &scan(body)).map(|found| found.protocol), expected, "{path} {body}");
     }
 }
 
 #[test]
-fn embeddings_never_stream() {
-    let body = scan(r#"{"stream":true}"#);
-    for protocol in Protocol::ALL {
-        assert_eq!(wants_stream(protocol, &body), protocol != Protocol::OpenAiEmbeddings, "{protocol}");
+fn a_stream_is_asked_for_by_the_body_or_by_the_path() {
+    let cases = [
+        ("/v1/chat/completions", r#"{"messages":[],"stream":true}"#, true),
+        ("/v1/chat/completions", r#"{"messages":[],"stream":"true"}"#, false),
+        ("/v1/embeddings", r#"{"input":"a","stream":true}"#, false),
+        ("/v1/messages", r#"{"stream":true}"#, true),
+        ("/v1beta/models/m:generateContent", r#"{"contents":[],"stream":true}"#, false),
+        ("/v1beta/models/m:streamGenerateContent", r#"{"contents":[]}"#, true),
+        ("/model/m/converse", r#"{"messages":[],"stream":true}"#, true),
+        ("/model/m/converse", r#"{"messages":[]}"#, false),
+        ("/model/m/converse-stream", r#"{"messages":[]}"#, true),
+        ("/anything", r#"{"stream":true}"#, true),
+    ];
+    for (path, body, expected) in cases {
+        assert_eq!(detect(path, &scan(body)).map(|found| found.stream), Some(expected), "{path} {body}");
+    }
+}
+
+#[test]
+fn a_path_may_name_the_model() {
+    let cases = [
+        ("/v1beta/models/gemini-2.5-flash:generateContent", r#"{"contents":[]}"#, Some("gemini-2.5-flash")),
+        ("/model/us.anthropic.claude%3A0/converse", r#"{"messages":[]}"#, Some("us.anthropic.claude:0")),
+        ("/model/arn%3Aaws%3Ax%2Fy/converse-stream", r#"{"messages":[]}"#, Some("arn:aws:x/y")),
+        ("/v1/chat/completions", r#"{"messages":[],"model":"m"}"#, Some("m")),
+        ("/v1/chat/completions", r#"{"messages":[]}"#, None),
+    ];
+    for (path, body, expected) in cases {
+        let body = scan(body);
+        assert_eq!(detect(path, &body).unwrap().model.as_deref(), expected, "{path}");
     }
 }
 
@@ -79,4 +121,45 @@ fn providers_are_found_by_name() {
     }
     let without_host: Vec<_> = Provider::all().iter().filter(|row| row.host.is_none()).map(|row| row.name).collect();
     assert_eq!(without_host, ["azure-openai", "openai-compatible"]);
+    let protocols = |row: &Provider| row.capabilities.iter().map(|one| one.protocol).collect::<Vec<_>>();
+    let local = |row: &Provider| row.scheme == "http" && row.host == Some("127.0.0.1");
+    for row in Provider::all() {
+        assert!(row.capabilities.iter().all(|one| one.path.starts_with('/')), "{}", row.name);
+        assert!(!protocols(row).is_empty() && (row.scheme == "https" || local(row)), "{}", row.name);
+    }
+}
+
+#[test]
+fn a_provider_is_addressed_in_the_clients_protocol_or_in_its_own_first() {
+    let course = |provider: &str, protocol, model| Provider::by_name(provider).unwrap().course(protocol, model);
+    let addressed = |course| match course {
+        Some(Course::Same(capability)) => Some((capability.protocol, "same")),
+        Some(Course::Translated { capability, .. }) => Some((capability.protocol, "translated")),
+        Some(Course::Mapped { capability, .. }) => Some((capability.protocol, "mapped")),
+        Some(Course::Passed) => Some((Protocol::Passthrough, "passed")),
+        None => None,
+    };
+    use Protocol::*;
+    let cases = [
+        ("openai", OpenAiChat, "m", Some((OpenAiChat, "same"))),
+        ("openai", AnthropicMessages, "m", Some((OpenAiChat, "translated"))),
+        ("openai", GeminiGenerate, "m", Some((OpenAiChat, "translated"))),
+        ("anthropic", OpenAiChat, "m", Some((OpenAiChat, "same"))),
+        ("anthropic", OpenAiResponses, "m", Some((AnthropicMessages, "translated"))),
+        ("gemini", AnthropicMessages, "m", Some((OpenAiChat, "translated"))),
+        ("gemini", GeminiGenerate, "m", Some((GeminiGenerate, "same"))),
+        ("vertex-ai", AnthropicMessages, "claude-x", Some((AnthropicMessages, "same"))),
+        ("vertex-ai", OpenAiChat, "claude-x", Some((AnthropicMessages, "translated"))),
+        ("vertex-ai", AnthropicMessages, "gemini-x", Some((OpenAiChat, "translated"))),
+        ("vertex-ai", OpenAiEmbeddings, "m", Some((VertexPredict, "mapped"))),
+        ("bedrock", OpenAiChat, "m", Some((BedrockConverse, "translated"))),
+        ("cohere", OpenAiChat, "m", Some((CohereChat, "translated"))),
+        ("cohere", OpenAiEmbeddings, "m", Some((CohereEmbed, "mapped"))),
+        ("deepseek", OpenAiEmbeddings, "m", None),
+        ("deepseek", Rerank, "m", Some((Passthrough, "passed"))),
+        ("deepseek", Passthrough, "m", Some((Passthrough, "passed"))),
+    ];
+    for (provider, protocol, model, expected) in cases {
+        assert_eq!(addressed(course(provider, protocol, model)), expected, "{provider} {protocol} {model}");
+    }
 }

@@ -16,7 +16,7 @@ pub fn usage_by_tree(protocol: Protocol, usage: &Value) -> Usage {
             (or_zero("/input_tokens"), or_zero("/output_tokens"))
         }
         Protocol::BedrockConverse => (or_zero("/inputTokens"), or_zero("/outputTokens")),
-        Protocol::Passthrough => unreachable!("passthrough has no usage"),
+        other => unreachable!("{other} is read by its dialect's own reader"),
     };
     let sum = prompt + completion;
     let chat = protocol == Protocol::OpenAiChat || protocol == Protocol::OpenAiEmbeddings;
@@ -67,7 +67,7 @@ fn text_by_tree(recording: &Recording, body: &Value) -> Vec<String> {
             .collect(),
         Protocol::AnthropicMessages => texts(of_kind(list(body, "/content"), "text")),
         Protocol::BedrockConverse => texts(list(body, "/output/message/content")),
-        Protocol::OpenAiEmbeddings | Protocol::Passthrough => Vec::new(),
+        _ => Vec::new(),
     }
 }
 
@@ -82,7 +82,7 @@ fn calls_tool(protocol: Protocol, body: &Value) -> bool {
         Protocol::OpenAiResponses => any("/output", &|item| item["type"] == "function_call"),
         Protocol::AnthropicMessages => any("/content", &|block| block["type"] == "tool_use"),
         Protocol::BedrockConverse => any("/output/message/content", &|block| block.get("toolUse").is_some()),
-        Protocol::OpenAiEmbeddings | Protocol::Passthrough => false,
+        _ => false,
     }
 }
 

@@ -178,11 +178,11 @@ fn a_forwarded_stream_keeps_its_bytes() {
         };
         for seed in 0..4 {
             let mut filter = StreamFilter::new(observed(&recording), UsageChunk::Forward);
-            let pieces = chunks(stream, seed).into_iter().map(|chunk| (chunk.clone(), filter.push(chunk)));
+            let pieces = chunks(stream, seed).into_iter().map(|chunk| (chunk.clone(), filter.push(chunk).unwrap()));
             for (chunk, forwarded) in pieces {
                 assert_eq!(forwarded.as_ref(), Some(&chunk), "{}", recording.name);
             }
-            assert_eq!(filter.flush(), None);
+            assert_eq!(filter.end().1, None);
         }
     }
 }
@@ -207,9 +207,9 @@ fn only_the_usage_chunk_is_hidden() {
             let mut filter = StreamFilter::new(observed(&recording), UsageChunk::Hide);
             let mut forwarded: Vec<u8> = Vec::new();
             for chunk in chunks(stream, seed) {
-                forwarded.extend(filter.push(chunk).into_iter().flatten());
+                forwarded.extend(filter.push(chunk).unwrap().into_iter().flatten());
             }
-            forwarded.extend(filter.flush().into_iter().flatten());
+            forwarded.extend(filter.end().1.into_iter().flatten());
             assert_eq!(String::from_utf8(forwarded).unwrap(), expected, "{} seed {seed}", recording.name);
             assert_eq!(Told::observed(filter.observer()), Told::by_tree(&recording, stream), "{}", recording.name);
         }
@@ -227,7 +227,7 @@ fn complete_events_are_never_held_back() {
         };
         let mut filter = StreamFilter::new(observed(&recording), UsageChunk::Hide);
         for block in stream.split_inclusive("\n\n") {
-            let forwarded = filter.push(Bytes::copy_from_slice(block.as_bytes()));
+            let forwarded = filter.push(Bytes::copy_from_slice(block.as_bytes())).unwrap();
             let complete = block.ends_with("\n\n") && !events(block).iter().any(|(_, data)| is_usage_only(data));
             assert_eq!(forwarded.is_some(), complete, "{}: {block:?}", recording.name);
         }

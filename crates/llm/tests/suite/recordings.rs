@@ -42,7 +42,16 @@ impl Recording {
     }
 }
 
-/// Every recording whose dialect this crate reads. Empty, with a note, where there are none.
+/// The protocols whose facts are read without a full reader.
+const READ_IN_PLACE: [Protocol; 5] = [
+    Protocol::OpenAiChat,
+    Protocol::OpenAiResponses,
+    Protocol::OpenAiEmbeddings,
+    Protocol::AnthropicMessages,
+    Protocol::BedrockConverse,
+];
+
+/// Every recording of a protocol that is read in place. Empty, with a note, where there are none.
 pub fn all() -> Vec<Recording> {
     let mut recordings = Vec::new();
     let mut files = 0;
@@ -77,7 +86,7 @@ fn read(name: String, text: &[u8]) -> Option<Recording> {
     let protocol = match recording["api"].as_str().unwrap() {
         // Mistral's own endpoint speaks the chat dialect with a few additions.
         "mistral-chat" => Protocol::OpenAiChat,
-        api => api.parse().ok()?,
+        api => api.parse().ok().filter(|protocol| READ_IN_PLACE.contains(protocol))?,
     };
     let response = &recording["response"];
     let answer = match (response.get("sse"), response.get("body")) {

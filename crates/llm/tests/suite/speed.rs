@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tidegate_llm::{
     BodyScan, Protocol, Provider, ResponseFacts, ShapeConfig, ShapeRules, StreamFilter, StreamObserver, UsageChunk,
-    detect, end_user_id, response_text, shape_request, tool_count, wants_stream,
+    detect, end_user_id, response_text, shape_request, tool_count,
 };
 
 /// The plan's fields, as serde would read them.
@@ -137,7 +137,7 @@ fn speed_of_a_buffered_exchange() {
     });
     time("  stream, tools, end user, model", size, || {
         let scan = black_box(&scan);
-        black_box((wants_stream(Protocol::OpenAiChat, scan), tool_count(scan)));
+        black_box(tool_count(scan));
         black_box((end_user_id(Protocol::OpenAiChat, scan), scan.model()));
     });
     time("  shape (nothing to change)", size, || {

@@ -1,0 +1,75 @@
+//! Observing by a dialect's own reader: for dialects that are rare enough not to have an observer of their own, and for
+//! streams that are translated anyway.
+
+use std::fmt;
+
+use super::Facts;
+use crate::dialect::{Dialect, EventReader};
+use crate::framing::Deframer;
+use crate::model::Event;
+use crate::protocol::Protocol;
+use crate::usage::Usage;
+
+/// Reads one stream.
+pub(super) struct Events {
+    deframer: Deframer,
+    reader: Box<dyn EventReader>,
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Events").field("deframer", &self.deframer).finish_non_exhaustive()
+    }
+}
+
+impl Events {
+    pub(super) fn of(dialect: Dialect) -> Self {
+        Self { deframer: Deframer::of(dialect), reader: dialect.stream_reader() }
+    }
+
+    /// Takes in the next bytes; `false` once the stream cannot be followed.
+    pub(super) fn push(&mut self, protocol: Protocol, facts: &mut Facts, chunk: &[u8]) -> bool {
+        let Self { deframer, reader } = self;
+        deframer.push(chunk, |frame| reader.read(frame, &mut |event| note(protocol, facts, &event))).is_ok()
+    }
+
+    pub(super) fn may_end(&self) -> bool {
+        self.reader.may_end()
+    }
+}
+
+/// Takes in one event.
+pub(super) fn note(protocol: Protocol, facts: &mut Facts, event: &Event<'_>) {
+    match event {
+        Event::Start(start) => {
+            if facts.model.is_none() {
+                facts.model = start.model.as_deref().filter(|model| !model.is_empty()).map(Into::into);
+            }
+        }
+        Event::Text { text, .. } => facts.add_plain_text(text.as_bytes()),
+        Event::Reasoning { text, .. } | Event::Refusal { text, .. } => facts.saw_first_token |= !text.is_empty(),
+        Event::ToolCall { .. } => {
+            facts.has_tool_calls = true;
+            facts.saw_first_token = true;
+        }
+        Event::Media { .. } => facts.saw_first_token = true,
+        Event::Stop { stop, .. } => facts.set_finish_reason(&stop.native),
+        Event::Usage(counts) => {
+            if let Some(dialect) = protocol.dialect() {
+                let usage = Usage::of(dialect, counts);
+                facts.usage.get_or_insert_default().merge(&usage);
+            }
+        }
+        Event::Error(error) => {
+            facts.error.get_or_insert_with(|| error.message.clone().into_owned());
+        }
+        Event::End => facts.finished = true,
+        Event::Signature { .. }
+        | Event::EncryptedReasoning { .. }
+        | Event::Arguments { .. }
+        | Event::Citation { .. }
+        | Event::Logprobs { .. }
+        | Event::PartEnd { .. }
+        | Event::Opaque { .. } => {}
+    }
+}

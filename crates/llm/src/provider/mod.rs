@@ -1,0 +1,179 @@
+//! Providers as data: where they are, which protocols they speak at which path, and what they want of a request.
+//!
+//! A row says only what holds without any configuration; an endpoint set by the user replaces host and path. Adding
+//! a provider adds a row to [`table`]. Read when a route's plan is compiled, and per request to choose the protocol
+//! in which the provider is addressed.
+
+mod table;
+
+use crate::dialect::{Dialect, Quirks};
+use crate::protocol::Protocol;
+
+/// How a provider wants to be told the output limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MaxTokensField {
+    /// The field that is set: a top-level one, or one in a top-level object.
+    pub set: &'static [&'static str],
+    /// An older spelling that must not stand beside it.
+    pub remove: Option<&'static str>,
+}
+
+/// Which of a provider's models a protocol serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Models {
+    Any,
+    /// Those whose name begins so.
+    Beginning(&'static str),
+    /// All others.
+    NotBeginning(&'static str),
+}
+
+impl Models {
+    /// `true` if `model` is among them. A request that names no model is taken for any.
+    pub fn include(self, model: &str) -> bool {
+        match self {
+            Models::Any => true,
+            Models::Beginning(prefix) => model.starts_with(prefix),
+            Models::NotBeginning(prefix) => !model.starts_with(prefix),
+        }
+    }
+}
+
+/// One protocol that a provider speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capability {
+    pub protocol: Protocol,
+    /// The path if the configured endpoint has none. `{model}` is the model as one escaped segment; `{project}`,
+    /// `{region}` and `{api_version}` come from `provider_conf`.
+    pub path: &'static str,
+    /// The path for a streamed answer, where it is another. May have a query.
+    pub stream_path: Option<&'static str>,
+    /// `None`: `llm_options.max_tokens` has no effect here.
+    pub max_tokens: Option<MaxTokensField>,
+    pub models: Models,
+    /// Fields that the body must have, as JSON; set where the client has not.
+    pub adds: &'static [(&'static str, &'static str)],
+    /// Fields that the body must not have, for the path tells them.
+    pub removes: &'static [&'static str],
+}
+
+/// How a provider is shown a key, and where its clients show theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyPlace {
+    /// `Authorization: Bearer KEY`.
+    Bearer,
+    /// The header of this name.
+    Header(&'static str),
+    /// AWS Signature Version 4, or a bearer key.
+    SigV4,
+}
+
+/// One provider.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Provider {
+    /// As in `ai-proxy`'s `provider`.
+    pub name: &'static str,
+    pub scheme: &'static str,
+    /// May hold `{region}`. `None`: the user must configure an endpoint.
+    pub host: Option<&'static str>,
+    pub port: u16,
+    /// The first that fits is the one that other protocols are translated to.
+    pub capabilities: &'static [Capability],
+    /// The model is named by the path, so the body's `model` is taken out.
+    pub removes_model: bool,
+    pub key: KeyPlace,
+    /// Headers that must be there; set where neither client nor configuration does.
+    pub headers: &'static [(&'static str, &'static str)],
+    pub quirks: Quirks,
+}
+
+/// In which protocol a provider is addressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Course {
+    /// In the client's own.
+    Same(&'static Capability),
+    /// In this dialect, from that of the client.
+    Translated { client: Dialect, provider: Dialect, capability: &'static Capability },
+    /// In this protocol for embeddings or ranking, from the client's.
+    Mapped { client: Protocol, capability: &'static Capability },
+    /// As it came, to the path it came to.
+    Passed,
+}
+
+impl Provider {
+    /// The row called `name`.
+    pub fn by_name(name: &str) -> Option<&'static Provider> {
+        table::PROVIDERS.iter().find(|provider| provider.name == name)
+    }
+
+    /// Every row.
+    pub fn all() -> &'static [Provider] {
+        table::PROVIDERS
+    }
+
+    /// How this provider speaks `protocol`; `None` if it does not.
+    pub fn capability(&self, protocol: Protocol) -> Option<&'static Capability> {
+        self.capabilities.iter().find(|capability| capability.protocol == protocol)
+    }
+
+    /// How a request of `protocol` for `model` reaches this provider; `None` if it cannot.
+    pub fn course(&self, protocol: Protocol, model: &str) -> Option<Course> {
+        let mut serving = self.capabilities.iter().filter(|capability| capability.models.include(model));
+        if let Some(capability) = serving.clone().find(|capability| capability.protocol == protocol) {
+            return Some(Course::Same(capability));
+        }
+        match (protocol.dialect(), protocol.kind()) {
+            (Some(client), _) => serving.find_map(|capability| {
+                let provider = capability.protocol.dialect()?;
+                Some(Course::Translated { client, provider, capability })
+            }),
+            (None, ProtocolKind::Embeddings) => serving
+                .find(|capability| capability.protocol.kind() == ProtocolKind::Embeddings)
+                .map(|capability| Course::Mapped { client: protocol, capability })
+                .or_else(|| protocol.passes_unknown().then_some(Course::Passed)),
+            (None, ProtocolKind::Other | ProtocolKind::Conversation) => {
+                protocol.passes_unknown().then_some(Course::Passed)
+            }
+        }
+    }
+}
+
+/// What a protocol is for; those of one kind can stand in for each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProtocolKind {
+    Conversation,
+    Embeddings,
+    Other,
+}
+
+impl Protocol {
+    /// What the protocol is for.
+    pub const fn kind(self) -> ProtocolKind {
+        match self {
+            Protocol::OpenAiChat
+            | Protocol::OpenAiResponses
+            | Protocol::AnthropicMessages
+            | Protocol::BedrockConverse
+            | Protocol::GeminiGenerate
+            | Protocol::CohereChat => ProtocolKind::Conversation,
+            Protocol::OpenAiEmbeddings
+            | Protocol::GeminiEmbed
+            | Protocol::GeminiBatchEmbed
+            | Protocol::VertexPredict
+            | Protocol::CohereEmbed => ProtocolKind::Embeddings,
+            Protocol::OpenAiCompletions
+            | Protocol::OpenAiModerations
+            | Protocol::Rerank
+            | Protocol::AnthropicCountTokens
+            | Protocol::GeminiCountTokens
+            | Protocol::BedrockInvoke
+            | Protocol::Passthrough => ProtocolKind::Other,
+        }
+    }
+
+    /// A provider whose row does not list the protocol is sent the request as it came. APISIX knows none of these, and
+    /// passes what it does not know.
+    const fn passes_unknown(self) -> bool {
+        !matches!(self, Protocol::OpenAiEmbeddings | Protocol::VertexPredict | Protocol::CohereEmbed)
+    }
+}

@@ -1,0 +1,366 @@
+//! The rows. Names, addresses and paths are those of the providers' own documentation; what APISIX knows is as in
+//! APISIX.
+
+use super::{Capability, KeyPlace, MaxTokensField, Models, Provider};
+use crate::dialect::Quirks;
+use crate::protocol::Protocol;
+
+const fn at(protocol: Protocol, path: &'static str) -> Capability {
+    Capability {
+        protocol,
+        path,
+        stream_path: None,
+        max_tokens: None,
+        models: Models::Any,
+        adds: &[],
+        removes: &[],
+    }
+}
+
+const fn speaks(protocol: Protocol, path: &'static str, max_tokens: &'static [&'static str]) -> Capability {
+    Capability { max_tokens: Some(MaxTokensField { set: max_tokens, remove: None }), ..at(protocol, path) }
+}
+
+const fn chat(path: &'static str) -> Capability {
+    speaks(Protocol::OpenAiChat, path, &["max_tokens"])
+}
+
+/// Newer OpenAI models refuse `max_tokens` with 400 `unsupported_parameter`.
+const fn new_chat(path: &'static str) -> Capability {
+    let max_tokens = Some(MaxTokensField { set: &["max_completion_tokens"], remove: Some("max_tokens") });
+    Capability { max_tokens, ..at(Protocol::OpenAiChat, path) }
+}
+
+const fn responses(path: &'static str) -> Capability {
+    speaks(Protocol::OpenAiResponses, path, &["max_output_tokens"])
+}
+
+const fn embeds(path: &'static str) -> Capability {
+    at(Protocol::OpenAiEmbeddings, path)
+}
+
+const fn gemini(path: &'static str, stream_path: &'static str) -> Capability {
+    let max_tokens = Some(MaxTokensField { set: &["generationConfig", "maxOutputTokens"], remove: None });
+    Capability { stream_path: Some(stream_path), max_tokens, ..at(Protocol::GeminiGenerate, path) }
+}
+
+/// What all rows have in common: HTTPS, a bearer key, OpenAI's manners but for `max_tokens`.
+const HOSTED: Provider = Provider {
+    name: "",
+    scheme: "https",
+    host: None,
+    port: 443,
+    capabilities: &[],
+    removes_model: false,
+    key: KeyPlace::Bearer,
+    headers: &[],
+    quirks: Quirks { max_tokens_field: "max_tokens", developer_role: false },
+};
+
+/// A server on the user's own machine.
+const LOCAL: Provider = Provider { scheme: "http", host: Some("127.0.0.1"), ..HOSTED };
+
+const ANTHROPIC_VERSION: &[(&str, &str)] = &[("anthropic-version", "2023-06-01")];
+
+pub(super) static PROVIDERS: &[Provider] = &[
+    Provider {
+        name: "openai",
+        host: Some("api.openai.com"),
+        capabilities: &[
+            new_chat("/v1/chat/completions"),
+            responses("/v1/responses"),
+            embeds("/v1/embeddings"),
+            at(Protocol::OpenAiCompletions, "/v1/completions"),
+            at(Protocol::OpenAiModerations, "/v1/moderations"),
+        ],
+        quirks: Quirks { max_tokens_field: "max_completion_tokens", developer_role: true },
+        ..HOSTED
+    },
+    Provider {
+        name: "deepseek",
+        host: Some("api.deepseek.com"),
+        capabilities: &[chat("/chat/completions")],
+        ..HOSTED
+    },
+    Provider {
+        name: "aimlapi",
+        host: Some("api.aimlapi.com"),
+        capabilities: &[chat("/chat/completions")],
+        ..HOSTED
+    },
+    Provider {
+        name: "openrouter",
+        host: Some("openrouter.ai"),
+        capabilities: &[chat("/api/v1/chat/completions"), embeds("/api/v1/embeddings")],
+        ..HOSTED
+    },
+    Provider {
+        name: "azure-openai",
+        capabilities: &[chat("/completions")],
+        removes_model: true,
+        key: KeyPlace::Header("api-key"),
+        quirks: Quirks { max_tokens_field: "max_completion_tokens", developer_role: true },
+        ..HOSTED
+    },
+    Provider {
+        name: "openai-compatible",
+        capabilities: &[
+            chat("/v1/chat/completions"),
+            responses("/v1/responses"),
+            embeds("/v1/embeddings"),
+            at(Protocol::OpenAiCompletions, "/v1/completions"),
+            at(Protocol::OpenAiModerations, "/v1/moderations"),
+            at(Protocol::Rerank, "/v1/rerank"),
+        ],
+        ..HOSTED
+    },
+    Provider {
+        name: "anthropic",
+        host: Some("api.anthropic.com"),
+        capabilities: &[
+            speaks(Protocol::AnthropicMessages, "/v1/messages", &["max_tokens"]),
+            chat("/v1/chat/completions"),
+            at(Protocol::AnthropicCountTokens, "/v1/messages/count_tokens"),
+        ],
+        key: KeyPlace::Header("x-api-key"),
+        headers: ANTHROPIC_VERSION,
+        ..HOSTED
+    },
+    Provider {
+        name: "gemini",
+        host: Some("generativelanguage.googleapis.com"),
+        capabilities: &[
+            speaks(Protocol::OpenAiChat, "/v1beta/openai/chat/completions", &["max_completion_tokens"]),
+            gemini("/v1beta/models/{model}:generateContent", "/v1beta/models/{model}:streamGenerateContent?alt=sse"),
+            embeds("/v1beta/openai/embeddings"),
+            at(Protocol::GeminiEmbed, "/v1beta/models/{model}:embedContent"),
+            at(Protocol::GeminiBatchEmbed, "/v1beta/models/{model}:batchEmbedContents"),
+            at(Protocol::GeminiCountTokens, "/v1beta/models/{model}:countTokens"),
+        ],
+        key: KeyPlace::Header("x-goog-api-key"),
+        quirks: Quirks { max_tokens_field: "max_completion_tokens", developer_role: false },
+        ..HOSTED
+    },
+    Provider {
+        name: "vertex-ai",
+        host: Some("{region}-aiplatform.googleapis.com"),
+        capabilities: &[
+            Capability {
+                models: Models::NotBeginning("claude"),
+                ..speaks(
+                    Protocol::OpenAiChat,
+                    "/v1beta1/projects/{project}/locations/{region}/endpoints/openapi/chat/completions",
+                    &["max_completion_tokens"],
+                )
+            },
+            Capability {
+                models: Models::Beginning("claude"),
+                stream_path: Some(
+                    "/v1/projects/{project}/locations/{region}/publishers/anthropic/models/{model}:streamRawPredict",
+                ),
+                adds: &[("anthropic_version", "\"vertex-2023-10-16\"")],
+                removes: &["model"],
+                ..speaks(
+                    Protocol::AnthropicMessages,
+                    "/v1/projects/{project}/locations/{region}/publishers/anthropic/models/{model}:rawPredict",
+                    &["max_tokens"],
+                )
+            },
+            gemini(
+                "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:generateContent",
+                "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:streamGenerateContent?alt=sse",
+            ),
+            at(
+                Protocol::VertexPredict,
+                "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:predict",
+            ),
+            at(
+                Protocol::GeminiEmbed,
+                "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:embedContent",
+            ),
+            at(
+                Protocol::GeminiCountTokens,
+                "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:countTokens",
+            ),
+        ],
+        quirks: Quirks { max_tokens_field: "max_completion_tokens", developer_role: false },
+        ..HOSTED
+    },
+    Provider {
+        name: "bedrock",
+        host: Some("bedrock-runtime.{region}.amazonaws.com"),
+        capabilities: &[
+            Capability {
+                stream_path: Some("/model/{model}/converse-stream"),
+                removes: &["stream"],
+                ..speaks(
+                    Protocol::BedrockConverse,
+                    "/model/{model}/converse",
+                    &["inferenceConfig", "maxTokens"],
+                )
+            },
+            Capability {
+                stream_path: Some("/model/{model}/invoke-with-response-stream"),
+                ..at(Protocol::BedrockInvoke, "/model/{model}/invoke")
+            },
+        ],
+        removes_model: true,
+        key: KeyPlace::SigV4,
+        ..HOSTED
+    },
+    Provider {
+        name: "mistral",
+        host: Some("api.mistral.ai"),
+        capabilities: &[
+            chat("/v1/chat/completions"),
+            embeds("/v1/embeddings"),
+            at(Protocol::OpenAiModerations, "/v1/moderations"),
+        ],
+        ..HOSTED
+    },
+    Provider {
+        name: "cohere",
+        host: Some("api.cohere.com"),
+        capabilities: &[
+            speaks(Protocol::CohereChat, "/v2/chat", &["max_tokens"]),
+            at(Protocol::Rerank, "/v2/rerank"),
+            at(Protocol::CohereEmbed, "/v2/embed"),
+        ],
+        ..HOSTED
+    },
+    Provider {
+        name: "groq",
+        host: Some("api.groq.com"),
+        capabilities: &[new_chat("/openai/v1/chat/completions"), responses("/openai/v1/responses")],
+        quirks: Quirks { max_tokens_field: "max_completion_tokens", developer_role: true },
+        ..HOSTED
+    },
+    Provider {
+        name: "dashscope",
+        host: Some("dashscope.aliyuncs.com"),
+        capabilities: &[chat("/compatible-mode/v1/chat/completions"), embeds("/compatible-mode/v1/embeddings")],
+        ..HOSTED
+    },
+    Provider {
+        name: "volcengine-ark",
+        host: Some("ark.cn-beijing.volces.com"),
+        capabilities: &[
+            chat("/api/v3/chat/completions"),
+            responses("/api/v3/responses"),
+            embeds("/api/v3/embeddings"),
+        ],
+        ..HOSTED
+    },
+    Provider {
+        name: "zhipu",
+        host: Some("open.bigmodel.cn"),
+        capabilities: &[chat("/api/paas/v4/chat/completions"), embeds("/api/paas/v4/embeddings")],
+        ..HOSTED
+    },
+    Provider {
+        name: "zai",
+        host: Some("api.z.ai"),
+        capabilities: &[chat("/api/paas/v4/chat/completions")],
+        ..HOSTED
+    },
+    Provider {
+        name: "moonshot",
+        host: Some("api.moonshot.cn"),
+        capabilities: &[chat("/v1/chat/completions")],
+        ..HOSTED
+    },
+    Provider {
+        name: "minimax",
+        host: Some("api.minimax.io"),
+        capabilities: &[chat("/v1/chat/completions"), responses("/v1/responses")],
+        ..HOSTED
+    },
+    Provider {
+        name: "siliconflow",
+        host: Some("api.siliconflow.cn"),
+        capabilities: &[
+            chat("/v1/chat/completions"),
+            embeds("/v1/embeddings"),
+            at(Protocol::Rerank, "/v1/rerank"),
+        ],
+        ..HOSTED
+    },
+    Provider {
+        name: "xai",
+        host: Some("api.x.ai"),
+        capabilities: &[chat("/v1/chat/completions"), responses("/v1/responses")],
+        ..HOSTED
+    },
+    Provider {
+        name: "together",
+        host: Some("api.together.xyz"),
+        capabilities: &[
+            chat("/v1/chat/completions"),
+            embeds("/v1/embeddings"),
+            at(Protocol::OpenAiCompletions, "/v1/completions"),
+            at(Protocol::Rerank, "/v1/rerank"),
+        ],
+        ..HOSTED
+    },
+    Provider {
+        name: "fireworks",
+        host: Some("api.fireworks.ai"),
+        capabilities: &[
+            chat("/inference/v1/chat/completions"),
+            embeds("/inference/v1/embeddings"),
+            at(Protocol::OpenAiCompletions, "/inference/v1/completions"),
+        ],
+        ..HOSTED
+    },
+    Provider {
+        name: "perplexity",
+        host: Some("api.perplexity.ai"),
+        capabilities: &[chat("/chat/completions")],
+        ..HOSTED
+    },
+    Provider {
+        name: "huggingface",
+        host: Some("router.huggingface.co"),
+        capabilities: &[chat("/v1/chat/completions")],
+        ..HOSTED
+    },
+    Provider {
+        name: "cerebras",
+        host: Some("api.cerebras.ai"),
+        capabilities: &[new_chat("/v1/chat/completions")],
+        quirks: Quirks { max_tokens_field: "max_completion_tokens", developer_role: true },
+        ..HOSTED
+    },
+    Provider {
+        name: "ollama",
+        port: 11434,
+        capabilities: &[
+            chat("/v1/chat/completions"),
+            embeds("/v1/embeddings"),
+            at(Protocol::OpenAiCompletions, "/v1/completions"),
+        ],
+        ..LOCAL
+    },
+    Provider {
+        name: "vllm",
+        port: 8000,
+        capabilities: &[
+            chat("/v1/chat/completions"),
+            embeds("/v1/embeddings"),
+            at(Protocol::OpenAiCompletions, "/v1/completions"),
+            at(Protocol::Rerank, "/v1/rerank"),
+        ],
+        ..LOCAL
+    },
+    Provider {
+        name: "llamacpp",
+        port: 8080,
+        capabilities: &[
+            chat("/v1/chat/completions"),
+            embeds("/v1/embeddings"),
+            at(Protocol::OpenAiCompletions, "/v1/completions"),
+            at(Protocol::Rerank, "/v1/rerank"),
+        ],
+        ..LOCAL
+    },
+];
