@@ -165,14 +165,8 @@ static BEDROCK_USAGE: UsageFields = UsageFields {
     reasoning: &[],
 };
 
-static NO_USAGE: UsageFields = UsageFields {
-    prompt: "",
-    completion: "",
-    total: "",
-    cached: &[],
-    cache_creation: &[],
-    reasoning: &[],
-};
+static NO_USAGE: UsageFields =
+    UsageFields { prompt: "", completion: "", total: "", cached: &[], cache_creation: &[], reasoning: &[] };
 
 /// What most rows have in common.
 const PLAIN: Endpoint = Endpoint {

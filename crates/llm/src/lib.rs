@@ -44,7 +44,7 @@ pub use framing::FrameError;
 pub use json::{Elements, Kind, Members, Raw, ScanError};
 pub use observe::{StreamEnd, StreamObserver};
 pub use protocol::{Protocol, UnknownProtocol};
-pub use provider::{Capability, Course, KeyPlace, MaxTokensField, Models, Provider, ProtocolKind};
+pub use provider::{Capability, Course, KeyPlace, MaxTokensField, Models, ProtocolKind, Provider};
 pub use response::{ResponseFacts, response_text};
 pub use scan::{BodyScan, DEFAULT_MAX_DEPTH};
 pub use shape::{ShapeConfig, ShapeRules, Shaped, shape_request};

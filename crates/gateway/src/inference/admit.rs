@@ -39,10 +39,9 @@ pub async fn admit(exchange: &mut Exchange, admission: Admission) -> Result<(), 
     }
     let scan = BodyScan::parse(&body, admission.max_json_depth)
         .map_err(|error| bad_body(&format!("could not parse JSON request body: {error}")))?;
-    let Some(protocol) = llm::detect(exchange.request.path(), &scan) else {
-        return Err(Answer::text(StatusCode::BAD_REQUEST, "no matching AI protocol for the request"));
-    };
-    exchange.llm = Some(Box::new(LlmCall::new(protocol, scan)));
+    let call = LlmCall::detect(exchange.request.path(), scan)
+        .ok_or_else(|| Answer::text(StatusCode::BAD_REQUEST, "no matching AI protocol for the request"))?;
+    exchange.llm = Some(Box::new(call));
     Ok(())
 }
 

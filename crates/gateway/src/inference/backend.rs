@@ -4,14 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::resource::{KeepalivePool, Timeout};
+use http::Uri;
 use http::header::{HeaderName, HeaderValue};
-use http::uri::PathAndQuery;
-use http::{StatusCode, Uri};
-use llm::{Protocol, Provider, ShapeRules};
+use llm::{LossPolicy, Provider, ShapeRules};
 use rustls::pki_types::ServerName;
 
-use crate::answer::Answer;
-use crate::credential::decode_argument;
+use super::target::{PathOverride, Place, Targets, parse_query};
 use crate::error_response::ErrorResponse;
 use crate::services::Services;
 use crate::tls::client::Verify;
@@ -46,6 +44,10 @@ pub struct BackendConfig<'a> {
     pub error_response: Option<ErrorResponse>,
     pub log_summary: bool,
     pub log_payload: bool,
+    /// What is done about what the provider's dialect has no words for.
+    pub losses: LossPolicy,
+    /// `provider_conf`.
+    pub place: Place,
 }
 
 /// Why a backend cannot be compiled.
@@ -55,6 +57,8 @@ pub enum BackendError {
     Endpoint(String),
     #[error("provider {0} has no address of its own: set override.endpoint")]
     NoEndpoint(&'static str),
+    #[error("provider {0} has an address per region: set provider_conf.region or override.endpoint")]
+    NoRegion(&'static str),
 }
 
 /// A provider, ready to be called.
@@ -77,12 +81,10 @@ pub struct Backend {
     pub error_response: Option<ErrorResponse>,
     pub log_summary: bool,
     pub log_payload: bool,
-    /// The endpoint has a path, which then serves every protocol.
-    path: Option<String>,
-    auth_query: Vec<(String, String)>,
-    endpoint_query: Vec<(String, String)>,
-    /// Path and query per protocol that the provider speaks.
-    targets: Vec<(Protocol, Uri)>,
+    pub losses: LossPolicy,
+    /// Set where neither client nor configuration does.
+    pub(super) required_headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) targets: Targets,
 }
 
 impl Backend {
@@ -92,6 +94,12 @@ impl Backend {
     /// If there is no usable address.
     pub fn compile(config: BackendConfig<'_>, services: &Services) -> Result<Self, BackendError> {
         let address = Address::of(&config)?;
+        let unusable = address.unusable();
+        let paths = PathOverride {
+            path: address.path.clone(),
+            auth_query: config.auth.query,
+            endpoint_query: address.query.clone(),
+        };
         let tls = match address.https {
             false => None,
             true => Some(OriginTls {
@@ -105,7 +113,7 @@ impl Backend {
             true => address.host.clone(),
             false => format!("{}:{}", address.host, address.port),
         };
-        let mut backend = Self {
+        Ok(Self {
             name: config.name.into(),
             provider: config.provider,
             origin: services.origins.intern(&address.host, address.port, tls, config.keepalive),
@@ -120,69 +128,13 @@ impl Backend {
             error_response: config.error_response,
             log_summary: config.log_summary,
             log_payload: config.log_payload,
-            path: address.path.clone(),
-            auth_query: config.auth.query,
-            endpoint_query: address.query.clone(),
-            targets: Vec::new(),
-        };
-        for capability in config.provider.capabilities {
-            let path = backend.path.as_deref().unwrap_or(capability.path);
-            let target = backend.uri(path, None).map_err(|_| address.unusable())?;
-            backend.targets.push((capability.protocol, target));
-        }
-        Ok(backend)
+            losses: config.losses,
+            required_headers: (config.provider.headers.iter())
+                .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+                .collect(),
+            targets: Targets::compile(config.provider, &config.place, paths).map_err(|_| unusable)?,
+        })
     }
-
-    /// Where a request of `protocol` goes. `path` and `query` are the client's, for passthrough.
-    ///
-    /// # Errors
-    /// The answer for a protocol that the provider does not speak.
-    pub fn target(&self, protocol: Protocol, path: &str, query: Option<&str>) -> Result<Uri, Answer> {
-        if let Some((_, uri)) = self.targets.iter().find(|(known, _)| *known == protocol) {
-            return Ok(uri.clone());
-        }
-        if protocol == Protocol::Passthrough {
-            let path = self.path.as_deref().unwrap_or(path);
-            return self.uri(path, query).map_err(|_| Answer::page(StatusCode::BAD_REQUEST));
-        }
-        let supported: Vec<&str> = self.provider.capabilities.iter().map(|known| known.protocol.as_str()).collect();
-        let message = format!(
-            "provider {} does not support {} protocol (supported: {})",
-            self.provider.name,
-            protocol.as_str(),
-            supported.join(", ")
-        );
-        Err(Answer::text(StatusCode::BAD_REQUEST, message))
-    }
-
-    /// `path` with `auth.query`, over it the endpoint's own query, over it (but for auth keys) the client's.
-    fn uri(&self, path: &str, client_query: Option<&str>) -> Result<Uri, http::uri::InvalidUri> {
-        let mut pairs: Vec<(String, String)> = Vec::new();
-        let client: Vec<(String, String)> = client_query.map(parse_query).unwrap_or_default();
-        let client = client.iter().filter(|(name, _)| !self.auth_query.iter().any(|(auth, _)| auth == name));
-        for (name, value) in self.auth_query.iter().chain(&self.endpoint_query).chain(client) {
-            match pairs.iter_mut().find(|(known, _)| known == name) {
-                Some(pair) => pair.1.clone_from(value),
-                None => pairs.push((name.clone(), value.clone())),
-            }
-        }
-        let mut text = path.to_owned();
-        for (at, (name, value)) in pairs.iter().enumerate() {
-            text.push(if at == 0 { '?' } else { '&' });
-            text.extend(encoded(name));
-            text.push('=');
-            text.extend(encoded(value));
-        }
-        PathAndQuery::try_from(text).map(Uri::from)
-    }
-}
-
-/// Everything but letters, digits and `-._~` is escaped.
-const QUERY: percent_encoding::AsciiSet =
-    percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-fn encoded(text: &str) -> percent_encoding::PercentEncode<'_> {
-    percent_encoding::utf8_percent_encode(text, &QUERY)
 }
 
 /// A provider's address, taken apart.
@@ -201,10 +153,11 @@ impl Address {
             Some(endpoint) => Self::parse(endpoint),
             None => {
                 let host = config.provider.host.ok_or(BackendError::NoEndpoint(config.provider.name))?;
+                let host = config.place.fill(host).ok_or(BackendError::NoRegion(config.provider.name))?;
                 Ok(Self {
-                    source: host.to_owned(),
+                    source: host.clone(),
                     https: config.provider.scheme == "https",
-                    host: host.to_owned(),
+                    host,
                     port: config.provider.port,
                     path: None,
                     query: Vec::new(),
@@ -238,13 +191,4 @@ impl Address {
     fn unusable(&self) -> BackendError {
         BackendError::Endpoint(self.source.clone())
     }
-}
-
-fn parse_query(query: &str) -> Vec<(String, String)> {
-    query
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(name, value)| (decode_argument(name), decode_argument(value)))
-        .collect()
 }

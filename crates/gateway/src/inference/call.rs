@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use llm::{BodyScan, Protocol, Usage};
+use llm::{BodyScan, Detected, Protocol, Usage};
 
 use super::prompt::{self, Prompt};
 
@@ -49,11 +49,12 @@ pub struct LlmCall {
 }
 
 impl LlmCall {
-    /// A request in `protocol`'s dialect.
-    pub fn new(protocol: Protocol, scan: BodyScan) -> Self {
-        let request_model: Box<str> = scan.model().map_or_else(Box::default, |model| model.into());
-        Self {
-            stream: llm::wants_stream(protocol, &scan),
+    /// The request to `path` whose body this is; `None` if it speaks no known protocol.
+    pub fn detect(path: &str, scan: BodyScan) -> Option<Self> {
+        let Detected { protocol, model, stream } = llm::detect(path, &scan)?;
+        let request_model: Box<str> = model.map_or_else(Box::default, |model| model.into());
+        Some(Self {
+            stream,
             tool_count: llm::tool_count(&scan),
             end_user: llm::end_user_id(protocol, &scan).map(Into::into),
             model: request_model.clone(),
@@ -73,7 +74,7 @@ impl LlmCall {
             stream_error: None,
             log_summary: false,
             log_payload: false,
-        }
+        })
     }
 
     /// The client's body, scanned; `None` once it has been let go of.

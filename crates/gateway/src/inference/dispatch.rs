@@ -13,8 +13,9 @@ use llm::{Protocol, ResponseFacts, StreamFilter, StreamObserver, UsageChunk};
 use super::backend::Backend;
 use super::call::LlmCall;
 use super::fault::StreamFault;
-use super::request::{missing_call, prepare};
+use super::request::{Prepared, missing_call, prepare};
 use super::stream::{Bounds, LlmStream, Reading};
+use super::translation::Translation;
 use crate::admission::remove_hop_by_hop;
 use crate::answer::{Answer, ResponseHead};
 use crate::delivery::Source;
@@ -73,7 +74,7 @@ async fn call(
     backend: &Backend,
     exchange: &mut Exchange,
 ) -> Result<(ResponseHead, Source), Answer> {
-    let (request, usage) = prepare(backend, exchange)?;
+    let Prepared { request, usage, translation } = prepare(backend, exchange)?;
     // What `$upstream_uri` tells.
     exchange.forward.uri = Some(request.uri().path().to_owned());
     begin_attempt(backend, exchange);
@@ -84,12 +85,14 @@ async fn call(
     let Sent { response, connect_time } = sent;
     let (parts, body) = response.into_parts();
     note_head(exchange, parts.status, connect_time);
-    let head = response_head(parts);
-    let answer = Reply { body, usage, reading: reading(&head), status: head.status };
+    let mut head = response_head(parts);
+    let reading = reading(&head);
+    let translation = translation.filter(|_| reading == Reading::Observed);
+    let answer = Reply { body, usage, reading, status: head.status, translation };
     let source = if is_stream(&head.headers) && !is_retryable(head.status) {
-        Source::Llm(start_stream(backend, exchange, answer).await?)
+        Source::Llm(start_stream(backend, exchange, answer, &mut head.headers).await?)
     } else {
-        Source::Full(whole_answer(backend, exchange, answer).await?)
+        Source::Full(whole_answer(backend, exchange, answer, &mut head.headers).await?)
     };
     Ok((head, source))
 }
@@ -100,6 +103,7 @@ struct Reply {
     usage: UsageChunk,
     reading: Reading,
     status: StatusCode,
+    translation: Option<Box<Translation>>,
 }
 
 fn begin_attempt(backend: &Backend, exchange: &mut Exchange) {
@@ -182,17 +186,21 @@ fn reading(head: &ResponseHead) -> Reading {
 }
 
 /// Waits for the first piece of a streamed answer; the rest follows on its way to the client.
-async fn start_stream(backend: &Backend, exchange: &mut Exchange, answer: Reply) -> Result<Box<LlmStream>, Answer> {
-    let Reply { body, usage, reading, .. } = answer;
+async fn start_stream(
+    backend: &Backend,
+    exchange: &mut Exchange,
+    answer: Reply,
+    headers: &mut HeaderMap,
+) -> Result<Box<LlmStream>, Answer> {
+    let Reply { body, usage, reading, translation, .. } = answer;
     let call = exchange.llm.as_mut().ok_or_else(missing_call)?;
     call.answered = reading == Reading::Observed;
     let started = call.attempt_started.unwrap_or_else(Instant::now);
-    let filter = match reading {
-        Reading::Observed => {
-            let kept = if call.log_payload { MAX_LOGGED_TEXT_BYTES } else { MAX_COUNTED_TEXT_BYTES };
-            StreamFilter::new(StreamObserver::new(call.protocol).keep_text(kept), usage)
-        }
-        Reading::Opaque => StreamFilter::new(StreamObserver::new(Protocol::Passthrough), UsageChunk::Forward),
+    let kept = if call.log_payload { MAX_LOGGED_TEXT_BYTES } else { MAX_COUNTED_TEXT_BYTES };
+    let filter = match (reading, translation) {
+        (Reading::Observed, Some(translation)) => translation.stream(headers, kept),
+        (Reading::Observed, None) => StreamFilter::new(StreamObserver::new(call.protocol).keep_text(kept), usage),
+        (Reading::Opaque, _) => StreamFilter::new(StreamObserver::new(Protocol::Passthrough), UsageChunk::Forward),
     };
     let bounds = Bounds {
         deadline: backend.max_stream_duration.map(|limit| Box::pin(tokio::time::sleep_until((started + limit).into()))),
@@ -218,10 +226,18 @@ fn release_request(exchange: &mut Exchange) {
 }
 
 /// Reads an answer to its end and notes what it tells.
-async fn whole_answer(backend: &Backend, exchange: &mut Exchange, answer: Reply) -> Result<Bytes, Answer> {
+async fn whole_answer(
+    backend: &Backend,
+    exchange: &mut Exchange,
+    answer: Reply,
+    headers: &mut HeaderMap,
+) -> Result<Bytes, Answer> {
     // The configured limit is about answers: it must not hide why a provider refused.
     let limit = backend.max_response_bytes.filter(|_| !is_retryable(answer.status)).unwrap_or(MAX_WHOLE_ANSWER_BYTES);
-    let whole = read_whole(exchange, answer.body, limit).await.map_err(|fault| broken_answer(exchange, fault))?;
+    let mut whole = read_whole(exchange, answer.body, limit).await.map_err(|fault| broken_answer(exchange, fault))?;
+    if let Some(translation) = &answer.translation {
+        whole = translation.answer(headers, &whole)?;
+    }
     note_answer(exchange, answer.reading, &whole);
     Ok(whole)
 }

@@ -12,6 +12,8 @@ use crate::transport::BodyFault;
 pub(super) enum StreamFault {
     #[error("the provider's stream ended before its end")]
     Cut,
+    #[error("the provider's stream cannot be read")]
+    Malformed,
     #[error("the provider sent nothing more in time")]
     Silent,
     #[error("max_stream_duration_ms exceeded")]
@@ -24,7 +26,7 @@ impl StreamFault {
     /// The status where it can still be sent, as in APISIX: 504 for waiting too long, 502 for too much, else 500.
     pub fn status(self) -> StatusCode {
         match self {
-            StreamFault::Cut => StatusCode::INTERNAL_SERVER_ERROR,
+            StreamFault::Cut | StreamFault::Malformed => StatusCode::INTERNAL_SERVER_ERROR,
             StreamFault::Silent | StreamFault::Duration => StatusCode::GATEWAY_TIMEOUT,
             StreamFault::Size => StatusCode::BAD_GATEWAY,
         }
@@ -33,7 +35,7 @@ impl StreamFault {
     /// The answer where nothing has been sent yet: the limits name themselves.
     pub fn answer(self) -> Answer {
         match self {
-            StreamFault::Cut | StreamFault::Silent => Answer::page(self.status()),
+            StreamFault::Cut | StreamFault::Malformed | StreamFault::Silent => Answer::page(self.status()),
             StreamFault::Duration | StreamFault::Size => Answer::text(self.status(), self.to_string()),
         }
     }
@@ -41,7 +43,7 @@ impl StreamFault {
     /// How the request ends where the head has been sent.
     pub fn outcome(self) -> Outcome {
         match self {
-            StreamFault::Cut | StreamFault::Silent => Outcome::UpstreamCut,
+            StreamFault::Cut | StreamFault::Malformed | StreamFault::Silent => Outcome::UpstreamCut,
             StreamFault::Duration | StreamFault::Size => Outcome::LimitExceeded,
         }
     }

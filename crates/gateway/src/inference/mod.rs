@@ -1,18 +1,23 @@
 //! Dispatch to LLM providers. A plugin admits the request (its protocol is found, its model and flags are read) and
 //! names a [`Backend`]; the dispatch shapes the body, calls the provider, and either answers whole or streams, with
-//! usage read on the side.
+//! usage read on the side. Where the provider speaks another dialect than the client, request and answer are
+//! translated on the way.
 
 mod admit;
 mod backend;
 mod call;
 mod dispatch;
 mod fault;
+mod keys;
 mod prompt;
 mod request;
 mod stream;
+mod target;
+mod translation;
 
 pub use admit::{Admission, admit};
 pub use backend::{Backend, BackendConfig, BackendError, ProviderAuth};
 pub use call::LlmCall;
 pub use dispatch::dispatch;
 pub use stream::LlmStream;
+pub use target::Place;

@@ -5,10 +5,13 @@ use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, HOST, HeaderMap, HeaderName,
     HeaderValue,
 };
-use http::{Method, StatusCode};
-use llm::{Protocol, Shaped, UsageChunk};
+use http::{Method, StatusCode, Uri};
+use llm::{Course, Protocol, Shaped, UsageChunk};
 
 use super::backend::Backend;
+use super::keys;
+use super::target::Wanted;
+use super::translation::{Pair, Translation};
 use crate::answer::Answer;
 use crate::credential;
 use crate::exchange::Exchange;
@@ -23,16 +26,23 @@ const OWN_HEADERS: [HeaderName; 3] = [
     HeaderName::from_static("x-consumer-custom-id"),
 ];
 
-/// The request for the provider, and whether usage is asked for on the client's behalf only.
-pub(super) fn prepare(
-    backend: &Backend,
-    exchange: &mut Exchange,
-) -> Result<(http::Request<OutgoingBody>, UsageChunk), Answer> {
-    let protocol = exchange.llm.as_ref().map(|call| call.protocol).ok_or_else(missing_call)?;
-    let query = exchange.request.uri.query().map(|query| credential::strip_query(query, exchange.credential_places()));
-    let uri = backend.target(protocol, exchange.request.uri.path(), query.as_deref())?;
-    let scan = exchange.llm.as_ref().and_then(|call| call.scan()).ok_or_else(missing_call)?;
-    let Shaped { body, asked_usage, .. } = llm::shape_request(scan, &backend.rules, protocol);
+/// A request that is ready to be sent, and how its answer is to be taken.
+pub(super) struct Prepared {
+    pub request: http::Request<OutgoingBody>,
+    pub usage: UsageChunk,
+    /// The answer must be told in another dialect than the provider's.
+    pub translation: Option<Box<Translation>>,
+}
+
+/// What is sent of a request's body, and where.
+struct Shape {
+    uri: Uri,
+    body: Shaped,
+    translation: Option<Box<Translation>>,
+}
+
+/// The request for the provider.
+pub(super) fn prepare(backend: &Backend, exchange: &mut Exchange) -> Result<Prepared, Answer> {
     let call = exchange.llm.as_mut().ok_or_else(missing_call)?;
     if let Some(model) = &backend.fixed_model {
         call.model = model.as_str().into();
@@ -40,12 +50,64 @@ pub(super) fn prepare(
     call.instance = backend.name.clone();
     call.log_summary = backend.log_summary;
     call.log_payload = backend.log_payload;
-    let mut request = http::Request::new(OutgoingBody::Full(body));
-    *request.method_mut() =
-        if protocol == Protocol::Passthrough { exchange.request.method.clone() } else { Method::POST };
+    let passes = call.protocol == Protocol::Passthrough;
+    let Shape { uri, body, translation } = shape(backend, exchange)?;
+    let mut request = http::Request::new(OutgoingBody::Full(body.body));
+    *request.method_mut() = if passes { exchange.request.method.clone() } else { Method::POST };
     *request.uri_mut() = uri;
-    *request.headers_mut() = request_headers(backend, exchange);
-    Ok((request, if asked_usage { UsageChunk::Hide } else { UsageChunk::Forward }))
+    *request.headers_mut() = request_headers(backend, exchange, translation.is_some());
+    let usage = if body.asked_usage { UsageChunk::Hide } else { UsageChunk::Forward };
+    Ok(Prepared { request, usage, translation })
+}
+
+/// The body in the provider's protocol, as the configuration wants it, and where it goes.
+fn shape(backend: &Backend, exchange: &Exchange) -> Result<Shape, Answer> {
+    let call = exchange.llm.as_ref().ok_or_else(missing_call)?;
+    let scan = call.scan().ok_or_else(missing_call)?;
+    let uri = &exchange.request.uri;
+    let query = uri.query().map(|query| credential::strip_query(query, exchange.credential_places()));
+    let target = |capability, client_query| {
+        let wanted = Wanted { model: &call.model, stream: call.stream, client_query };
+        backend.targets.of(capability, wanted).ok_or_else(no_path)
+    };
+    match backend.provider.course(call.protocol, &call.model) {
+        Some(Course::Same(capability)) => Ok(Shape {
+            uri: target(capability, Some(query.as_deref().unwrap_or_default()))?,
+            body: llm::shape_request(scan, &backend.rules, call.protocol),
+            translation: None,
+        }),
+        Some(Course::Translated { client, provider, capability }) => {
+            let pair = Pair { client, provider, quirks: backend.provider.quirks, losses: backend.losses };
+            let (translated, translation) = Translation::of_request(pair, call, scan)?;
+            Ok(Shape {
+                uri: target(capability, None)?,
+                body: llm::shape_request(&translated, &backend.rules, capability.protocol),
+                translation: Some(Box::new(translation)),
+            })
+        }
+        Some(Course::Passed) => Ok(Shape {
+            uri: backend.targets.passed(uri.path(), query.as_deref()).ok_or_else(no_path)?,
+            body: llm::shape_request(scan, &backend.rules, Protocol::Passthrough),
+            translation: None,
+        }),
+        Some(Course::Mapped { .. }) | None => Err(not_spoken(backend, call.protocol)),
+    }
+}
+
+fn no_path() -> Answer {
+    let message = "could not resolve upstream path: ensure the route or request body specifies a model, \
+                   or that override.endpoint includes a path";
+    Answer::error_msg(StatusCode::BAD_REQUEST, message)
+}
+
+fn not_spoken(backend: &Backend, protocol: Protocol) -> Answer {
+    let supported: Vec<&str> = backend.provider.capabilities.iter().map(|known| known.protocol.as_str()).collect();
+    let message = format!(
+        "provider {} does not support {protocol} protocol (supported: {})",
+        backend.provider.name,
+        supported.join(", ")
+    );
+    Answer::text(StatusCode::BAD_REQUEST, message)
 }
 
 /// Only admitted requests are dispatched to a provider.
@@ -55,7 +117,7 @@ pub(super) fn missing_call() -> Answer {
 
 /// The client's headers, but for those that concern its connection, the gateway or a credential of the gateway's;
 /// over them the provider's credentials.
-fn request_headers(backend: &Backend, exchange: &mut Exchange) -> HeaderMap {
+fn request_headers(backend: &Backend, exchange: &mut Exchange, translated: bool) -> HeaderMap {
     let keep = exchange.plan.global_chain().needs().merge(exchange.chain.needs()).headers;
     let mut headers =
         if keep { exchange.request.headers.clone() } else { std::mem::take(&mut exchange.request.headers) };
@@ -63,8 +125,14 @@ fn request_headers(backend: &Backend, exchange: &mut Exchange) -> HeaderMap {
         headers.remove(name);
     }
     credential::strip_headers(&mut headers, exchange.credential_places());
+    if translated {
+        keys::carry_over(&mut headers, backend.provider.key);
+    }
     for (name, value) in &backend.headers {
         headers.insert(name.clone(), value.clone());
+    }
+    for (name, value) in &backend.required_headers {
+        headers.entry(name).or_insert_with(|| value.clone());
     }
     headers.insert(CONTENT_TYPE, JSON);
     headers.insert(HOST, backend.host.clone());

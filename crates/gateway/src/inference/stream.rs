@@ -129,7 +129,8 @@ impl LlmStream {
 
     /// The provider's bytes have ended: well, or in the middle of the answer.
     fn end(&mut self, exchange: &mut Exchange) -> Result<Option<Bytes>, StreamFault> {
-        match self.filter.observer().end() {
+        let (end, rest) = self.filter.end();
+        match end {
             StreamEnd::Complete => {}
             StreamEnd::InStreamError(message) => note_error(exchange, message),
             StreamEnd::Cut => {
@@ -137,7 +138,7 @@ impl LlmStream {
                 return Err(StreamFault::Cut);
             }
         }
-        Ok(self.filter.flush())
+        Ok(rest)
     }
 
     /// Ends the call and tells the client that the stream is broken.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use config::keyring::Keyring;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
-use llm::{BodyScan, Protocol, Usage};
+use llm::{BodyScan, Usage};
 use serde_json::json;
 use store::{Expect, Store, Write};
 
@@ -290,7 +290,7 @@ fn llm_variables_have_text_defaults_and_numbers_once_set() {
     );
     let body = Bytes::from_static(br#"{"model": "gpt-4", "stream": true, "messages": [], "tools": [{}, {}]}"#);
     let scan = BodyScan::parse(&body, 64).expect("JSON");
-    let mut call = LlmCall::new(Protocol::OpenAiChat, scan);
+    let mut call = LlmCall::detect("/v1/chat/completions", scan).expect("a chat request");
     call.model = "gpt-4o".into();
     call.instance = "ai-proxy-openai".into();
     call.usage = Some(Usage { prompt: 7, completion: 30, total: 37, cached: 3, ..Usage::default() });

@@ -18,7 +18,7 @@ use std::str::FromStr;
 
 use crate::json::Raw;
 use crate::model::{Event, Feature, Losses, Request, Response};
-use crate::protocol::UnknownProtocol;
+use crate::protocol::{Protocol, UnknownProtocol};
 
 /// A wire dialect of conversations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,6 +57,18 @@ impl Dialect {
             Dialect::Gemini => "gemini-generate",
             Dialect::BedrockConverse => "bedrock-converse",
             Dialect::Cohere => "cohere-chat",
+        }
+    }
+
+    /// The protocol that speaks the dialect.
+    pub const fn protocol(self) -> Protocol {
+        match self {
+            Dialect::OpenAiChat => Protocol::OpenAiChat,
+            Dialect::OpenAiResponses => Protocol::OpenAiResponses,
+            Dialect::Anthropic => Protocol::AnthropicMessages,
+            Dialect::Gemini => Protocol::GeminiGenerate,
+            Dialect::BedrockConverse => Protocol::BedrockConverse,
+            Dialect::Cohere => Protocol::CohereChat,
         }
     }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{ApiError, ErrorKind, meaning};
 use crate::dialect::Dialect;
+use crate::endpoint::{Framing, endpoint};
 use crate::protocol::Protocol;
 
 /// An error as an HTTP answer.
@@ -147,18 +148,28 @@ pub fn error_body(protocol: Protocol, kind: ErrorKind, message: &str) -> Bytes {
 /// event can be written.
 pub fn stream_error_event(protocol: Protocol, kind: ErrorKind, message: &str) -> Bytes {
     let mut event = Vec::new();
-    if protocol != Protocol::OpenAiEmbeddings {
+    if endpoint(protocol).framing != Framing::None {
         write_stream_error(family(protocol), &ApiError::new(kind, message), &mut event);
     }
     Bytes::from(event)
 }
 
-/// The dialect whose errors `protocol` has.
+/// The dialect whose errors `protocol` has: its own, or that of the family it belongs to.
 fn family(protocol: Protocol) -> Dialect {
     match protocol {
-        Protocol::OpenAiChat | Protocol::OpenAiEmbeddings | Protocol::Passthrough => Dialect::OpenAiChat,
+        Protocol::OpenAiChat
+        | Protocol::OpenAiEmbeddings
+        | Protocol::OpenAiCompletions
+        | Protocol::OpenAiModerations
+        | Protocol::Passthrough => Dialect::OpenAiChat,
         Protocol::OpenAiResponses => Dialect::OpenAiResponses,
-        Protocol::AnthropicMessages => Dialect::Anthropic,
-        Protocol::BedrockConverse => Dialect::BedrockConverse,
+        Protocol::AnthropicMessages | Protocol::AnthropicCountTokens => Dialect::Anthropic,
+        Protocol::BedrockConverse | Protocol::BedrockInvoke => Dialect::BedrockConverse,
+        Protocol::CohereChat | Protocol::CohereEmbed | Protocol::Rerank => Dialect::Cohere,
+        Protocol::GeminiGenerate
+        | Protocol::GeminiCountTokens
+        | Protocol::GeminiEmbed
+        | Protocol::GeminiBatchEmbed
+        | Protocol::VertexPredict => Dialect::Gemini,
     }
 }

@@ -48,6 +48,8 @@ pub struct Capability {
     pub path: &'static str,
     /// The path for a streamed answer, where it is another. May have a query.
     pub stream_path: Option<&'static str>,
+    /// The path where `provider_conf.api_version` is set.
+    pub versioned_path: Option<&'static str>,
     /// `None`: `llm_options.max_tokens` has no effect here.
     pub max_tokens: Option<MaxTokensField>,
     pub models: Models,

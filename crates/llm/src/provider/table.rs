@@ -10,6 +10,7 @@ const fn at(protocol: Protocol, path: &'static str) -> Capability {
         protocol,
         path,
         stream_path: None,
+        versioned_path: None,
         max_tokens: None,
         models: Models::Any,
         adds: &[],
@@ -76,18 +77,8 @@ pub(super) static PROVIDERS: &[Provider] = &[
         quirks: Quirks { max_tokens_field: "max_completion_tokens", developer_role: true },
         ..HOSTED
     },
-    Provider {
-        name: "deepseek",
-        host: Some("api.deepseek.com"),
-        capabilities: &[chat("/chat/completions")],
-        ..HOSTED
-    },
-    Provider {
-        name: "aimlapi",
-        host: Some("api.aimlapi.com"),
-        capabilities: &[chat("/chat/completions")],
-        ..HOSTED
-    },
+    Provider { name: "deepseek", host: Some("api.deepseek.com"), capabilities: &[chat("/chat/completions")], ..HOSTED },
+    Provider { name: "aimlapi", host: Some("api.aimlapi.com"), capabilities: &[chat("/chat/completions")], ..HOSTED },
     Provider {
         name: "openrouter",
         host: Some("openrouter.ai"),
@@ -96,7 +87,16 @@ pub(super) static PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "azure-openai",
-        capabilities: &[chat("/completions")],
+        capabilities: &[
+            Capability {
+                versioned_path: Some("/openai/deployments/{model}/chat/completions?api-version={api_version}"),
+                ..chat("/completions")
+            },
+            Capability {
+                versioned_path: Some("/openai/deployments/{model}/embeddings?api-version={api_version}"),
+                ..embeds("/embeddings")
+            },
+        ],
         removes_model: true,
         key: KeyPlace::Header("api-key"),
         quirks: Quirks { max_tokens_field: "max_completion_tokens", developer_role: true },
@@ -193,11 +193,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
             Capability {
                 stream_path: Some("/model/{model}/converse-stream"),
                 removes: &["stream"],
-                ..speaks(
-                    Protocol::BedrockConverse,
-                    "/model/{model}/converse",
-                    &["inferenceConfig", "maxTokens"],
-                )
+                ..speaks(Protocol::BedrockConverse, "/model/{model}/converse", &["inferenceConfig", "maxTokens"])
             },
             Capability {
                 stream_path: Some("/model/{model}/invoke-with-response-stream"),
@@ -244,11 +240,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
     Provider {
         name: "volcengine-ark",
         host: Some("ark.cn-beijing.volces.com"),
-        capabilities: &[
-            chat("/api/v3/chat/completions"),
-            responses("/api/v3/responses"),
-            embeds("/api/v3/embeddings"),
-        ],
+        capabilities: &[chat("/api/v3/chat/completions"), responses("/api/v3/responses"), embeds("/api/v3/embeddings")],
         ..HOSTED
     },
     Provider {
@@ -257,12 +249,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         capabilities: &[chat("/api/paas/v4/chat/completions"), embeds("/api/paas/v4/embeddings")],
         ..HOSTED
     },
-    Provider {
-        name: "zai",
-        host: Some("api.z.ai"),
-        capabilities: &[chat("/api/paas/v4/chat/completions")],
-        ..HOSTED
-    },
+    Provider { name: "zai", host: Some("api.z.ai"), capabilities: &[chat("/api/paas/v4/chat/completions")], ..HOSTED },
     Provider {
         name: "moonshot",
         host: Some("api.moonshot.cn"),
@@ -278,11 +265,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
     Provider {
         name: "siliconflow",
         host: Some("api.siliconflow.cn"),
-        capabilities: &[
-            chat("/v1/chat/completions"),
-            embeds("/v1/embeddings"),
-            at(Protocol::Rerank, "/v1/rerank"),
-        ],
+        capabilities: &[chat("/v1/chat/completions"), embeds("/v1/embeddings"), at(Protocol::Rerank, "/v1/rerank")],
         ..HOSTED
     },
     Provider {

@@ -12,11 +12,11 @@ use std::time::Duration;
 use ::config::catalog::Side;
 use ::config::resource::KeepalivePool;
 use gateway::exchange::{Dispatch, Exchange};
-use gateway::inference::{Admission, Backend, BackendConfig, ProviderAuth, admit};
+use gateway::inference::{Admission, Backend, BackendConfig, Place, ProviderAuth, admit};
 use gateway::plugin::{CompileContext, Phases, Plugin, PluginDef, Step, Verdict};
 use gateway::tls::client::Verify;
 use http::{HeaderName, HeaderValue};
-use llm::{Provider, ShapeConfig, ShapeRules};
+use llm::{LossPolicy, Provider, ShapeConfig, ShapeRules};
 use serde_json::Value;
 
 use self::config::{Auth, Config};
@@ -82,6 +82,8 @@ fn compile(config: &Value, context: &CompileContext<'_>) -> Result<Arc<dyn Plugi
             error_response: context.error_response.cloned(),
             log_summary: config.logging.summaries,
             log_payload: config.logging.payloads,
+            losses: LossPolicy::Drop,
+            place: Place::default(),
         },
         context.services,
     )

@@ -6,7 +6,7 @@ use config::settings::Settings;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
-use llm::{BodyScan, Protocol, Usage};
+use llm::{BodyScan, Usage};
 use serde_json::{Value, json};
 
 use super::super::fixture::{Bench, GET, Sent};
@@ -182,7 +182,7 @@ fn end_llm_request(logged: &Logged, summary: bool, payload: bool) {
     let mut exchange = logged.bench.answered(&GET);
     let body = bytes::Bytes::from_static(b"{\"model\": \"gpt-4\", \"messages\": [\n {\"role\": \"user\"}\n]}");
     let scan = BodyScan::parse(&body, llm::DEFAULT_MAX_DEPTH).expect("JSON");
-    let mut call = gateway::inference::LlmCall::new(Protocol::OpenAiChat, scan);
+    let mut call = gateway::inference::LlmCall::detect("/v1/chat/completions", scan).expect("a chat request");
     call.usage = Some(Usage { prompt: 7, completion: 30, total: 37, cached: 2, ..Usage::default() });
     call.time_to_first_token = Some(Duration::from_millis(15));
     call.provider_time = Some(Duration::from_millis(1_015));

@@ -1,0 +1,55 @@
+//! A client's own key and headers where the provider speaks another dialect: the key is shown in the provider's way,
+//! what concerns the client's dialect alone stays behind.
+
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use llm::KeyPlace;
+
+/// Headers in which clients of the dialects show a key, other than as a bearer.
+const KEY_HEADERS: [HeaderName; 3] = [
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("x-goog-api-key"),
+    HeaderName::from_static("api-key"),
+];
+
+/// What SDKs add for their own provider.
+const DIALECT_PREFIXES: [&str; 6] = ["anthropic-", "x-stainless-", "openai-", "x-goog-", "x-amz-", "amz-sdk-"];
+
+/// Moves the client's key to `place` and takes out the headers of its dialect. A signature cannot be moved.
+pub(super) fn carry_over(headers: &mut HeaderMap, place: KeyPlace) {
+    let mut key = None;
+    for name in KEY_HEADERS {
+        if let Some(value) = headers.remove(&name) {
+            key.get_or_insert(value);
+        }
+    }
+    let bearer = headers.remove(AUTHORIZATION).filter(is_bearer);
+    headers_of_dialects(headers).into_iter().for_each(|name| drop(headers.remove(name)));
+    let (Some(key), name) = (bearer.as_ref().and_then(token).or(key), place) else { return };
+    let (name, mut value) = match name {
+        KeyPlace::Header(name) => (HeaderName::from_static(name), key),
+        KeyPlace::Bearer | KeyPlace::SigV4 => {
+            let Some(value) = as_bearer(&key) else { return };
+            (AUTHORIZATION, value)
+        }
+    };
+    value.set_sensitive(true);
+    headers.insert(name, value);
+}
+
+fn headers_of_dialects(headers: &HeaderMap) -> Vec<HeaderName> {
+    let of_dialect = |name: &&HeaderName| DIALECT_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix));
+    headers.keys().filter(of_dialect).cloned().collect()
+}
+
+fn is_bearer(value: &HeaderValue) -> bool {
+    value.as_bytes().get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "))
+}
+
+/// What stands behind `Bearer `.
+fn token(value: &HeaderValue) -> Option<HeaderValue> {
+    HeaderValue::from_bytes(value.as_bytes().get(7..)?.trim_ascii()).ok()
+}
+
+fn as_bearer(key: &HeaderValue) -> Option<HeaderValue> {
+    HeaderValue::from_bytes(&[b"Bearer ", key.as_bytes()].concat()).ok()
+}

@@ -1,0 +1,179 @@
+//! Paths and queries at a provider: compiled where they are fixed, filled in per request where they name the model.
+//!
+//! Invariant: a path that cannot be filled is never sent; the client's query goes to a provider only where the request
+//! passes as it came, and never with a key of the gateway's consumers in it.
+
+use http::Uri;
+use http::uri::{InvalidUri, PathAndQuery};
+use llm::{Capability, Protocol, Provider};
+
+use crate::credential::decode_argument;
+
+/// Arguments of Gemini's clients that choose the form of the answer.
+const FORM_ARGUMENTS: [&str; 2] = ["alt", "$alt"];
+
+/// Where a provider's resources are (`provider_conf`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Place {
+    pub project: Option<String>,
+    pub region: Option<String>,
+    /// Azure's `api-version`.
+    pub api_version: Option<String>,
+}
+
+impl Place {
+    /// `template` with everything but the model filled in; `None` if something is not configured.
+    pub(super) fn fill(&self, template: &str) -> Option<String> {
+        let mut text = template.to_owned();
+        let values = [("{project}", &self.project), ("{region}", &self.region), ("{api_version}", &self.api_version)];
+        for (placeholder, value) in values {
+            if text.contains(placeholder) {
+                text = text.replace(placeholder, value.as_deref()?);
+            }
+        }
+        Some(text)
+    }
+}
+
+/// What the configuration says about paths.
+#[derive(Debug)]
+pub(super) struct PathOverride {
+    /// The endpoint's own path, which then serves every protocol.
+    pub path: Option<String>,
+    pub auth_query: Vec<(String, String)>,
+    pub endpoint_query: Vec<(String, String)>,
+}
+
+/// Where requests of each protocol go.
+#[derive(Debug)]
+pub(super) struct Targets {
+    paths: PathOverride,
+    rows: Vec<Target>,
+}
+
+#[derive(Debug)]
+struct Target {
+    protocol: Protocol,
+    whole: PathPlan,
+    stream: PathPlan,
+}
+
+#[derive(Debug, Clone)]
+enum PathPlan {
+    Fixed(Uri),
+    /// Holds `{model}`.
+    PerModel(String),
+    /// Something that the path needs is not configured.
+    Unresolved,
+}
+
+/// How a request is told apart from others of its protocol.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub model: &'a str,
+    pub stream: bool,
+    /// The client's query, for a request that stays in its dialect.
+    pub client_query: Option<&'a str>,
+}
+
+impl Targets {
+    /// Compiles the paths of all that `provider` speaks.
+    ///
+    /// # Errors
+    /// If a path or a query cannot stand in a URI.
+    pub(super) fn compile(provider: &'static Provider, place: &Place, paths: PathOverride) -> Result<Self, InvalidUri> {
+        let mut targets = Self { paths, rows: Vec::new() };
+        for capability in provider.capabilities {
+            let versioned = capability.versioned_path.filter(|_| place.api_version.is_some());
+            let whole = targets.plan(versioned.unwrap_or(capability.path), place)?;
+            let stream = match capability.stream_path {
+                Some(path) => targets.plan(path, place)?,
+                None => whole.clone(),
+            };
+            targets.rows.push(Target { protocol: capability.protocol, whole, stream });
+        }
+        Ok(targets)
+    }
+
+    fn plan(&self, path: &str, place: &Place) -> Result<PathPlan, InvalidUri> {
+        if let Some(path) = &self.paths.path {
+            return Ok(PathPlan::Fixed(self.uri(path, &[])?));
+        }
+        Ok(match place.fill(path) {
+            None => PathPlan::Unresolved,
+            Some(path) if path.contains("{model}") => PathPlan::PerModel(path),
+            Some(path) => PathPlan::Fixed(self.uri(&path, &[])?),
+        })
+    }
+
+    /// The URI for a request in `capability`'s protocol; `None` if its path cannot be told.
+    pub(super) fn of(&self, capability: &Capability, wanted: Wanted<'_>) -> Option<Uri> {
+        let target = self.rows.iter().find(|target| target.protocol == capability.protocol)?;
+        let plan = if wanted.stream { &target.stream } else { &target.whole };
+        let template = match plan {
+            PathPlan::Fixed(uri) => return Some(uri.clone()),
+            PathPlan::Unresolved => return None,
+            PathPlan::PerModel(_) if wanted.model.is_empty() => return None,
+            PathPlan::PerModel(template) => template,
+        };
+        let path = template.replace("{model}", &escaped_segment(wanted.model));
+        match wanted.client_query {
+            None => self.uri(&path, &[]).ok(),
+            // The client has said itself which form it wants.
+            Some(query) => {
+                let mut form = parse_query(query);
+                form.retain(|(name, _)| FORM_ARGUMENTS.contains(&name.as_str()));
+                self.uri(path.split_once('?').map_or(path.as_str(), |(path, _)| path), &form).ok()
+            }
+        }
+    }
+
+    /// The URI for a request that passes as it came.
+    pub(super) fn passed(&self, path: &str, query: Option<&str>) -> Option<Uri> {
+        let path = self.paths.path.as_deref().unwrap_or(path);
+        let client: Vec<_> = query.map(parse_query).unwrap_or_default();
+        self.uri(path, &client).ok()
+    }
+
+    /// `path`, with its own query, over it `auth.query`, over it the endpoint's, over it (but for auth keys) the client's.
+    fn uri(&self, path: &str, client: &[(String, String)]) -> Result<Uri, InvalidUri> {
+        let PathOverride { auth_query, endpoint_query, .. } = &self.paths;
+        let (path, own) = path.split_once('?').unwrap_or((path, ""));
+        let client = client.iter().filter(|(name, _)| !auth_query.iter().any(|(auth, _)| auth == name));
+        let mut pairs: Vec<(String, String)> = parse_query(own);
+        for (name, value) in auth_query.iter().chain(endpoint_query).chain(client) {
+            match pairs.iter_mut().find(|(known, _)| known == name) {
+                Some(pair) => pair.1.clone_from(value),
+                None => pairs.push((name.clone(), value.clone())),
+            }
+        }
+        let mut text = path.to_owned();
+        for (at, (name, value)) in pairs.iter().enumerate() {
+            text.push(if at == 0 { '?' } else { '&' });
+            text.extend(percent_encoding::utf8_percent_encode(name, &UNRESERVED));
+            text.push('=');
+            text.extend(percent_encoding::utf8_percent_encode(value, &UNRESERVED));
+        }
+        PathAndQuery::try_from(text).map(Uri::from)
+    }
+}
+
+/// Everything but letters, digits and `-._~` is escaped.
+const UNRESERVED: percent_encoding::AsciiSet =
+    percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A model as one segment of a path: `:` and `/` escaped. One that is escaped already stays as it is.
+fn escaped_segment(model: &str) -> String {
+    let plain = percent_encoding::percent_decode_str(model).decode_utf8_lossy();
+    percent_encoding::utf8_percent_encode(&plain, &UNRESERVED).to_string()
+}
+
+/// The arguments of a query, in order.
+pub(super) fn parse_query(query: &str) -> Vec<(String, String)> {
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(name, value)| (decode_argument(name), decode_argument(value)))
+        .collect()
+}

@@ -1,0 +1,122 @@
+//! A request and its answer where client and provider speak different dialects: what must be known of the one to
+//! translate the other.
+
+use bytes::Bytes;
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use llm::{BodyScan, Dialect, LossPolicy, PathFacts, Quirks, Raw, Renames, StreamFilter, StreamTranslator};
+
+use super::call::LlmCall;
+use crate::answer::Answer;
+
+/// Names what the provider's dialect had no words for.
+pub(super) const DROPPED: HeaderName = HeaderName::from_static("x-tidegate-dropped");
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const SSE: HeaderValue = HeaderValue::from_static("text/event-stream");
+const EVENT_STREAM: HeaderValue = HeaderValue::from_static("application/vnd.amazon.eventstream");
+
+/// How an answer is told in the client's dialect.
+#[derive(Debug)]
+pub(super) struct Translation {
+    client: Dialect,
+    provider: Dialect,
+    renames: Renames,
+    reply: llm::Reply,
+    /// As a header shows them; empty if nothing was left out of the request.
+    dropped: String,
+}
+
+/// A pair of dialects and what is done about their differences.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pair {
+    pub client: Dialect,
+    pub provider: Dialect,
+    pub quirks: Quirks,
+    pub losses: LossPolicy,
+}
+
+impl Translation {
+    /// The client's request in the provider's dialect, and how its answer is told.
+    ///
+    /// # Errors
+    /// The answer for a request that is not what its dialect says, or that the configuration does not let be cut.
+    pub(super) fn of_request(pair: Pair, call: &LlmCall, scan: &BodyScan) -> Result<(BodyScan, Self), Answer> {
+        let target = llm::Target { dialect: pair.provider, quirks: pair.quirks, losses: pair.losses };
+        let model = (!call.request_model.is_empty()).then_some(&*call.request_model);
+        let path = PathFacts { model, stream: call.stream };
+        let refuse = |message: String| Answer::error_msg(StatusCode::BAD_REQUEST, &message);
+        let translated = llm::translate_request(pair.client, &target, scan.raw(), path)
+            .map_err(|error| refuse(error.to_string()))?;
+        // The writer's own depth: the client's has been checked.
+        let body = BodyScan::parse(&Bytes::from(translated.body), usize::MAX)
+            .map_err(|error| refuse(format!("the request could not be translated: {error}")))?;
+        let translation = Self {
+            client: pair.client,
+            provider: pair.provider,
+            renames: translated.renames,
+            reply: llm::Reply {
+                include_usage: translated.include_usage,
+                model: call.request_model.clone(),
+                created: unix_seconds(),
+                id: new_id().into(),
+            },
+            dropped: translated.losses.to_string(),
+        };
+        Ok((body, translation))
+    }
+
+    /// A whole answer in the client's dialect.
+    ///
+    /// # Errors
+    /// The answer for one that is not what the provider's dialect says.
+    pub(super) fn answer(&self, headers: &mut HeaderMap, body: &[u8]) -> Result<Bytes, Answer> {
+        let raw = Raw::new(body).ok_or_else(|| unreadable("it is not JSON"))?;
+        let told = llm::translate_response(self.provider, self.client, raw, &self.reply, &self.renames);
+        let (body, losses) = told.map_err(|error| unreadable(&error.to_string()))?;
+        headers.insert(CONTENT_TYPE, JSON);
+        let mut dropped = self.dropped.clone();
+        if !losses.is_empty() {
+            dropped = [dropped, losses.to_string()].join(if self.dropped.is_empty() { "" } else { ", " });
+        }
+        show_dropped(headers, &dropped);
+        Ok(Bytes::from(body))
+    }
+
+    /// What translates a streamed answer and keeps up to `kept_text` bytes of its text; `headers` become those of the
+    /// client's dialect.
+    pub(super) fn stream(&self, headers: &mut HeaderMap, kept_text: usize) -> StreamFilter {
+        let framing = match self.client {
+            Dialect::BedrockConverse => EVENT_STREAM,
+            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Anthropic | Dialect::Gemini | Dialect::Cohere => {
+                SSE
+            }
+        };
+        headers.insert(CONTENT_TYPE, framing);
+        show_dropped(headers, &self.dropped);
+        let translator = StreamTranslator::new(self.provider, self.client, self.reply.clone(), self.renames.clone());
+        StreamFilter::translating(self.provider.protocol(), translator, kept_text)
+    }
+}
+
+fn show_dropped(headers: &mut HeaderMap, dropped: &str) {
+    if let Ok(value) = HeaderValue::from_str(dropped)
+        && !dropped.is_empty()
+    {
+        headers.insert(DROPPED, value);
+    }
+}
+
+fn unreadable(reason: &str) -> Answer {
+    tracing::warn!(reason, "a provider's answer cannot be translated");
+    Answer::text(StatusCode::INTERNAL_SERVER_ERROR, reason.to_owned())
+}
+
+fn unix_seconds() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// An identifier that no other answer has.
+fn new_id() -> String {
+    format!("tg{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..))
+}
