@@ -1,5 +1,6 @@
-//! `ai-proxy`: sends LLM requests to a provider in the dialect they came in. The request is admitted (content type,
-//! body, protocol) in `access`; the gateway's dispatch then calls the provider.
+//! `ai-proxy`: sends LLM requests to a provider, in the dialect they came in or, where the provider speaks another, in
+//! its own. The request is admitted (content type, body, protocol) in `access`; the gateway's dispatch then calls the
+//! provider.
 
 mod config;
 
@@ -16,10 +17,10 @@ use gateway::inference::{Admission, Backend, BackendConfig, Place, ProviderAuth,
 use gateway::plugin::{CompileContext, Phases, Plugin, PluginDef, Step, Verdict};
 use gateway::tls::client::Verify;
 use http::{HeaderName, HeaderValue};
-use llm::{LossPolicy, Provider, ShapeConfig, ShapeRules};
+use llm::{LossPolicy, ShapeConfig, ShapeRules};
 use serde_json::Value;
 
-use self::config::{Auth, Config};
+use self::config::{Auth, Config, OnLoss, ProviderName};
 use crate::definition::{self, Declare as _};
 
 pub(crate) fn definition() -> PluginDef {
@@ -37,8 +38,16 @@ pub(crate) fn definition() -> PluginDef {
 /// What the schema cannot say.
 fn check(config: &Value, _: Side) -> Result<(), String> {
     let config: Config = definition::read(config)?;
-    if provider(&config).is_err() {
-        return Err(format!("provider {} is not supported by this version of Tidegate", config.provider.as_str()));
+    let ProviderName(provider) = config.provider;
+    let has_endpoint = config.r#override.as_ref().is_some_and(|overrides| overrides.endpoint.is_some());
+    let place = place(&config);
+    match provider.name {
+        "vertex-ai" if !has_endpoint && (place.project.is_none() || place.region.is_none()) => {
+            let message = "vertex-ai requires either provider_conf (project_id + region) or override.endpoint";
+            return Err(message.to_owned());
+        }
+        "bedrock" if place.region.is_none() => return Err("bedrock requires provider_conf.region".to_owned()),
+        _ => {}
     }
     if config.auth.gcp.is_some() || config.auth.aws.is_some() {
         return Err("auth.gcp and auth.aws are not supported by this version of Tidegate".to_owned());
@@ -56,7 +65,7 @@ struct AiProxy {
 
 fn compile(config: &Value, context: &CompileContext<'_>) -> Result<Arc<dyn Plugin>, String> {
     let config: Config = definition::read(config)?;
-    let provider = provider(&config)?;
+    let ProviderName(provider) = config.provider;
     let overrides = config.r#override.as_ref();
     let rules = ShapeRules::compile(
         provider,
@@ -82,8 +91,8 @@ fn compile(config: &Value, context: &CompileContext<'_>) -> Result<Arc<dyn Plugi
             error_response: context.error_response.cloned(),
             log_summary: config.logging.summaries,
             log_payload: config.logging.payloads,
-            losses: LossPolicy::Drop,
-            place: Place::default(),
+            losses: losses(&config),
+            place: place(&config),
         },
         context.services,
     )
@@ -99,9 +108,16 @@ fn compile(config: &Value, context: &CompileContext<'_>) -> Result<Arc<dyn Plugi
     }))
 }
 
-fn provider(config: &Config) -> Result<&'static Provider, String> {
-    let name = config.provider.as_str();
-    Provider::by_name(name).ok_or_else(|| format!("provider {name} is not supported by this version of Tidegate"))
+fn place(config: &Config) -> Place {
+    let Some(known) = &config.provider_conf else { return Place::default() };
+    Place { project: known.project_id.clone(), region: known.region.clone(), api_version: known.api_version.clone() }
+}
+
+fn losses(config: &Config) -> LossPolicy {
+    match config.translation.on_loss {
+        OnLoss::Drop => LossPolicy::Drop,
+        OnLoss::Refuse => LossPolicy::Refuse,
+    }
 }
 
 fn auth(auth: &Auth) -> Result<ProviderAuth, String> {

@@ -1,9 +1,12 @@
 //! The configuration of `ai-proxy`, in APISIX's names.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use llm::Provider;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 /// Which provider, with which credentials, and what is done to requests.
@@ -14,12 +17,14 @@ pub struct Config {
     /// Credentials; may be empty.
     pub auth: Auth,
     /// Where the provider's resources are, for clouds that want to know.
-    #[allow(dead_code, reason = "for providers whose address depends on it")]
     pub provider_conf: Option<ProviderConf>,
     /// Set in every request body, over what the client sent.
     #[schemars(with = "Option<Options>")]
     pub options: Option<Map<String, Value>>,
     pub r#override: Option<Override>,
+    /// Tidegate's own.
+    #[serde(default)]
+    pub translation: TranslationConfig,
     #[serde(default)]
     pub logging: Logging,
     /// Milliseconds, for connecting, sending and each read on its own.
@@ -57,38 +62,50 @@ pub struct Config {
     pub ssl_verify: bool,
 }
 
-/// The providers that APISIX knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ProviderName {
-    Openai,
-    Deepseek,
-    Aimlapi,
-    Anthropic,
-    OpenaiCompatible,
-    AzureOpenai,
-    Openrouter,
-    Gemini,
-    VertexAi,
-    Bedrock,
+/// A provider's name: those that APISIX knows, and all others of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct ProviderName(pub &'static Provider);
+
+impl<'de> Deserialize<'de> for ProviderName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Cow::<str>::deserialize(deserializer)?;
+        let provider = Provider::by_name(&name);
+        provider.map(Self).ok_or_else(|| D::Error::custom(format!("there is no provider {name:?}")))
+    }
 }
 
-impl ProviderName {
-    /// The name as configured.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ProviderName::Openai => "openai",
-            ProviderName::Deepseek => "deepseek",
-            ProviderName::Aimlapi => "aimlapi",
-            ProviderName::Anthropic => "anthropic",
-            ProviderName::OpenaiCompatible => "openai-compatible",
-            ProviderName::AzureOpenai => "azure-openai",
-            ProviderName::Openrouter => "openrouter",
-            ProviderName::Gemini => "gemini",
-            ProviderName::VertexAi => "vertex-ai",
-            ProviderName::Bedrock => "bedrock",
-        }
+impl JsonSchema for ProviderName {
+    fn inline_schema() -> bool {
+        true
     }
+
+    fn schema_name() -> Cow<'static, str> {
+        "ProviderName".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let names: Vec<&str> = Provider::all().iter().map(|provider| provider.name).collect();
+        schemars::json_schema!({ "type": "string", "enum": names })
+    }
+}
+
+/// What is done about what the provider's dialect has no words for, where it is another than the client's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnLoss {
+    /// Leave it out and name it in `x-tidegate-dropped`.
+    #[default]
+    Drop,
+    /// Refuse the request with 400.
+    Refuse,
+}
+
+/// How requests and answers are translated where client and provider speak different dialects.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub struct TranslationConfig {
+    pub on_loss: OnLoss,
 }
 
 /// How the gateway identifies itself to the provider.
@@ -113,13 +130,15 @@ pub struct Auth {
 
 /// Where the provider's resources are.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[allow(dead_code, reason = "for providers whose address depends on it")]
 pub struct ProviderConf {
     /// GCP project.
     pub project_id: Option<String>,
     /// GCP or AWS region.
     #[schemars(length(min = 1))]
     pub region: Option<String>,
+    /// Tidegate's own: Azure's `api-version`. The deployment is then the model's name.
+    #[schemars(length(min = 1))]
+    pub api_version: Option<String>,
 }
 
 /// Body fields to set. Only the schema's view: any other field may stand beside `model`.
@@ -175,7 +194,7 @@ impl JsonSchema for RequestBodies {
         true
     }
 
-    fn schema_name() -> std::borrow::Cow<'static, str> {
+    fn schema_name() -> Cow<'static, str> {
         RequestBodyKeys::schema_name()
     }
 

@@ -41,7 +41,11 @@ fn what_is_wrong_is_named() {
             json!({"provider": "openai", "auth": {}, "override": {"llm_options": {"temperature": 1}}}),
             r#"property "override" validation failed: property "llm_options" validation failed: additional properties forbidden, found temperature"#,
         ),
-        (json!({"provider": "bedrock", "auth": {}}), "provider bedrock is not supported by this version of Tidegate"),
+        (json!({"provider": "bedrock", "auth": {}}), "bedrock requires provider_conf.region"),
+        (
+            json!({"provider": "vertex-ai", "auth": {}, "provider_conf": {"region": "us-east1"}}),
+            "vertex-ai requires either provider_conf (project_id + region) or override.endpoint",
+        ),
     ];
     for (config, expected) in rows {
         assert_eq!(refusal(config.clone()).as_deref(), Some(expected), "{config}");
