@@ -33,7 +33,9 @@ mod usage;
 pub use array_framing::ArrayError;
 pub use dialect::{Dialect, EventReader, EventWriter, Frame, Quirks, ReadError, Reply, StreamForm};
 pub use edit::Edits;
-pub use endpoint::{BodyRule, Detected, Endpoint, Framing, PathForm, StreamFlag, UsageFields, detect, endpoint, endpoints};
+pub use endpoint::{
+    BodyRule, Detected, Endpoint, Framing, PathForm, StreamFlag, UsageFields, detect, endpoint, endpoints,
+};
 pub use errors::{
     ApiError, ErrorAnswer, ErrorKind, RateLimit, RateLimits, error_body, read_error, stream_error_event, write_error,
     write_stream_error,

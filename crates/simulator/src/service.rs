@@ -28,7 +28,7 @@ pub(crate) const MOST_BODY_BYTES: usize = 64 << 20;
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 pub(crate) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
+pub(crate) const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
 
 /// What all connections share.
 #[derive(Debug)]
@@ -162,14 +162,14 @@ impl Simulator {
 
     fn converse(&self, exchange: &Exchange, dialect: Dialect) -> Result<Outcome, Refusal> {
         let directives = &exchange.directives;
-        let prompt = dialect.read(&exchange.body)?;
+        let prompt = dialect.read(exchange.head.uri.path(), &exchange.body)?;
         models::known(&prompt.model)?;
         let stream = prompt.stream;
         let turn = Turn::new(prompt, directives, self.options.seed, self.serial.fetch_add(1, Ordering::Relaxed) + 1);
         let pace = directives.pace(&self.options);
         if stream {
             let content = Content::Stream(dialect.events(turn), dialect.error_event());
-            return Ok(Outcome { status: StatusCode::OK, content_type: Some(EVENT_STREAM), content, pace });
+            return Ok(Outcome { status: StatusCode::OK, content_type: Some(dialect.stream_type()), content, pace });
         }
         // A whole answer is ready when its last token is.
         let last = turn.answer.completion_tokens().saturating_sub(1);
@@ -224,6 +224,13 @@ fn endpoint(path: &str) -> Option<Endpoint<'_>> {
         "responses" => Some(Endpoint::Conversation(Dialect::Responses)),
         "messages" => Some(Endpoint::Conversation(Dialect::Messages)),
         "count_tokens" if rest.ends_with("/messages") => Some(Endpoint::CountTokens),
+        "converse" | "converse-stream" => {
+            Some(Endpoint::Conversation(Dialect::Modelled(llm::Dialect::BedrockConverse)))
+        }
+        "chat" if rest.ends_with("/v2") => Some(Endpoint::Conversation(Dialect::Modelled(llm::Dialect::Cohere))),
+        action if action.ends_with(":generateContent") || action.ends_with(":streamGenerateContent") => {
+            Some(Endpoint::Conversation(Dialect::Modelled(llm::Dialect::Gemini)))
+        }
         "embeddings" => Some(Endpoint::Embeddings),
         "models" => Some(Endpoint::Models),
         id if rest.ends_with("/models") => Some(Endpoint::Model(id)),
@@ -232,7 +239,7 @@ fn endpoint(path: &str) -> Option<Endpoint<'_>> {
 }
 
 fn has_key(headers: &HeaderMap) -> bool {
-    ["authorization", "x-api-key", "api-key"].iter().any(|name| headers.contains_key(*name))
+    ["authorization", "x-api-key", "api-key", "x-goog-api-key"].iter().any(|name| headers.contains_key(*name))
 }
 
 impl Outcome {

@@ -87,12 +87,13 @@ async fn call(
     note_head(exchange, parts.status, connect_time);
     let mut head = response_head(parts);
     let reading = reading(&head);
-    let translation = translation.filter(|_| reading == Reading::Observed);
-    let answer = Reply { body, usage, reading, status: head.status, translation };
-    let source = if is_stream(&head.headers) && !is_retryable(head.status) {
+    let arrays = translation.is_none() && reading == Reading::Observed && array_streams(exchange);
+    let streams = is_stream(&head.headers) || arrays;
+    let answer = Reply { body, usage, reading, translation };
+    let source = if streams && !is_retryable(head.status) {
         Source::Llm(start_stream(backend, exchange, answer, &mut head.headers).await?)
     } else {
-        Source::Full(whole_answer(backend, exchange, answer, &mut head.headers).await?)
+        Source::Full(whole_answer(backend, exchange, answer, &mut head).await?)
     };
     Ok((head, source))
 }
@@ -102,7 +103,6 @@ struct Reply {
     body: UpstreamBody,
     usage: UsageChunk,
     reading: Reading,
-    status: StatusCode,
     translation: Option<Box<Translation>>,
 }
 
@@ -173,6 +173,11 @@ fn is_stream(headers: &HeaderMap) -> bool {
     value.contains("text/event-stream") || value.contains("application/vnd.amazon.eventstream")
 }
 
+/// Gemini streams as an array of JSON, whose type says nothing, to clients that do not ask for events.
+fn array_streams(exchange: &Exchange) -> bool {
+    exchange.llm.as_ref().is_some_and(|call| call.stream && call.protocol == Protocol::GeminiGenerate)
+}
+
 /// Answers of these statuses are read whole, whatever their type.
 fn is_retryable(status: StatusCode) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
@@ -230,13 +235,17 @@ async fn whole_answer(
     backend: &Backend,
     exchange: &mut Exchange,
     answer: Reply,
-    headers: &mut HeaderMap,
+    head: &mut ResponseHead,
 ) -> Result<Bytes, Answer> {
     // The configured limit is about answers: it must not hide why a provider refused.
-    let limit = backend.max_response_bytes.filter(|_| !is_retryable(answer.status)).unwrap_or(MAX_WHOLE_ANSWER_BYTES);
+    let limit = backend.max_response_bytes.filter(|_| !is_retryable(head.status)).unwrap_or(MAX_WHOLE_ANSWER_BYTES);
     let mut whole = read_whole(exchange, answer.body, limit).await.map_err(|fault| broken_answer(exchange, fault))?;
-    if let Some(translation) = &answer.translation {
-        whole = translation.answer(headers, &whole)?;
+    match (&answer.translation, answer.reading) {
+        (Some(translation), Reading::Observed) => whole = translation.answer(&mut head.headers, &whole)?,
+        (Some(translation), Reading::Opaque) if !head.status.is_success() => {
+            whole = translation.refusal(head, &whole);
+        }
+        (_, Reading::Observed | Reading::Opaque) => {}
     }
     note_answer(exchange, answer.reading, &whole);
     Ok(whole)

@@ -10,7 +10,7 @@ use llm::{Course, Protocol, Shaped, UsageChunk};
 
 use super::backend::Backend;
 use super::keys;
-use super::target::Wanted;
+use super::target::{self, Wanted};
 use super::translation::{Pair, Translation};
 use crate::answer::Answer;
 use crate::credential;
@@ -66,21 +66,23 @@ fn shape(backend: &Backend, exchange: &Exchange) -> Result<Shape, Answer> {
     let scan = call.scan().ok_or_else(missing_call)?;
     let uri = &exchange.request.uri;
     let query = uri.query().map(|query| credential::strip_query(query, exchange.credential_places()));
-    let target = |capability, client_query| {
+    let place = |capability, client_query| {
         let wanted = Wanted { model: &call.model, stream: call.stream, client_query };
         backend.targets.of(capability, wanted).ok_or_else(no_path)
     };
     match backend.provider.course(call.protocol, &call.model) {
         Some(Course::Same(capability)) => Ok(Shape {
-            uri: target(capability, Some(query.as_deref().unwrap_or_default()))?,
+            uri: place(capability, Some(query.as_deref().unwrap_or_default()))?,
             body: llm::shape_request(scan, &backend.rules, call.protocol),
             translation: None,
         }),
         Some(Course::Translated { client, provider, capability }) => {
-            let pair = Pair { client, provider, quirks: backend.provider.quirks, losses: backend.losses };
+            let quirks = backend.provider.quirks;
+            let stream_form = target::stream_form(query.as_deref().unwrap_or_default());
+            let pair = Pair { client, provider, quirks, losses: backend.losses, stream_form };
             let (translated, translation) = Translation::of_request(pair, call, scan)?;
             Ok(Shape {
-                uri: target(capability, None)?,
+                uri: place(capability, None)?,
                 body: llm::shape_request(&translated, &backend.rules, capability.protocol),
                 translation: Some(Box::new(translation)),
             })

@@ -5,7 +5,7 @@
 
 use http::Uri;
 use http::uri::{InvalidUri, PathAndQuery};
-use llm::{Capability, Protocol, Provider};
+use llm::{Capability, Protocol, Provider, StreamForm};
 
 use crate::credential::decode_argument;
 
@@ -166,6 +166,12 @@ const UNRESERVED: percent_encoding::AsciiSet =
 fn escaped_segment(model: &str) -> String {
     let plain = percent_encoding::percent_decode_str(model).decode_utf8_lossy();
     percent_encoding::utf8_percent_encode(&plain, &UNRESERVED).to_string()
+}
+
+/// The form of stream that a query asks for; only Gemini's clients choose.
+pub(super) fn stream_form(query: &str) -> StreamForm {
+    let sse = parse_query(query).iter().any(|(name, value)| name == "alt" && value == "sse");
+    if sse { StreamForm::Sse } else { StreamForm::JsonArray }
 }
 
 /// The arguments of a query, in order.

@@ -4,13 +4,16 @@
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use llm::{BodyScan, Dialect, LossPolicy, PathFacts, Quirks, Raw, Renames, StreamFilter, StreamTranslator};
+use llm::{BodyScan, Dialect, LossPolicy, PathFacts, Quirks, Raw, Renames, StreamFilter, StreamForm, StreamTranslator};
 
 use super::call::LlmCall;
-use crate::answer::Answer;
+use crate::answer::{Answer, ResponseHead};
 
 /// Names what the provider's dialect had no words for.
 pub(super) const DROPPED: HeaderName = HeaderName::from_static("x-tidegate-dropped");
+
+/// By which Bedrock's SDKs tell errors apart.
+const AMZN_ERRORTYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const SSE: HeaderValue = HeaderValue::from_static("text/event-stream");
@@ -34,6 +37,8 @@ pub(super) struct Pair {
     pub provider: Dialect,
     pub quirks: Quirks,
     pub losses: LossPolicy,
+    /// How the client wants its stream framed.
+    pub stream_form: StreamForm,
 }
 
 impl Translation {
@@ -60,6 +65,7 @@ impl Translation {
                 model: call.request_model.clone(),
                 created: unix_seconds(),
                 id: new_id().into(),
+                stream_form: pair.stream_form,
             },
             dropped: translated.losses.to_string(),
         };
@@ -83,14 +89,30 @@ impl Translation {
         Ok(Bytes::from(body))
     }
 
+    /// A provider's refusal in the client's dialect, with the status that the client's SDK reads its meaning from.
+    pub(super) fn refusal(&self, head: &mut ResponseHead, body: &[u8]) -> Bytes {
+        let exception = head.headers.remove(AMZN_ERRORTYPE);
+        let exception = exception.as_ref().and_then(|value| value.to_str().ok());
+        let error = llm::read_error(self.provider, head.status.as_u16(), exception, body);
+        let told = llm::write_error(self.client, &error);
+        head.status = StatusCode::from_u16(told.status).unwrap_or(head.status);
+        if let Some(exception) = told.amzn_errortype {
+            head.headers.insert(AMZN_ERRORTYPE, HeaderValue::from_static(exception));
+        }
+        head.headers.insert(CONTENT_TYPE, JSON);
+        told.body
+    }
+
     /// What translates a streamed answer and keeps up to `kept_text` bytes of its text; `headers` become those of the
     /// client's dialect.
     pub(super) fn stream(&self, headers: &mut HeaderMap, kept_text: usize) -> StreamFilter {
-        let framing = match self.client {
-            Dialect::BedrockConverse => EVENT_STREAM,
-            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Anthropic | Dialect::Gemini | Dialect::Cohere => {
-                SSE
-            }
+        let framing = match (self.client, self.reply.stream_form) {
+            (Dialect::BedrockConverse, _) => EVENT_STREAM,
+            (Dialect::Gemini, StreamForm::JsonArray) => JSON,
+            (
+                Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Anthropic | Dialect::Gemini | Dialect::Cohere,
+                _,
+            ) => SSE,
         };
         headers.insert(CONTENT_TYPE, framing);
         show_dropped(headers, &self.dropped);

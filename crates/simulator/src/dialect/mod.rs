@@ -3,6 +3,7 @@
 pub(crate) mod chat;
 pub(crate) mod embeddings;
 pub(crate) mod messages;
+mod modelled;
 pub(crate) mod models;
 pub(crate) mod refusal;
 pub(crate) mod responses;
@@ -13,11 +14,13 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use http::HeaderValue;
 
 pub(crate) use self::refusal::Refusal;
 use crate::answer::{Answer, Finish, Prompt, Step};
 use crate::body::{Event, Events, Kind};
 use crate::directives::Directives;
+use crate::service::EVENT_STREAM;
 
 /// The dialects of conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub(crate) enum Dialect {
     Chat,
     Responses,
     Messages,
+    /// One that this crate has no words of its own for.
+    Modelled(llm::Dialect),
 }
 
 /// Everything that a dialect needs to write an answer.
@@ -57,11 +62,13 @@ impl Turn {
 }
 
 impl Dialect {
-    pub fn read(self, body: &[u8]) -> Result<Prompt, Refusal> {
+    /// Reads the request to `path`.
+    pub fn read(self, path: &str, body: &Bytes) -> Result<Prompt, Refusal> {
         match self {
             Self::Chat => chat::read(body),
             Self::Responses => responses::read(body),
             Self::Messages => messages::read(body),
+            Self::Modelled(dialect) => modelled::read(dialect, path, body),
         }
     }
 
@@ -70,6 +77,7 @@ impl Dialect {
             Self::Chat => chat::whole(turn),
             Self::Responses => responses::whole(turn),
             Self::Messages => messages::whole(turn),
+            Self::Modelled(dialect) => modelled::whole(dialect, turn),
         }
     }
 
@@ -78,6 +86,17 @@ impl Dialect {
             Self::Chat => stream(Arc::clone(&turn.answer), chat::Writer::new(turn)),
             Self::Responses => stream(Arc::clone(&turn.answer), responses::Writer::new(turn)),
             Self::Messages => stream(Arc::clone(&turn.answer), messages::Writer::new(turn)),
+            Self::Modelled(dialect) => stream(Arc::clone(&turn.answer), modelled::Writer::new(dialect, turn)),
+        }
+    }
+
+    /// The content type of a streamed answer.
+    pub fn stream_type(self) -> HeaderValue {
+        match self {
+            Self::Modelled(llm::Dialect::BedrockConverse) => {
+                HeaderValue::from_static("application/vnd.amazon.eventstream")
+            }
+            Self::Chat | Self::Responses | Self::Messages | Self::Modelled(_) => EVENT_STREAM,
         }
     }
 
@@ -87,6 +106,7 @@ impl Dialect {
             Self::Chat => chat::error_event(),
             Self::Responses => responses::error_event(),
             Self::Messages => messages::error_event(),
+            Self::Modelled(dialect) => modelled::error_event(dialect),
         }
     }
 }

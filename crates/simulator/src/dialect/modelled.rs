@@ -22,9 +22,10 @@ pub(super) fn read(dialect: Dialect, path: &str, body: &Bytes) -> Result<Prompt,
     let request = dialect.read_request(scan.raw()).map_err(|error| Refusal::bad(error.to_string()))?;
     let texts: Vec<String> = request.turns.iter().map(|turn| text_of(&turn.parts)).collect();
     let said = request.turns.iter().zip(&texts).rev().find(|(turn, text)| turn.role == Role::User && !text.is_empty());
-    let ends_with_tool_result = request.turns.last().is_some_and(|turn| {
-        turn.parts.iter().any(|part| matches!(part.body, PartBody::ToolResult(_)))
-    });
+    let ends_with_tool_result = request
+        .turns
+        .last()
+        .is_some_and(|turn| turn.parts.iter().any(|part| matches!(part.body, PartBody::ToolResult(_))));
     Ok(Prompt {
         model: told.model.map(Cow::into_owned).unwrap_or_default(),
         stream: told.stream,
