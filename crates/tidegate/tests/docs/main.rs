@@ -10,6 +10,7 @@ mod harness;
 
 mod attributes;
 mod configurations;
+mod dialects;
 mod generated;
 mod pages;
 mod shown;
