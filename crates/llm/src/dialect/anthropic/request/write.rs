@@ -34,13 +34,13 @@ pub(in super::super) fn write(request: &Request<'_>, quirks: &Quirks, losses: &m
         body.boolean("stream", true);
     }
     if origin == Origin::Own {
-        let is_written =
-            |name: &str| name == "anthropic_version" && quirks.anthropic_version.is_some() || name == "output_config";
-        request
-            .extras
-            .iter()
-            .filter(|(name, _)| !is_written(name))
-            .for_each(|(name, value)| body.raw(name, value.bytes()));
+        let is_written = |name: &str| match name {
+            "output_config" => true,
+            "anthropic_version" => quirks.anthropic_version.is_some(),
+            _ => false,
+        };
+        let others = request.extras.iter().filter(|(name, _)| !is_written(name));
+        others.for_each(|(name, value)| body.raw(name, value.bytes()));
     }
     lose_unknown(request, losses);
     drop(body);
