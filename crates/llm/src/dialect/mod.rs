@@ -182,14 +182,11 @@ pub struct Quirks {
     pub max_tokens_field: &'static str,
     /// OpenAI Chat's role `developer` is known; else `system` stands in.
     pub developer_role: bool,
-    /// What Anthropic's bodies say on clouds that name the model in the path: `vertex-2023-10-16`,
-    /// `bedrock-2023-05-31`. `None` for Anthropic itself.
-    pub anthropic_version: Option<&'static str>,
 }
 
 impl Default for Quirks {
     fn default() -> Self {
-        Self { max_tokens_field: "max_completion_tokens", developer_role: true, anthropic_version: None }
+        Self { max_tokens_field: "max_completion_tokens", developer_role: true }
     }
 }
 

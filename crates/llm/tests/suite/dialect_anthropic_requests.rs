@@ -136,21 +136,6 @@ fn a_question_becomes_the_least_request_that_is_accepted() {
 }
 
 #[test]
-fn clouds_name_the_model_in_their_path() {
-    for (version, stream) in [("vertex-2023-10-16", json!(true)), ("bedrock-2023-05-31", Value::Null)] {
-        let mut request = question();
-        request.stream = true;
-        let quirks = Quirks { anthropic_version: Some(version), ..Quirks::default() };
-        let body = Dialect::Anthropic.write_request(&request, &quirks, &mut Losses::default());
-        let body: Value = serde_json::from_slice(&body).unwrap();
-        assert_eq!(
-            [&body["anthropic_version"], &body["model"], &body["stream"]],
-            [&json!(version), &Value::Null, &stream]
-        );
-    }
-}
-
-#[test]
 fn instructions_move_to_the_front() {
     let mut request = question();
     request.turns.insert(0, Turn::new(Role::System, vec![Part::text("one")]));

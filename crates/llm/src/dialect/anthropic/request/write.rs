@@ -7,15 +7,12 @@ use crate::dialect::{Quirks, strict_schema};
 use crate::json::{ObjectWriter, unescape};
 use crate::model::{Feature, Json, Losses, Request, ResponseFormat};
 
-pub(in super::super) fn write(request: &Request<'_>, quirks: &Quirks, losses: &mut Losses) -> Vec<u8> {
+pub(in super::super) fn write(request: &Request<'_>, _quirks: &Quirks, losses: &mut Losses) -> Vec<u8> {
     let origin = Origin::from(request.dialect);
     let plan = Plan::of(request, losses);
     let mut out = Vec::with_capacity(1024);
     let mut body = ObjectWriter::new(&mut out);
-    match quirks.anthropic_version {
-        None => body.maybe_string("model", request.model.as_deref()),
-        Some(version) => body.string("anthropic_version", version),
-    }
+    body.maybe_string("model", request.model.as_deref());
     body.number("max_tokens", plan.max_tokens);
     turns::write(request, losses, &mut body);
     tools::write(request, losses, &mut body);
@@ -28,18 +25,11 @@ pub(in super::super) fn write(request: &Request<'_>, quirks: &Quirks, losses: &m
     }
     write_stop_sequences(request, origin, losses, &mut body);
     write_identity(request, origin, losses, &mut body);
-    // Bedrock streams by its path alone, and refuses the field.
-    let streams_by_path = quirks.anthropic_version.is_some_and(|version| version.starts_with("bedrock"));
-    if request.stream && !streams_by_path {
+    if request.stream {
         body.boolean("stream", true);
     }
     if origin == Origin::Own {
-        let is_written = |name: &str| match name {
-            "output_config" => true,
-            "anthropic_version" => quirks.anthropic_version.is_some(),
-            _ => false,
-        };
-        let others = request.extras.iter().filter(|(name, _)| !is_written(name));
+        let others = request.extras.iter().filter(|(name, _)| *name != "output_config");
         others.for_each(|(name, value)| body.raw(name, value.bytes()));
     }
     lose_unknown(request, losses);
