@@ -45,6 +45,11 @@ const fn gemini(path: &'static str, stream_path: &'static str) -> Capability {
     Capability { stream_path: Some(stream_path), max_tokens, ..at(Protocol::GeminiGenerate, path) }
 }
 
+const PLAIN: Quirks = Quirks { max_tokens_field: "max_tokens", developer_role: false, anthropic_version: None };
+
+const LIKE_OPENAI: Quirks =
+    Quirks { max_tokens_field: "max_completion_tokens", developer_role: true, anthropic_version: None };
+
 /// What all rows have in common: HTTPS, a bearer key, OpenAI's manners but for `max_tokens`.
 const HOSTED: Provider = Provider {
     name: "",
@@ -55,7 +60,7 @@ const HOSTED: Provider = Provider {
     removes_model: false,
     key: KeyPlace::Bearer,
     headers: &[],
-    quirks: Quirks { max_tokens_field: "max_tokens", developer_role: false },
+    quirks: PLAIN,
 };
 
 /// A server on the user's own machine.
@@ -74,7 +79,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
             at(Protocol::OpenAiCompletions, "/v1/completions"),
             at(Protocol::OpenAiModerations, "/v1/moderations"),
         ],
-        quirks: Quirks { max_tokens_field: "max_completion_tokens", developer_role: true },
+        quirks: LIKE_OPENAI,
         ..HOSTED
     },
     Provider { name: "deepseek", host: Some("api.deepseek.com"), capabilities: &[chat("/chat/completions")], ..HOSTED },
@@ -99,7 +104,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         ],
         removes_model: true,
         key: KeyPlace::Header("api-key"),
-        quirks: Quirks { max_tokens_field: "max_completion_tokens", developer_role: true },
+        quirks: LIKE_OPENAI,
         ..HOSTED
     },
     Provider {
@@ -138,7 +143,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
             at(Protocol::GeminiCountTokens, "/v1beta/models/{model}:countTokens"),
         ],
         key: KeyPlace::Header("x-goog-api-key"),
-        quirks: Quirks { max_tokens_field: "max_completion_tokens", developer_role: false },
+        quirks: Quirks { developer_role: false, ..LIKE_OPENAI },
         ..HOSTED
     },
     Provider {
@@ -183,7 +188,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
                 "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:countTokens",
             ),
         ],
-        quirks: Quirks { max_tokens_field: "max_completion_tokens", developer_role: false },
+        quirks: Quirks { developer_role: false, ..LIKE_OPENAI },
         ..HOSTED
     },
     Provider {
@@ -228,7 +233,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         name: "groq",
         host: Some("api.groq.com"),
         capabilities: &[new_chat("/openai/v1/chat/completions"), responses("/openai/v1/responses")],
-        quirks: Quirks { max_tokens_field: "max_completion_tokens", developer_role: true },
+        quirks: LIKE_OPENAI,
         ..HOSTED
     },
     Provider {
@@ -311,7 +316,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         name: "cerebras",
         host: Some("api.cerebras.ai"),
         capabilities: &[new_chat("/v1/chat/completions")],
-        quirks: Quirks { max_tokens_field: "max_completion_tokens", developer_role: true },
+        quirks: LIKE_OPENAI,
         ..HOSTED
     },
     Provider {
