@@ -45,10 +45,9 @@ const fn gemini(path: &'static str, stream_path: &'static str) -> Capability {
     Capability { stream_path: Some(stream_path), max_tokens, ..at(Protocol::GeminiGenerate, path) }
 }
 
-const PLAIN: Quirks = Quirks { max_tokens_field: "max_tokens", developer_role: false, anthropic_version: None };
+const PLAIN: Quirks = Quirks { max_tokens_field: "max_tokens", developer_role: false };
 
-const LIKE_OPENAI: Quirks =
-    Quirks { max_tokens_field: "max_completion_tokens", developer_role: true, anthropic_version: None };
+const LIKE_OPENAI: Quirks = Quirks { max_tokens_field: "max_completion_tokens", developer_role: true };
 
 /// What all rows have in common: HTTPS, a bearer key, OpenAI's manners but for `max_tokens`.
 const HOSTED: Provider = Provider {
