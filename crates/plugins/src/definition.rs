@@ -78,7 +78,8 @@ pub(crate) fn reads_body(name: &str) -> bool {
 
 /// Whether the variable `name` is read from headers, which must then be kept until the log phase.
 pub(crate) fn reads_headers(name: &str) -> bool {
-    ["http_", "sent_http_", "cookie_", "original_", "content_"].iter().any(|family| name.starts_with(family))
+    const FAMILIES: [&str; 6] = ["http_", "sent_http_", "upstream_http_", "cookie_", "original_", "content_"];
+    FAMILIES.iter().any(|family| name.starts_with(family))
         || matches!(name, "host" | "remote_user" | "proxy_add_x_forwarded_for")
 }
 

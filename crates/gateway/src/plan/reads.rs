@@ -21,7 +21,8 @@ pub(super) fn reads_body(expression: &Expr) -> bool {
 fn reads_headers(expression: &Expr) -> bool {
     const NAMES: [&str; 6] =
         ["host", "remote_user", "content_type", "content_length", "proxy_add_x_forwarded_for", "original_forwarded"];
-    const FAMILIES: [&str; 6] = ["http_", "cookie_", "sent_http_", "original_x_", "post_arg", "graphql_"];
+    const FAMILIES: [&str; 7] =
+        ["http_", "cookie_", "sent_http_", "upstream_http_", "original_x_", "post_arg", "graphql_"];
     let of_head = |name: &str| NAMES.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family));
     expression.variables().any(of_head)
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use config::vars::Var;
 
 use super::{borrowed, number, optional, seconds};
-use crate::exchange::{Dispatch, Exchange};
+use crate::exchange::{Dispatch, Exchange, ResponseSource};
 use crate::plan::route::UpstreamChoice;
 use crate::plan::upstream::Upstream;
 use crate::settlement::AttemptRecord;
@@ -72,8 +72,15 @@ fn upstream<'e>(exchange: &'e Exchange, fact: &str) -> Var<'e> {
             Some(uri) => borrowed(uri),
             None => borrowed(super::head::raw_target(exchange)),
         },
-        _ => Var::Nil,
+        _ => fact.strip_prefix("http_").map_or(Var::Nil, |name| upstream_header(exchange, name)),
     }
+}
+
+/// A header of the upstream's response, as plugins have left it.
+fn upstream_header<'e>(exchange: &'e Exchange, name: &str) -> Var<'e> {
+    let headers = exchange.response.headers.as_deref();
+    let headers = headers.filter(|_| exchange.response.source == ResponseSource::Upstream);
+    headers.and_then(|headers| super::head::header(headers, name)).unwrap_or(Var::Nil)
 }
 
 /// The upstream a plugin chose, or the route's.

@@ -276,6 +276,16 @@ fn attempts_are_listed_in_order_with_times_in_seconds() {
 }
 
 #[test]
+fn headers_of_the_response_are_the_upstreams_only_if_it_answered() {
+    let mut exchange = GET.exchange();
+    let headers = HeaderMap::from_iter([(HeaderName::from_static("x-a"), HeaderValue::from_static("1"))]);
+    exchange.response.headers = Some(Box::new(headers));
+    expect(&exchange, &[("sent_http_x_a", text("1")), ("upstream_http_x_a", Var::Nil)]);
+    exchange.response.source = crate::exchange::ResponseSource::Upstream;
+    expect(&exchange, &[("upstream_http_x_a", text("1")), ("upstream_http_x_b", Var::Nil)]);
+}
+
+#[test]
 fn llm_variables_have_text_defaults_and_numbers_once_set() {
     let mut exchange = GET.exchange();
     expect(

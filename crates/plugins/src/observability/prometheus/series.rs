@@ -13,6 +13,7 @@ use gateway::metrics::{Counter, FamilyOf, Gauge, Handle, Histogram, Metrics};
 use gateway::settlement::Outcome;
 
 use super::labels::{self, Facts, Labels, Value};
+use crate::definition;
 
 /// Tokens per second, from a slow model on a slow machine to small models on fast ones.
 const SPEED_BUCKETS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0];
@@ -150,8 +151,7 @@ impl Series {
 
     /// `true` if a configured label shows a header.
     pub fn reads_headers(&self) -> bool {
-        let mut names = self.extra.iter().flat_map(Template::variables);
-        names.any(|name| name.starts_with("http_") || name.starts_with("sent_http_") || name == "host")
+        self.extra.iter().flat_map(Template::variables).any(definition::reads_headers)
     }
 
     pub fn bind_http(&self, facts: &Facts<'_>) -> Option<HttpHandles> {
