@@ -7,6 +7,7 @@ mod detection;
 mod dialect_anthropic_answers;
 mod dialect_anthropic_recorded;
 mod dialect_anthropic_requests;
+mod dialect_chat;
 mod dialect_chat_recordings;
 mod dialect_errors;
 mod dialect_gemini_answers;

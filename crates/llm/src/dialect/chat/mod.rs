@@ -36,12 +36,13 @@ pub(super) static CODEC: Codec = Codec {
     call_ids: NameRule { max_length: 40, punctuation: "_-" },
 };
 
-/// What is never left out. Some more is carried in part: media by URL (images), by file (documents), reasoning (where
-/// a chat provider told it), citations and media of answers (not back into the next request).
+/// What has its words here. Of media, images go by URL and documents by file; reasoning goes back only if a chat
+/// provider told it; citations and media of answers have no place in the next request. What is left out is told.
 const CARRIES: &[Feature] = &[
     Feature::SystemPosition,
     Feature::TurnName,
     Feature::Image,
+    Feature::MediaUrl,
     Feature::ImageDetail,
     Feature::Document,
     Feature::Audio,
@@ -64,6 +65,7 @@ const CARRIES: &[Feature] = &[
     Feature::Logprobs,
     Feature::Choices,
     Feature::ReasoningEffort,
+    Feature::Reasoning,
     Feature::ReasoningSignature,
     Feature::EndUser,
     Feature::Metadata,
@@ -71,4 +73,6 @@ const CARRIES: &[Feature] = &[
     Feature::PromptCacheKey,
     Feature::Verbosity,
     Feature::Refusal,
+    Feature::Citations,
+    Feature::MediaOutput,
 ];
