@@ -240,7 +240,7 @@ impl EntryWriter {
             consumer.optional_text("group_id", attached.consumer.group_id.as_deref());
             consumer.end();
         }
-        entry.display("client_ip", exchange.remote_addr);
+        entry.address("client_ip", exchange.remote_addr);
         sections::times(exchange, entry);
         entry.text("outcome", exchange.settlement.outcome.as_str());
         if let Some(call) = &exchange.llm {

@@ -1,6 +1,7 @@
 //! Writing JSON text piece by piece, without building a tree first: a log entry is written on the way of a request.
 
 use std::io::Write as _;
+use std::net::IpAddr;
 
 use config::vars::Var;
 use serde::Serialize;
@@ -29,26 +30,46 @@ impl<'o> Object<'o> {
     }
 
     pub fn text(&mut self, key: &str, value: &str) {
-        self.value(key, value);
+        self.key(key);
+        write_text(self.out, value.as_bytes());
     }
 
     /// Text, or nothing at all.
     pub fn optional_text(&mut self, key: &str, value: Option<&str>) {
         if let Some(value) = value {
-            self.value(key, value);
+            self.text(key, value);
         }
     }
 
-    /// What prints as plain ASCII without quotes or backslashes: addresses, mostly.
-    pub fn display(&mut self, key: &str, value: impl std::fmt::Display) {
+    /// One text, given in pieces.
+    pub fn pieces(&mut self, key: &str, pieces: &[&str]) {
         self.key(key);
-        // Writing to memory does not fail.
-        let _ = std::io::Write::write_fmt(self.out, format_args!("\"{value}\""));
+        self.out.push(b'"');
+        pieces.iter().for_each(|piece| write_escaped(self.out, piece.as_bytes()));
+        self.out.push(b'"');
+    }
+
+    pub fn address(&mut self, key: &str, value: IpAddr) {
+        self.key(key);
+        self.out.push(b'"');
+        match value {
+            IpAddr::V4(address) => {
+                let [first, rest @ ..] = address.octets();
+                write_integer(self.out, first.into());
+                for octet in rest {
+                    self.out.push(b'.');
+                    write_integer(self.out, octet.into());
+                }
+            }
+            // Writing to memory does not fail.
+            IpAddr::V6(address) => drop(write!(self.out, "{address}")),
+        }
+        self.out.push(b'"');
     }
 
     pub fn integer(&mut self, key: &str, value: u64) {
         self.key(key);
-        self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+        write_integer(self.out, value);
     }
 
     pub fn flag(&mut self, key: &str, value: bool) {
@@ -58,7 +79,12 @@ impl<'o> Object<'o> {
     /// With at most three decimals.
     pub fn decimal(&mut self, key: &str, value: f64) {
         self.key(key);
-        write_number(self.out, (value * 1_000.0).round() / 1_000.0);
+        let thousandths = (value * 1_000.0).round();
+        if (0.0..EXACT).contains(&thousandths) {
+            write_thousandths(self.out, thousandths as u64);
+        } else {
+            write_number(self.out, thousandths / 1_000.0);
+        }
     }
 
     /// Any value that serialises.
@@ -83,23 +109,21 @@ impl<'o> Object<'o> {
                 self.key(key);
                 write_number(self.out, *number);
             }
-            Var::Text(text) => self.value(key, &**text),
+            Var::Text(text) => self.text(key, text),
             Var::Json(value) => self.value(key, &**value),
         }
     }
 
-    /// Several texts under one key: alone, or as a list.
-    pub fn texts<'t>(&mut self, key: &str, mut values: impl Iterator<Item = std::borrow::Cow<'t, str>>) {
+    /// Several texts under one key: alone, or as a list. What is no UTF-8 in them is replaced.
+    pub fn texts(&mut self, key: &str, mut values: impl Iterator<Item: AsRef<[u8]>>) {
         let Some(first) = values.next() else { return };
-        let Some(second) = values.next() else {
-            return self.value(key, &*first);
-        };
         self.key(key);
+        let Some(second) = values.next() else { return write_text(self.out, first.as_ref()) };
         self.out.push(b'[');
-        write_value(self.out, &*first);
+        write_text(self.out, first.as_ref());
         for value in std::iter::once(second).chain(values) {
             self.out.push(b',');
-            write_value(self.out, &*value);
+            write_text(self.out, value.as_ref());
         }
         self.out.push(b']');
     }
@@ -109,8 +133,48 @@ impl<'o> Object<'o> {
             self.out.push(b',');
         }
         self.empty = false;
-        write_value(self.out, key);
+        write_text(self.out, key.as_bytes());
         self.out.push(b':');
+    }
+}
+
+/// Up to here a float tells whole numbers exactly.
+const EXACT: f64 = (1_u64 << 53) as f64;
+
+/// Appends a string; what is no UTF-8 in it is replaced.
+fn write_text(out: &mut Vec<u8>, text: &[u8]) {
+    out.push(b'"');
+    write_escaped(out, text);
+    out.push(b'"');
+}
+
+/// Appends what stands between a string's quotes.
+fn write_escaped(out: &mut Vec<u8>, text: &[u8]) {
+    // Nearly every text is plain. Looking at all of its bytes, without stopping at the first that is not, is done many at a time.
+    let stands_for_itself = |byte: u8| matches!(byte, b' '..=b'~') & (byte != b'"') & (byte != b'\\');
+    if text.iter().fold(true, |plain, byte| plain & stands_for_itself(*byte)) {
+        return out.extend_from_slice(text);
+    }
+    let start = out.len();
+    write_value(out, &*String::from_utf8_lossy(text));
+    // Without its quotes.
+    out.remove(start);
+    out.pop();
+}
+
+fn write_integer(out: &mut Vec<u8>, number: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+/// As [`write_number`] writes their thousandth part.
+fn write_thousandths(out: &mut Vec<u8>, thousandths: u64) {
+    write_integer(out, thousandths / 1_000);
+    let rest = thousandths % 1_000;
+    if rest > 0 {
+        let digits = [rest / 100, rest / 10 % 10, rest % 10].map(|digit| b'0' + digit as u8);
+        let length = 3 - digits.iter().rev().take_while(|digit| **digit == b'0').count();
+        out.push(b'.');
+        out.extend_from_slice(&digits[..length]);
     }
 }
 
@@ -153,8 +217,11 @@ mod tests {
         object.variable("nil", &Var::Nil);
         object.variable("num", &Var::Number(3.0));
         object.variable("json", &Var::Json(Cow::Owned(json!([1]))));
-        object.texts("one", ["x"].map(Cow::Borrowed).into_iter());
-        object.texts("two", ["x", "y"].map(Cow::Borrowed).into_iter());
+        object.texts("one", ["x"].into_iter());
+        object.texts("two", ["x", "y"].into_iter());
+        object.pieces("pieces", &["a", "\"", "é"]);
+        object.address("v4", IpAddr::from([127, 0, 0, 1]));
+        object.address("v6", IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]));
         let mut inner = object.object("o");
         inner.flag("f", true);
         inner.end();
@@ -164,8 +231,39 @@ mod tests {
         let value: Value = serde_json::from_slice(&out).expect("JSON");
         let expected = json!({
             "a\"b": "line\nend", "n": 7, "d": 1.235, "nan": null, "raw": {"x": "\n"}, "num": 3, "json": [1],
-            "one": "x", "two": ["x", "y"], "o": {"f": true}, "empty": {}
+            "one": "x", "two": ["x", "y"], "pieces": "a\"é", "v4": "127.0.0.1", "v6": "::1", "o": {"f": true}, "empty": {}
         });
         assert_eq!(value, expected);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_replaced() {
+        for (bytes, expected) in [(&b"plain"[..], "\"plain\""), (b"a\xff\x1f\x7f", "\"a\u{fffd}\\u001f\x7f\"")] {
+            let mut out = Vec::new();
+            write_text(&mut out, bytes);
+            assert_eq!(String::from_utf8(out).as_deref(), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn decimals_have_no_zeros_at_their_end() {
+        let rows = [
+            (0.0, "0"),
+            (7.0, "7"),
+            (0.5, "0.5"),
+            (1.0204, "1.02"),
+            (12.3456, "12.346"),
+            (-1.5, "-1.5"),
+            (1e300, "1e300"),
+        ];
+        for (value, expected) in rows {
+            let mut out = Vec::new();
+            let mut object = Object::begin(&mut out);
+            object.decimal("d", value);
+            object.end();
+            let read: Value = serde_json::from_slice(&out).expect("JSON");
+            let expected: Value = serde_json::from_str(expected).expect("JSON");
+            assert_eq!(read["d"].as_f64(), expected.as_f64(), "{}", String::from_utf8_lossy(&out));
+        }
     }
 }

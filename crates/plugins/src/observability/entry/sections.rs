@@ -35,8 +35,9 @@ pub(super) fn request(exchange: &Exchange, body: Option<&str>, entry: &mut Objec
     let target = exchange.var("request_uri");
     let target = target.to_text().unwrap_or_default();
     let mut request = entry.object("request");
-    let (scheme, host, port) = (exchange.connection.scheme(), head.host(), exchange.connection.local.port());
-    request.text("url", &format!("{scheme}://{host}:{port}{target}"));
+    let connection = &exchange.connection;
+    let port = connection.port_text.to_str().unwrap_or_default();
+    request.pieces("url", &[connection.scheme(), "://", &head.host(), ":", port, &target]);
     request.text("uri", &target);
     request.text("method", head.method.as_str());
     headers("headers", Some(&head.headers), &mut request);
@@ -62,19 +63,21 @@ fn is_secret(name: &str) -> bool {
 }
 
 /// What stands in the place of a secret.
-const HIDDEN: &str = "[hidden]";
+const HIDDEN: &[u8] = b"[hidden]";
 
 /// By lower-case name; a header that came several times is a list.
 pub(super) fn headers(key: &str, headers: Option<&HeaderMap>, into: &mut Object<'_>) {
     let mut object = into.object(key);
-    for name in headers.into_iter().flat_map(HeaderMap::keys) {
-        let values = headers.into_iter().flat_map(|headers| headers.get_all(name));
+    // The values of one name follow each other.
+    let mut lines = headers.into_iter().flatten().peekable();
+    while let Some((name, first)) = lines.next() {
+        let more = std::iter::from_fn(|| lines.next_if(|(next, _)| *next == name)).map(|(_, value)| value);
         let secret = is_secret(name.as_str());
         object.texts(
             name.as_str(),
-            values.map(|value| match secret || value.is_sensitive() {
-                true => Cow::Borrowed(HIDDEN),
-                false => String::from_utf8_lossy(value.as_bytes()),
+            std::iter::once(first).chain(more).map(|value| match secret || value.is_sensitive() {
+                true => HIDDEN,
+                false => value.as_bytes(),
             }),
         );
     }
@@ -99,7 +102,7 @@ fn query(query: &str, into: &mut Object<'_>) {
         let same = pairs[at..].iter().filter(|(other, _)| other == name);
         match value {
             None if same.clone().count() == 1 => object.flag(name, true),
-            _ => object.texts(name, same.map(|(_, value)| value.clone().unwrap_or(Cow::Borrowed("")))),
+            _ => object.texts(name, same.map(|(_, value)| value.as_deref().unwrap_or(""))),
         }
     }
     object.end();
