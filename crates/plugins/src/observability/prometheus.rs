@@ -24,7 +24,7 @@ use serde_json::Value;
 
 use crate::definition::{self, Declare as _};
 use labels::{Facts, ModelNames};
-use series::{HttpHandles, LlmHandles, Series};
+use series::{RequestHandles, Series};
 
 const NAME: &str = "prometheus";
 
@@ -68,8 +68,7 @@ struct Prometheus {
 /// Handles that a thread has used.
 #[derive(Default)]
 struct Known {
-    http: HandleCache<HttpHandles>,
-    llm: HandleCache<LlmHandles>,
+    requests: HandleCache<RequestHandles>,
     active: HandleCache<Gauge>,
     models: ModelNames,
 }
@@ -118,16 +117,15 @@ impl Plugin for Prometheus {
             let mut facts = Facts::of(exchange, self.prefer_name, self.series.extra_values(exchange));
             facts.limit_models(&mut known.models);
             let metrics = &*self.services.metrics;
-            let http = known.http.get(metrics, self.identity, facts.all(), || self.series.bind_http(&facts));
-            if let Some(handles) = http {
-                self.series.observe_http(handles, &facts, exchange);
-            }
-            let Some(call) = &exchange.llm else { return None };
-            let llm = known.llm.get(metrics, self.identity, facts.all(), || self.series.bind_llm(&facts));
-            if let Some(handles) = llm {
+            let bind = || self.series.bind_request(&facts);
+            let handles = known.requests.get(metrics, self.identity, facts.all(), bind)?;
+            self.series.observe_http(handles, &facts, exchange);
+            if let Some(call) = &exchange.llm
+                && let Some(handles) = handles.llm.get_or_init(|| self.series.bind_llm(&facts))
+            {
                 self.series.observe_llm(handles, &facts, call, exchange.response.status);
             }
-            None::<()>
+            Some(())
         });
     }
 }

@@ -47,13 +47,14 @@ struct Metric<H> {
 }
 
 /// What every request adds to. Latencies of a type are bound when there is one to observe.
-pub(super) struct HttpHandles {
+pub(super) struct RequestHandles {
     status: Counter,
     request: Histogram,
     upstream: OnceCell<Option<Histogram>>,
     apisix: Histogram,
     ingress: Counter,
     egress: Counter,
+    pub llm: OnceCell<Option<LlmHandles>>,
 }
 
 /// What every LLM request adds to.
@@ -154,14 +155,15 @@ impl Series {
         self.extra.iter().flat_map(Template::variables).any(definition::reads_headers)
     }
 
-    pub fn bind_http(&self, facts: &Facts<'_>) -> Option<HttpHandles> {
-        Some(HttpHandles {
+    pub fn bind_request(&self, facts: &Facts<'_>) -> Option<RequestHandles> {
+        Some(RequestHandles {
             status: self.status.bind("", facts)?,
             request: self.latency.bind("request", facts)?,
             upstream: OnceCell::new(),
             apisix: self.latency.bind("apisix", facts)?,
             ingress: self.bandwidth.bind("ingress", facts)?,
             egress: self.bandwidth.bind("egress", facts)?,
+            llm: OnceCell::new(),
         })
     }
 
@@ -180,7 +182,7 @@ impl Series {
         self.active.bind("", facts)
     }
 
-    pub fn observe_http(&self, handles: &HttpHandles, facts: &Facts<'_>, exchange: &Exchange) {
+    pub fn observe_http(&self, handles: &RequestHandles, facts: &Facts<'_>, exchange: &Exchange) {
         let settlement = &exchange.settlement;
         let provider_time = exchange.llm.as_ref().and_then(|call| call.provider_time);
         let upstream_time = provider_time.or_else(|| settlement.upstream_time());
