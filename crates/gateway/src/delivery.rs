@@ -76,12 +76,12 @@ pub fn deliver(mut exchange: Box<Exchange>, mut head: ResponseHead, source: Sour
         head.headers.remove(CONTENT_LENGTH);
     }
     let needs = needs(&exchange);
+    let open_ended = source.is_open_ended();
+    if open_ended {
+        exchange.request.detach();
+    }
     if needs.headers {
-        let kept = match source {
-            // A stream lives long, and must not hold on to the buffer its head was read into.
-            Source::Llm(_) => detached(&head.headers),
-            Source::Empty | Source::Full(_) | Source::Upstream(_) => head.headers.clone(),
-        };
+        let kept = if open_ended { detached(&head.headers) } else { head.headers.clone() };
         exchange.response.headers = Some(Box::new(kept));
     }
     let passage = Passage::new(source, filters, exchange, needs.response_body_bytes);
@@ -213,6 +213,15 @@ impl Passage {
 }
 
 impl Source {
+    /// `true` where nobody knows how long the body takes: it must not hold on to the buffers that heads were read into.
+    fn is_open_ended(&self) -> bool {
+        match self {
+            Source::Empty | Source::Full(_) => false,
+            Source::Upstream(body) => body.size_hint().exact().is_none(),
+            Source::Llm(_) => true,
+        }
+    }
+
     fn is_empty(&self) -> bool {
         match self {
             Source::Empty => true,

@@ -288,6 +288,7 @@ impl Exchange {
     /// Sets a variable that expressions, templates, logs and metrics can read.
     pub fn set_variable(&mut self, name: &'static str, value: String) {
         self.variables.retain(|(known, _)| *known != name);
+        self.variables.reserve_exact(1);
         self.variables.push((name, value));
     }
 
@@ -313,6 +314,8 @@ impl Exchange {
 
     /// Notes where the request carries a consumer's credential, so that it never reaches an LLM provider.
     pub fn note_credential(&mut self, place: CredentialPlace) {
+        // Mostly the only one, and kept as long as a stream lasts; so is a plugin's variable.
+        self.credential_places.reserve_exact(1);
         self.credential_places.push(place);
     }
 

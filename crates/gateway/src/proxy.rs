@@ -37,7 +37,6 @@ pub async fn dispatch(worker: &Rc<Worker>, exchange: &mut Exchange) -> Result<(R
     let timeout = timeouts(exchange, &upstream);
     let hash_key = upstream.hash_key(exchange);
     let mut forward: Option<ForwardHead> = None;
-    let started = Instant::now();
     let mut tried = TriedSet::new();
     let mut retries_left = upstream.retries;
     loop {
@@ -60,10 +59,10 @@ pub async fn dispatch(worker: &Rc<Worker>, exchange: &mut Exchange) -> Result<(R
                 let (parts, body) = sent.response.into_parts();
                 let record = end_attempt(exchange, parts.status.as_u16());
                 record.connect_time = Some(sent.connect_time);
-                record.header_time = Some(record.started.elapsed());
-                if let Some(took) = record.header_time {
-                    upstream.balancer().observe(at, took, Instant::now());
-                }
+                let now = Instant::now();
+                let took = now.saturating_duration_since(record.started);
+                record.header_time = Some(took);
+                upstream.balancer().observe(at, took, now);
                 report(&upstream, at, Health::Status(parts.status.as_u16()));
                 exchange.response.source = ResponseSource::Upstream;
                 // Held until the response is through.
@@ -83,7 +82,9 @@ pub async fn dispatch(worker: &Rc<Worker>, exchange: &mut Exchange) -> Result<(R
                     Some(request) => forward.take_back(exchange, *request),
                     None => forward.can_repeat(exchange),
                 };
-                let in_time = upstream.retry_timeout.is_none_or(|limit| started.elapsed() < limit);
+                let started = exchange.settlement.attempts.first().map(|attempt| attempt.started);
+                let spent = started.map(|started| started.elapsed()).unwrap_or_default();
+                let in_time = upstream.retry_timeout.is_none_or(|limit| spent < limit);
                 let again = retries_left > 0 && repeatable;
                 if !(again && in_time) {
                     exchange.response.source = ResponseSource::ProxyFailure;
@@ -154,7 +155,7 @@ fn upstream_statuses(exchange: &Exchange) -> Option<HeaderValue> {
 
 /// Notes that an attempt on `node` begins.
 fn begin_attempt(exchange: &mut Exchange, node: &Node) {
-    exchange.settlement.attempts.push(AttemptRecord {
+    exchange.settlement.begin_attempt(AttemptRecord {
         address: node.origin.address.clone(),
         host: node.host.clone(),
         port: node.port,

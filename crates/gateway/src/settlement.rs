@@ -90,6 +90,13 @@ impl Settlement {
         }
     }
 
+    /// Notes that an attempt begins.
+    pub fn begin_attempt(&mut self, attempt: AttemptRecord) {
+        // Mostly the only one.
+        self.attempts.reserve_exact(1);
+        self.attempts.push(attempt);
+    }
+
     /// From the first byte of the request until its end, or until now.
     pub fn request_time(&self) -> Duration {
         self.ended.unwrap_or_else(Instant::now).saturating_duration_since(self.started)

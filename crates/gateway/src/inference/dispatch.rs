@@ -111,7 +111,7 @@ fn begin_attempt(backend: &Backend, exchange: &mut Exchange) {
     if let Some(call) = exchange.llm.as_mut() {
         call.attempt_started = Some(started);
     }
-    exchange.settlement.attempts.push(AttemptRecord {
+    exchange.settlement.begin_attempt(AttemptRecord {
         address: backend.origin.address.clone(),
         host: backend.dialled_host.clone(),
         port: backend.origin.port,
@@ -214,7 +214,6 @@ async fn start_stream(
     let mut stream = Box::new(LlmStream::new(body, filter, started, bounds, reading));
     stream.begin(exchange).await.map_err(|fault| broken_answer(exchange, fault))?;
     release_request(exchange);
-    exchange.request.detach();
     Ok(stream)
 }
 
