@@ -11,6 +11,7 @@
 mod array_framing;
 mod dialect;
 mod edit;
+mod embeddings;
 mod endpoint;
 mod errors;
 mod eventstream;
@@ -33,6 +34,9 @@ mod usage;
 pub use array_framing::ArrayError;
 pub use dialect::{Dialect, EventReader, EventWriter, Frame, Quirks, ReadError, Reply, StreamForm};
 pub use edit::Edits;
+pub use embeddings::{
+    EmbedClient, EmbedError, EmbedInput, EmbedProvider, EmbedRequest, EmbedTask, Embeddings, Encoding, Vector,
+};
 pub use endpoint::{
     BodyRule, Detected, Endpoint, Framing, PathForm, StreamFlag, UsageFields, detect, endpoint, endpoints,
 };

@@ -14,6 +14,7 @@ mod dialect_gemini_answers;
 mod dialect_gemini_recordings;
 mod dialect_gemini_requests;
 mod dialect_gemini_streams;
+mod embeddings;
 mod event_streams;
 mod features;
 mod framing;

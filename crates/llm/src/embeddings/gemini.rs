@@ -1,0 +1,147 @@
+//! Gemini's `:embedContent` and `:batchEmbedContents`. A batch repeats the model in each of its requests.
+
+use super::{EmbedError, EmbedInput, EmbedRequest, EmbedTask, Embeddings, Encoding, Vector};
+use crate::dialect::ReadError;
+use crate::json::{ObjectWriter, Raw};
+use crate::model::Text;
+
+pub(super) fn read_request(body: Raw<'_>) -> Result<EmbedRequest<'_>, ReadError> {
+    let mut request = EmbedRequest::default();
+    take(body, &mut request)?;
+    Ok(request)
+}
+
+pub(super) fn read_batch(body: Raw<'_>) -> Result<EmbedRequest<'_>, ReadError> {
+    let mut request = EmbedRequest::default();
+    for item in body.first("requests").into_iter().flat_map(Raw::elements) {
+        take(item, &mut request)?;
+    }
+    match request.inputs.is_empty() {
+        true => Err(ReadError::new("requests must be an array with at least one request")),
+        false => Ok(request),
+    }
+}
+
+/// Takes in one request; what it says beside its text counts for all.
+fn take<'a>(item: Raw<'a>, request: &mut EmbedRequest<'a>) -> Result<(), ReadError> {
+    let mut text = None;
+    for (key, value) in item.members().filter(|(_, value)| !value.is_null()) {
+        match key {
+            b"content" => text = Some(read_content(value)),
+            b"model" => request.model = value.text().map(without_collection),
+            b"outputDimensionality" | b"output_dimensionality" => request.dimensions = value.count(),
+            b"taskType" | b"task_type" => request.task = value.quoted().and_then(read_task),
+            _ => {}
+        }
+    }
+    request.inputs.push(EmbedInput::Text(text.ok_or_else(|| ReadError::new("content is required"))?));
+    Ok(())
+}
+
+/// The parts' texts, which become one vector.
+fn read_content(content: Raw<'_>) -> Text<'_> {
+    let mut texts =
+        content.first("parts").into_iter().flat_map(Raw::elements).filter_map(|part| part.first("text")?.text());
+    let first = texts.next().unwrap_or_default();
+    texts.fold(first, |joined, text| joined + text)
+}
+
+fn without_collection(model: Text<'_>) -> Text<'_> {
+    match model.strip_prefix("models/").map(str::to_owned) {
+        Some(name) => name.into(),
+        None => model,
+    }
+}
+
+fn read_task(task: &[u8]) -> Option<EmbedTask> {
+    TASKS.iter().find(|(_, name)| name.as_bytes() == task).map(|(task, _)| *task)
+}
+
+const TASKS: [(EmbedTask, &str); 5] = [
+    (EmbedTask::Query, "RETRIEVAL_QUERY"),
+    (EmbedTask::Document, "RETRIEVAL_DOCUMENT"),
+    (EmbedTask::Similarity, "SEMANTIC_SIMILARITY"),
+    (EmbedTask::Classification, "CLASSIFICATION"),
+    (EmbedTask::Clustering, "CLUSTERING"),
+];
+
+pub(super) fn write_request(request: &EmbedRequest<'_>) -> Result<Vec<u8>, EmbedError> {
+    let text = request.only_text()?;
+    let mut out = Vec::new();
+    write_item(&mut ObjectWriter::new(&mut out), request, text);
+    Ok(out)
+}
+
+pub(super) fn write_batch(request: &EmbedRequest<'_>) -> Result<Vec<u8>, EmbedError> {
+    let texts = request.texts()?;
+    let model = request.model.as_deref().unwrap_or_default();
+    let mut out = Vec::new();
+    let mut body = ObjectWriter::new(&mut out);
+    let mut requests = body.array("requests");
+    for text in texts {
+        let mut item = requests.object();
+        item.string("model", &format!("models/{model}"));
+        write_item(&mut item, request, text);
+    }
+    drop(requests);
+    drop(body);
+    Ok(out)
+}
+
+fn write_item(item: &mut ObjectWriter<'_>, request: &EmbedRequest<'_>, text: &str) {
+    item.object("content").array("parts").object().string("text", text);
+    if let Some(dimensions) = request.dimensions {
+        item.number("outputDimensionality", dimensions);
+    }
+    let task = TASKS.iter().find(|(task, _)| Some(*task) == request.task);
+    item.maybe_string("taskType", task.map(|(_, name)| *name));
+}
+
+pub(super) fn read_response(body: Raw<'_>) -> Result<Embeddings<'_>, ReadError> {
+    let mut answer = Embeddings::default();
+    for (key, value) in body.members() {
+        match key {
+            b"embedding" => answer.vectors.extend(read_values(value)),
+            b"embeddings" => answer.vectors.extend(value.elements().filter_map(read_values)),
+            b"usageMetadata" => answer.input_tokens = value.first("promptTokenCount").and_then(Raw::count),
+            _ => {}
+        }
+    }
+    answer.unless_empty()
+}
+
+fn read_values(embedding: Raw<'_>) -> Option<Vector<'_>> {
+    Vector::read(embedding.first("values")?)
+}
+
+pub(super) fn write_response(answer: &Embeddings<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut body = ObjectWriter::new(&mut out);
+    if let Some(vector) = answer.vectors.first() {
+        vector.write(Encoding::Float, body.object("embedding").key("values"));
+    }
+    write_usage(&mut body, answer);
+    drop(body);
+    out
+}
+
+pub(super) fn write_batch_response(answer: &Embeddings<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut body = ObjectWriter::new(&mut out);
+    let mut embeddings = body.array("embeddings");
+    for vector in &answer.vectors {
+        vector.write(Encoding::Float, embeddings.object().key("values"));
+    }
+    drop(embeddings);
+    write_usage(&mut body, answer);
+    drop(body);
+    out
+}
+
+fn write_usage(body: &mut ObjectWriter<'_>, answer: &Embeddings<'_>) {
+    if let Some(tokens) = answer.input_tokens {
+        let mut usage = body.object("usageMetadata");
+        usage.number("promptTokenCount", tokens);
+        usage.number("totalTokenCount", tokens);
+    }
+}

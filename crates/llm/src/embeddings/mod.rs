@@ -1,0 +1,198 @@
+//! Embeddings, between the three forms that clients speak and the forms of all providers.
+//!
+//! A request is texts or tokens to be turned into vectors; an answer is the vectors in the same order.
+//! Each form is one module with as much of a reader and a writer as its side needs; nothing is written per pair.
+//! Invariant: an answer never has fewer vectors than its provider told, and numbers arrive as they were written unless
+//! the client asked for another encoding. Called by the data plane for embeddings endpoints.
+
+mod bedrock;
+mod cohere;
+mod dashscope;
+mod gemini;
+mod ollama;
+mod openai;
+mod vector;
+mod vertex;
+
+use crate::dialect::ReadError;
+use crate::json::Raw;
+use crate::model::{Json, Text};
+
+pub use vector::Vector;
+
+/// A form in which clients ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EmbedClient {
+    /// OpenAI's `/v1/embeddings`.
+    OpenAi,
+    /// Gemini's `:embedContent`: one text.
+    Gemini,
+    /// Gemini's `:batchEmbedContents`.
+    GeminiBatch,
+}
+
+/// A form in which providers are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EmbedProvider {
+    OpenAi,
+    /// `:embedContent`, at Vertex AI for newer models: one text.
+    Gemini,
+    GeminiBatch,
+    /// Vertex AI's `:predict`, for older models.
+    VertexPredict,
+    /// Cohere's `/v2/embed`.
+    Cohere,
+    /// Cohere's models in Bedrock's `invoke`.
+    BedrockCohere,
+    /// Amazon's Titan models in Bedrock's `invoke`: one text.
+    BedrockTitan,
+    /// Ollama's `/api/embed`.
+    Ollama,
+    /// DashScope's own text embedding.
+    DashScope,
+}
+
+/// What is to be turned into vectors, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EmbedRequest<'a> {
+    pub model: Option<Text<'a>>,
+    pub inputs: Vec<EmbedInput<'a>>,
+    /// How long the vectors shall be.
+    pub dimensions: Option<u64>,
+    pub encoding: Encoding,
+    pub task: Option<EmbedTask>,
+}
+
+/// One thing to be turned into one vector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EmbedInput<'a> {
+    Text(Text<'a>),
+    /// An array of token identifiers.
+    Tokens(Json<'a>),
+}
+
+/// What the vectors are for, so far as providers tell it apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EmbedTask {
+    Query,
+    Document,
+    Similarity,
+    Classification,
+    Clustering,
+}
+
+/// How the client wants its vectors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Encoding {
+    /// An array of numbers.
+    #[default]
+    Float,
+    /// Little-endian 32-bit floats in base64.
+    Base64,
+}
+
+/// The vectors, in the order of the inputs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Embeddings<'a> {
+    pub model: Option<Text<'a>>,
+    pub vectors: Vec<Vector<'a>>,
+    /// Tokens of all inputs, where the provider tells.
+    pub input_tokens: Option<u64>,
+}
+
+/// A provider cannot be asked for this.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EmbedError {
+    #[error("the model takes one input at a time, got {0}")]
+    OneInput(usize),
+    #[error("the provider takes no token lists, only text")]
+    Tokens,
+}
+
+impl EmbedClient {
+    /// Reads a client's request. Where the model stands in the path, it is left empty.
+    ///
+    /// # Errors
+    /// If the body is not what the form says; the texts for OpenAI's are APISIX's.
+    pub fn read_request(self, body: Raw<'_>) -> Result<EmbedRequest<'_>, ReadError> {
+        match self {
+            EmbedClient::OpenAi => openai::read_request(body),
+            EmbedClient::Gemini => gemini::read_request(body),
+            EmbedClient::GeminiBatch => gemini::read_batch(body),
+        }
+    }
+
+    /// Writes an answer. `model` is the client's own word for it, for providers that name none.
+    pub fn write_response(self, answer: &Embeddings<'_>, model: &str, encoding: Encoding) -> Vec<u8> {
+        match self {
+            EmbedClient::OpenAi => openai::write_response(answer, model, encoding),
+            EmbedClient::Gemini => gemini::write_response(answer),
+            EmbedClient::GeminiBatch => gemini::write_batch_response(answer),
+        }
+    }
+}
+
+impl EmbedProvider {
+    /// Writes a provider's request.
+    ///
+    /// # Errors
+    /// If the provider cannot be asked for these inputs at once.
+    pub fn write_request(self, request: &EmbedRequest<'_>) -> Result<Vec<u8>, EmbedError> {
+        match self {
+            EmbedProvider::OpenAi => Ok(openai::write_request(request)),
+            EmbedProvider::Gemini => gemini::write_request(request),
+            EmbedProvider::GeminiBatch => gemini::write_batch(request),
+            EmbedProvider::VertexPredict => Ok(vertex::write_request(request)),
+            EmbedProvider::Cohere => cohere::write_request(request, cohere::ModelPlace::Body),
+            EmbedProvider::BedrockCohere => cohere::write_request(request, cohere::ModelPlace::Path),
+            EmbedProvider::BedrockTitan => bedrock::write_request(request),
+            EmbedProvider::Ollama => ollama::write_request(request),
+            EmbedProvider::DashScope => dashscope::write_request(request),
+        }
+    }
+
+    /// Reads a provider's answer.
+    ///
+    /// # Errors
+    /// If the body holds no vectors; the texts for Vertex's `:predict` are APISIX's.
+    pub fn read_response(self, body: Raw<'_>) -> Result<Embeddings<'_>, ReadError> {
+        match self {
+            EmbedProvider::OpenAi => openai::read_response(body),
+            EmbedProvider::Gemini | EmbedProvider::GeminiBatch => gemini::read_response(body),
+            EmbedProvider::VertexPredict => vertex::read_response(body),
+            EmbedProvider::Cohere | EmbedProvider::BedrockCohere => cohere::read_response(body),
+            EmbedProvider::BedrockTitan => bedrock::read_response(body),
+            EmbedProvider::Ollama => ollama::read_response(body),
+            EmbedProvider::DashScope => dashscope::read_response(body),
+        }
+    }
+}
+
+impl EmbedRequest<'_> {
+    /// The inputs, if all of them are text.
+    fn texts(&self) -> Result<Vec<&str>, EmbedError> {
+        let texts = self.inputs.iter().map(|input| match input {
+            EmbedInput::Text(text) => Ok(text.as_ref()),
+            EmbedInput::Tokens(_) => Err(EmbedError::Tokens),
+        });
+        texts.collect()
+    }
+
+    /// The one input, if there is one only and it is text.
+    fn only_text(&self) -> Result<&str, EmbedError> {
+        match self.texts()?.as_slice() {
+            [only] => Ok(only),
+            texts => Err(EmbedError::OneInput(texts.len())),
+        }
+    }
+}
+
+impl<'a> Embeddings<'a> {
+    /// The answer, unless it has no vectors: then it is none.
+    fn unless_empty(self) -> Result<Self, ReadError> {
+        match self.vectors.is_empty() {
+            true => Err(ReadError::new("the answer has no embeddings")),
+            false => Ok(self),
+        }
+    }
+}

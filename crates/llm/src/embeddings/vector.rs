@@ -1,0 +1,48 @@
+//! One vector, in either of the encodings that providers and clients use.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::Encoding;
+use crate::json::{Kind, Raw, write_string};
+use crate::model::{Json, Text};
+
+/// A vector as its provider wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Vector<'a> {
+    /// A JSON array of numbers.
+    Floats(Json<'a>),
+    /// Little-endian 32-bit floats.
+    Base64(Text<'a>),
+}
+
+impl<'a> Vector<'a> {
+    /// The vector that `value` is, if it is one.
+    pub(super) fn read(value: Raw<'a>) -> Option<Self> {
+        match value.kind {
+            Kind::Array => Some(Vector::Floats(value.into())),
+            Kind::String => value.text().map(Vector::Base64),
+            Kind::Object | Kind::Number | Kind::Bool | Kind::Null => None,
+        }
+    }
+
+    /// Appends the vector in `encoding`, as it stands if that is its own.
+    pub(super) fn write(&self, encoding: Encoding, out: &mut Vec<u8>) {
+        match (self, encoding) {
+            (Vector::Floats(json), Encoding::Float) => out.extend_from_slice(json.bytes()),
+            (Vector::Base64(text), Encoding::Base64) => write_string(out, text),
+            (Vector::Floats(json), Encoding::Base64) => {
+                let numbers = json.raw().elements().filter_map(Raw::number);
+                let bytes: Vec<u8> = numbers.flat_map(|number| (number as f32).to_le_bytes()).collect();
+                write_string(out, &STANDARD.encode(bytes));
+            }
+            (Vector::Base64(text), Encoding::Float) => {
+                let bytes = STANDARD.decode(text.as_bytes()).unwrap_or_default();
+                let (floats, _) = bytes.as_chunks::<4>();
+                let numbers: Vec<f32> = floats.iter().map(|float| f32::from_le_bytes(*float)).collect();
+                let json = serde_json::to_vec(&numbers);
+                out.extend_from_slice(json.as_deref().unwrap_or(b"[]"));
+            }
+        }
+    }
+}

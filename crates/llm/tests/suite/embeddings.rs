@@ -1,0 +1,190 @@
+//! Embeddings between clients and providers.
+
+use serde_json::{Value, json};
+use tidegate_llm::{
+    EmbedClient, EmbedError, EmbedInput, EmbedProvider, EmbedRequest, EmbedTask, Embeddings, Encoding, Raw, Vector,
+};
+
+use crate::golden::exchanges;
+
+fn asked(client: EmbedClient, body: &Value) -> EmbedRequest<'static> {
+    let text: &'static str = body.to_string().leak();
+    client.read_request(Raw::new(text.as_bytes()).unwrap()).unwrap()
+}
+
+fn refusal(body: Value) -> String {
+    let text = body.to_string();
+    EmbedClient::OpenAi.read_request(Raw::new(text.as_bytes()).unwrap()).unwrap_err().to_string()
+}
+
+fn sent(provider: EmbedProvider, request: &EmbedRequest<'_>) -> Value {
+    serde_json::from_slice(&provider.write_request(request).unwrap()).unwrap()
+}
+
+fn answered(provider: EmbedProvider, body: &Value) -> Embeddings<'static> {
+    let text: &'static str = body.to_string().leak();
+    provider.read_response(Raw::new(text.as_bytes()).unwrap()).unwrap()
+}
+
+fn told(answer: &Embeddings<'_>, encoding: Encoding) -> Value {
+    serde_json::from_slice(&EmbedClient::OpenAi.write_response(answer, "asked-for", encoding)).unwrap()
+}
+
+#[test]
+fn one_request_in_every_providers_form() {
+    let body = json!({"model": "m", "input": ["a", "b"], "dimensions": 8, "input_type": "query"});
+    let request = asked(EmbedClient::OpenAi, &body);
+    let forms = [
+        (EmbedProvider::OpenAi, json!({"model": "m", "input": ["a", "b"], "dimensions": 8})),
+        (EmbedProvider::VertexPredict, json!({"instances": [{"content": "a"}, {"content": "b"}]})),
+        (
+            EmbedProvider::Cohere,
+            json!({
+                "model": "m", "texts": ["a", "b"], "input_type": "search_query", "embedding_types": ["float"],
+                "output_dimension": 8,
+            }),
+        ),
+        (EmbedProvider::Ollama, json!({"model": "m", "input": ["a", "b"], "dimensions": 8})),
+        (
+            EmbedProvider::DashScope,
+            json!({"model": "m", "input": {"texts": ["a", "b"]}, "parameters": {"dimension": 8, "text_type": "query"}}),
+        ),
+    ];
+    for (provider, expected) in forms {
+        assert_eq!(sent(provider, &request), expected, "{provider:?}");
+    }
+    let batch = sent(EmbedProvider::GeminiBatch, &request);
+    let item = json!({
+        "model": "models/m", "content": {"parts": [{"text": "b"}]}, "outputDimensionality": 8,
+        "taskType": "RETRIEVAL_QUERY",
+    });
+    assert_eq!(batch["requests"][1], item);
+    assert!(sent(EmbedProvider::BedrockCohere, &request).get("model").is_none());
+}
+
+#[test]
+fn models_that_take_one_text_refuse_two() {
+    let request = asked(EmbedClient::OpenAi, &json!({"input": ["a", "b"]}));
+    for provider in [EmbedProvider::BedrockTitan, EmbedProvider::Gemini] {
+        assert_eq!(provider.write_request(&request), Err(EmbedError::OneInput(2)));
+    }
+    let tokens = asked(EmbedClient::OpenAi, &json!({"input": [1, 2]}));
+    assert_eq!(EmbedProvider::Cohere.write_request(&tokens), Err(EmbedError::Tokens));
+}
+
+#[test]
+fn token_lists_reach_vertex_as_numbers_between_blanks() {
+    let request = asked(EmbedClient::OpenAi, &json!({"input": [[1, 2], "x"]}));
+    let expected = json!({"instances": [{"content": "1 2"}, {"content": "x"}]});
+    assert_eq!(sent(EmbedProvider::VertexPredict, &request), expected);
+}
+
+#[test]
+fn wrong_inputs_are_refused_in_apisixs_words() {
+    assert_eq!(refusal(json!({"input": 7})), "`input` must be string or array");
+    assert_eq!(refusal(json!({})), "`input` must be string or array");
+    assert_eq!(refusal(json!({"input": ["a", true]})), "unsupported input type at index 2");
+}
+
+#[test]
+fn vertex_predictions_become_an_openai_list() {
+    let prediction = |tokens: u64| json!({"embeddings": {"values": [0.5], "statistics": {"token_count": tokens}}});
+    let answer = answered(EmbedProvider::VertexPredict, &json!({"predictions": [prediction(2), prediction(3)]}));
+    let expected = json!({
+        "object": "list",
+        "data": [
+            {"object": "embedding", "index": 0, "embedding": [0.5]},
+            {"object": "embedding", "index": 1, "embedding": [0.5]},
+        ],
+        "model": "asked-for",
+        "usage": {"prompt_tokens": 5, "total_tokens": 5},
+    });
+    assert_eq!(told(&answer, Encoding::Float), expected);
+    for (body, text) in [
+        (r#"{"error": {}}"#, "vertex response missing predictions"),
+        (r#"{"predictions": [{"embeddings": {}}]}"#, "invalid embedding at index 1"),
+    ] {
+        let error = EmbedProvider::VertexPredict.read_response(Raw::new(body.as_bytes()).unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+#[test]
+fn vectors_change_their_encoding_only_if_asked() {
+    let answer = answered(EmbedProvider::Ollama, &json!({"embeddings": [[0.5, -1.25]]}));
+    let base64 = told(&answer, Encoding::Base64)["data"][0]["embedding"].clone();
+    assert_eq!(base64, "AAAAPwAAoL8=");
+    let answer = answered(EmbedProvider::OpenAi, &json!({"data": [{"index": 0, "embedding": base64}]}));
+    assert_eq!(told(&answer, Encoding::Float)["data"][0]["embedding"], json!([0.5, -1.25]));
+    assert_eq!(told(&answer, Encoding::Base64)["data"][0]["embedding"], base64);
+}
+
+#[test]
+fn vectors_come_in_the_order_of_their_indices() {
+    let body = json!({"data": [{"index": 1, "embedding": [1]}, {"index": 0, "embedding": [0]}]});
+    let answer = answered(EmbedProvider::OpenAi, &body);
+    let first = told(&answer, Encoding::Float)["data"][0]["embedding"].clone();
+    assert_eq!(first, json!([0]));
+}
+
+#[test]
+fn recorded_requests_of_gemini_are_read() {
+    for exchange in exchanges("gemini-embed") {
+        let (client, count) = match exchange.request["requests"].as_array() {
+            Some(requests) => (EmbedClient::GeminiBatch, requests.len()),
+            None => (EmbedClient::Gemini, 1),
+        };
+        let request = asked(client, &exchange.request);
+        assert_eq!(request.inputs.len(), count, "{}", exchange.name);
+        assert!(request.inputs.iter().all(|input| matches!(input, EmbedInput::Text(text) if !text.is_empty())));
+        let task = exchange.request["requests"][0]["taskType"].as_str();
+        assert_eq!(request.task, task.map(|_| EmbedTask::Query), "{}", exchange.name);
+    }
+}
+
+#[test]
+fn every_recorded_vector_reaches_an_openai_client() {
+    let apis = [
+        ("openai-embeddings", EmbedProvider::OpenAi, "data"),
+        ("gemini-embed", EmbedProvider::Gemini, "embedding"),
+        ("cohere-embed", EmbedProvider::Cohere, "embeddings"),
+        ("ollama-embed", EmbedProvider::Ollama, "embedding"),
+    ];
+    for (api, provider, member) in apis {
+        for exchange in exchanges(api) {
+            if exchange.status != 200 {
+                let text = exchange.body.to_string();
+                assert!(provider.read_response(Raw::new(text.as_bytes()).unwrap()).is_err(), "{}", exchange.name);
+                continue;
+            }
+            let answer = answered(provider, &exchange.body);
+            let encoding = match answer.vectors[0] {
+                Vector::Floats(_) => Encoding::Float,
+                Vector::Base64(_) => Encoding::Base64,
+            };
+            let vectors = told(&answer, encoding);
+            let recorded = exchange.body.get(member).unwrap_or(&exchange.body["embeddings"]).to_string();
+            for item in vectors["data"].as_array().unwrap() {
+                assert!(recorded.contains(&item["embedding"].to_string()), "{}", exchange.name);
+            }
+            assert_eq!(vectors["usage"]["prompt_tokens"], answer.input_tokens.unwrap_or_default());
+        }
+    }
+}
+
+#[test]
+fn recorded_embeddings_of_bedrock_are_read() {
+    let of_models = exchanges("bedrock-invoke").into_iter().filter(|exchange| exchange.status == 200);
+    let mut seen = 0;
+    for exchange in of_models {
+        let provider = match (exchange.body.get("embedding"), exchange.body.get("embeddings")) {
+            (Some(_), _) => EmbedProvider::BedrockTitan,
+            // Nova's models have a list of objects, which is a form of their own.
+            (None, Some(embeddings)) if embeddings.is_object() => EmbedProvider::BedrockCohere,
+            (None, _) => continue,
+        };
+        seen += 1;
+        assert_eq!(answered(provider, &exchange.body).vectors.len(), 1, "{}", exchange.name);
+    }
+    assert!(seen > 0 || std::env::var_os("TIDEGATE_FIXTURES").is_none());
+}
