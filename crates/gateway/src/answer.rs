@@ -8,6 +8,9 @@ use serde::Serialize;
 /// The `Server` header of every response, as APISIX clients expect it.
 pub const SERVER: HeaderValue = HeaderValue::from_static("APISIX/3.18.0");
 
+/// The same where `apisix.enable_server_tokens` is off.
+pub const SERVER_WITHOUT_VERSION: HeaderValue = HeaderValue::from_static("APISIX");
+
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 

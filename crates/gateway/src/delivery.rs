@@ -9,7 +9,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, SERVER as SERVER_N
 use http::{Method, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
-use crate::answer::{Answer, ResponseHead, SERVER};
+use crate::answer::{Answer, ResponseHead};
 use crate::exchange::{Exchange, detached};
 use crate::inference::LlmStream;
 use crate::plan::chain::Scope;
@@ -93,9 +93,9 @@ fn finish_head(exchange: &mut Exchange, head: &mut ResponseHead) {
     for (name, value) in exchange.take_response_headers() {
         head.headers.insert(name, value);
     }
-    head.headers.insert(SERVER_NAME, SERVER);
-    exchange.response.status = head.status.as_u16();
     let plan = exchange.plan.clone();
+    head.headers.insert(SERVER_NAME, plan.server_header().clone());
+    exchange.response.status = head.status.as_u16();
     let (global, chain) = (plan.global_chain(), exchange.chain.clone());
     global.response_head(exchange, head, Scope::Global);
     chain.response_head(exchange, head, Scope::Route);

@@ -23,6 +23,7 @@ use super::consumers::CredentialIndex;
 use super::route::UpstreamChoice;
 use super::secret_files::SecretFiles;
 use super::upstream::Upstream;
+use crate::answer::{SERVER, SERVER_WITHOUT_VERSION};
 use crate::health;
 use crate::plugin::Registry;
 use crate::services::Services;
@@ -139,6 +140,10 @@ impl Planner {
             upstreams: draft.upstreams,
             certificates: self.compile_certificates(snapshot),
             reads_bodies: draft.reads_bodies,
+            server: match self.services.settings.apisix.enable_server_tokens {
+                true => SERVER,
+                false => SERVER_WITHOUT_VERSION,
+            },
         };
         self.finish();
         plan

@@ -20,6 +20,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use http::HeaderValue;
 
 pub use build::Planner;
 use chain::Chain;
@@ -47,6 +48,7 @@ pub struct Plan {
     upstreams: HashMap<Arc<str>, Arc<Upstream>>,
     certificates: Certificates,
     reads_bodies: bool,
+    server: HeaderValue,
 }
 
 /// Where the current plan is found.
@@ -96,6 +98,11 @@ impl Plan {
     /// `true` if a global rule cannot be used: it may be the one that keeps strangers out, so no request is served.
     pub fn is_broken(&self) -> bool {
         self.broken
+    }
+
+    /// The `Server` header of responses.
+    pub fn server_header(&self) -> &HeaderValue {
+        &self.server
     }
 
     /// A chain of no plugins.

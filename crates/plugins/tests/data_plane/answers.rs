@@ -30,3 +30,13 @@ fn what_nothing_publishes_is_not_found() {
     let gateway = Gateway::with_plugins(json!({"public-api": {"uri": "/apisix/nothing"}}));
     assert_eq!(gateway.get("/", &[]).status, 404);
 }
+
+#[test]
+fn the_server_header_tells_its_version_unless_it_is_told_not_to() {
+    for (tokens, expected) in [(true, "APISIX/3.18.0"), (false, "APISIX")] {
+        let mut settings = Settings::default();
+        settings.apisix.enable_server_tokens = tokens;
+        let gateway = Gateway::configured(settings, json!({}), &[]);
+        assert_eq!(gateway.get("/", &[]).header("server").as_deref(), Some(expected));
+    }
+}
