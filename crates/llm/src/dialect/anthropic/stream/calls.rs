@@ -3,7 +3,7 @@
 //! The first call that is not complete is written as it comes; calls that begin meanwhile wait. Invariant: no argument is
 //! lost or reordered, and where calls come one after the other nothing waits.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 /// How far arguments are from being a whole JSON value.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,30 +48,37 @@ pub(super) struct Waiting {
     pub name: String,
     /// Of the call, as a carrier writes it.
     pub signature: Option<String>,
-    pub arguments: String,
 }
 
 /// Calls that wait, in the order in which they began.
 #[derive(Debug, Default)]
-pub(super) struct Queue(VecDeque<Waiting>);
+pub(super) struct Queue {
+    calls: VecDeque<Waiting>,
+    /// What has come of their arguments, by the call's number.
+    arguments: HashMap<u32, String>,
+}
 
 impl Queue {
     pub(super) fn push(&mut self, waiting: Waiting) {
-        self.0.push_back(waiting);
+        self.arguments.insert(waiting.call, String::new());
+        self.calls.push_back(waiting);
     }
 
-    pub(super) fn next(&mut self) -> Option<Waiting> {
-        self.0.pop_front()
+    /// The next call and its arguments so far.
+    pub(super) fn next(&mut self) -> Option<(Waiting, String)> {
+        let waiting = self.calls.pop_front()?;
+        let arguments = self.arguments.remove(&waiting.call).unwrap_or_default();
+        Some((waiting, arguments))
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.calls.is_empty()
     }
 
     /// Keeps a piece of a waiting call's arguments.
     pub(super) fn add(&mut self, call: u32, json: &str) {
-        if let Some(waiting) = self.0.iter_mut().find(|waiting| waiting.call == call) {
-            waiting.arguments.push_str(json);
+        if let Some(arguments) = self.arguments.get_mut(&call) {
+            arguments.push_str(json);
         }
     }
 }
