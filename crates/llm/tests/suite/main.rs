@@ -27,6 +27,7 @@ mod recorded_answers;
 mod recorded_streams;
 mod recordings;
 mod request_facts;
+mod rerank;
 mod scanning;
 mod shaping;
 mod speed;
