@@ -67,6 +67,17 @@ fn a_call_leaves_as_soon_as_its_part_ends() {
 }
 
 #[test]
+fn many_open_calls_are_found_at_once() {
+    const CALLS: u32 = 50_000;
+    let begun = (0..CALLS).map(call);
+    let pieces = (0..CALLS).map(|number| arguments(number, "{"));
+    let rests = (0..CALLS).map(|number| arguments(number, "}"));
+    let told: Vec<_> = begun.chain(pieces).chain(rests).collect();
+    let chunks: Vec<Value> = serde_json::from_slice(&written(&told, StreamForm::JsonArray)).unwrap();
+    assert_eq!(chunks[0]["candidates"][0]["content"]["parts"].as_array().unwrap().len(), CALLS as usize);
+}
+
+#[test]
 fn the_last_chunk_has_the_counts_the_reason_and_the_sources() {
     let usage = TokenCounts { input: 3, output: 5, reasoning: 2, ..TokenCounts::default() };
     let citation = Citation { url: Some("https://x".into()), span: Some((0, 2)), ..Citation::default() };

@@ -24,8 +24,9 @@ pub(in crate::dialect::gemini) struct Writer {
 #[derive(Debug, Default)]
 struct Open {
     part: OpenPart,
-    /// In the order in which they began.
+    /// In the order in which they began, and how many of them are not complete.
     calls: Vec<OpenCall>,
+    incomplete: usize,
     /// All its visible text, which citations point into, and how many characters stood before the open part.
     text: String,
     characters: u64,
@@ -47,6 +48,19 @@ struct OpenCall {
     number: u32,
     call: ToolCall<'static>,
     is_complete: bool,
+}
+
+impl Open {
+    /// The open call with this number. Calls are numbered in order, so it is mostly found where it should be.
+    fn call(&mut self, number: u32) -> Option<&mut OpenCall> {
+        let first = self.calls.first()?.number;
+        let expected = usize::try_from(number.saturating_sub(first)).ok()?;
+        let at = match self.calls.get(expected) {
+            Some(call) if call.number == number => expected,
+            _ => self.calls.iter().rposition(|call| call.number == number)?,
+        };
+        self.calls.get_mut(at)
+    }
 }
 
 impl Writer {
@@ -92,10 +106,9 @@ impl Writer {
 
     /// Writes all calls of `choice`, in one chunk: something else follows, so they are complete.
     fn send_calls(&mut self, choice: u32, out: &mut Vec<u8>) {
-        let calls = self.choices.get_mut(&choice).map(|open| std::mem::take(&mut open.calls)).unwrap_or_default();
-        if calls.is_empty() {
-            return;
-        }
+        let Some(open) = self.choices.get_mut(&choice).filter(|open| !open.calls.is_empty()) else { return };
+        let calls = std::mem::take(&mut open.calls);
+        open.incomplete = 0;
         self.chunks.send(out, |candidates| {
             write_parts(candidates, choice, |parts| {
                 for OpenCall { call, .. } in calls {
@@ -109,10 +122,11 @@ impl Writer {
     fn end_part(&mut self, choice: u32, out: &mut Vec<u8>) {
         let Some(open) = self.choices.get_mut(&choice) else { return };
         open.part = OpenPart::None;
-        if let Some(call) = open.calls.last_mut() {
+        if let Some(call) = open.calls.last_mut().filter(|call| !call.is_complete) {
             call.is_complete = true;
+            open.incomplete -= 1;
         }
-        if open.calls.iter().all(|call| call.is_complete) {
+        if open.incomplete == 0 {
             self.send_calls(choice, out);
         }
     }
@@ -143,10 +157,11 @@ impl EventWriter for Writer {
                     signature: signature.clone().map(Signature::into_owned),
                 };
                 open.calls.push(OpenCall { number: *call, call: body, is_complete: false });
+                open.incomplete += 1;
             }
             Event::Arguments { choice, call, json } => {
                 let open = self.choices.entry(*choice).or_default();
-                if let Some(open) = open.calls.iter_mut().rev().find(|open| open.number == *call) {
+                if let Some(open) = open.call(*call) {
                     open.call.arguments.to_mut().push_str(json);
                 }
             }
