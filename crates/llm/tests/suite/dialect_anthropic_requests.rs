@@ -202,7 +202,7 @@ fn a_limit_too_small_for_thoughts_stands_and_thinking_gives_way() {
     request.reasoning = thinks("high");
     request.max_tokens = Some(1024);
     let (body, losses) = write(&request);
-    assert_eq!((&body["thinking"], &body["max_tokens"]), (&Value::Null, &json!(1024)));
+    assert_eq!([&body["thinking"], &body["max_tokens"]], [&Value::Null, &json!(1024)]);
     assert!(losses.lost(Feature::ReasoningEffort));
 }
 
@@ -241,7 +241,7 @@ fn a_forced_tool_or_an_unsigned_loop_of_calls_is_not_joined_with_a_budget() {
     unsigned.turns.push(Turn::new(Role::Tool, vec![result("a", "1")]));
     for request in [forced, unsigned] {
         let (body, losses) = write(&request);
-        assert_eq!(body["thinking"], Value::Null);
+        assert_eq!([&body["thinking"], &body["max_tokens"]], [&Value::Null, &json!(4096)]);
         assert!(losses.lost(Feature::ReasoningEffort));
     }
 }
@@ -305,6 +305,35 @@ fn more_strict_tools_than_are_accepted_are_offered_loosely() {
     let strict = body["tools"].as_array().unwrap().iter().filter(|tool| tool["strict"] == true).count();
     assert_eq!(strict, 20);
     assert!(losses.lost(Feature::StrictTools));
+}
+
+#[test]
+fn models_that_know_no_schemas_are_asked_without() {
+    let mut request = having(question(), Feature::JsonSchema, Dialect::Anthropic).unwrap();
+    request.tools = having(question(), Feature::StrictTools, Dialect::Anthropic).unwrap().tools;
+    request.model = Some("claude-3-7-sonnet-20250219".into());
+    let (body, losses) = write(&request);
+    assert_eq!([&body["output_config"], &body["tools"][0]["strict"]], [&Value::Null; 2]);
+    assert_eq!(losses.features().collect::<Vec<_>>(), [Feature::StrictTools, Feature::JsonSchema]);
+}
+
+#[test]
+fn documents_in_blocks_and_found_texts_come_back_as_they_were_and_are_documents_elsewhere() {
+    let blocks = json!([
+        {"type": "document", "source": {"type": "content", "content": [{"type": "text", "text": "a"}]}},
+        {"type": "search_result", "source": "https://s", "title": "T", "content": [{"type": "text", "text": "b"}]},
+    ]);
+    let request = read(&json!({"max_tokens": 1, "messages": [{"role": "user", "content": blocks}]}));
+    let texts: Vec<_> = request.turns[0]
+        .parts
+        .iter()
+        .map(|part| match &part.body {
+            PartBody::Media(media) => media.source.clone(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(texts, [MediaSource::PlainText("a".into()), MediaSource::PlainText("b".into())]);
+    assert_eq!(write(&request).0["messages"][0]["content"], blocks);
 }
 
 #[test]

@@ -22,6 +22,11 @@ impl Generation {
         Self { major, minor: numbers.next().flatten().unwrap_or(0) }
     }
 
+    /// Strict tools and formats of answers are known. Providers that are not told by the name pass over them.
+    pub(super) fn follows_schemas(self) -> bool {
+        self == Self::UNKNOWN || self >= Self { major: 4, minor: 1 }
+    }
+
     /// `thinking.type: adaptive` and `output_config.effort` are known.
     pub(super) fn adapts(self) -> bool {
         self >= Self { major: 4, minor: 6 }

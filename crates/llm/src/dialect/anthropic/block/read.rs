@@ -7,6 +7,9 @@ use crate::model::{
     ToolCall, ToolResult,
 };
 
+/// The name under which a document that was a `search_result` keeps that block.
+pub(in super::super) const SEARCH_RESULT: &str = "search_result";
+
 /// Reads a block; `None` for what is no block at all.
 fn read(block: Raw<'_>) -> Option<Part<'_>> {
     let kind = block.object()?.first("type")?.text()?;
@@ -161,21 +164,17 @@ fn plain_text(parts: &[Part<'_>]) -> Option<String> {
 /// A found text that the model may cite: for other dialects a document, for this one the block as it was.
 fn search_result(block: Raw<'_>) -> Part<'_> {
     let (mut title, mut citations, mut text) = (None, None, String::new());
-    let (cache, mut extras) = walk(block, |key, value| {
+    let (cache, _) = walk(block, |key, value| {
         match key {
             b"title" => title = value.text(),
             b"citations" => citations = value.first("enabled").and_then(Raw::boolean),
-            b"content" => {
-                text = read_all(value).and_then(|parts| plain_text(&parts)).unwrap_or_default();
-                return false;
-            }
+            b"content" => text = read_all(value).and_then(|parts| plain_text(&parts)).unwrap_or_default(),
             _ => return false,
         }
         true
     });
-    if let Some(kind) = block.first("type") {
-        extras.keep(b"type", kind);
-    }
+    let mut extras = Extras::default();
+    extras.keep(SEARCH_RESULT.as_bytes(), block);
     let media = Media {
         kind: MediaKind::Document,
         source: MediaSource::PlainText(text.into()),

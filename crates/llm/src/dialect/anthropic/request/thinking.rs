@@ -124,14 +124,13 @@ impl<'r> Plan<'r> {
         let medium = Effort("medium".into());
         let by_effort = || reasoning.effort.as_ref().unwrap_or(&medium).budget();
         let wanted = reasoning.budget_tokens.unwrap_or_else(by_effort).max(LEAST_BUDGET);
-        if request.max_tokens.is_none() {
-            self.max_tokens = wanted.saturating_add(DEFAULT_MAX_TOKENS);
-        }
-        let budget = wanted.min(self.max_tokens.saturating_sub(1));
+        let limit = request.max_tokens.unwrap_or_else(|| wanted.saturating_add(DEFAULT_MAX_TOKENS));
+        let budget = wanted.min(limit.saturating_sub(1));
         if budget < LEAST_BUDGET || forces_tool(request) || continues_unsigned(request) {
             losses.lose(Feature::ReasoningEffort);
             return;
         }
+        self.max_tokens = limit;
         self.thinking = Thinking::Budget(budget);
     }
 

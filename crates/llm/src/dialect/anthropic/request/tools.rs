@@ -1,6 +1,7 @@
 //! Writes `tools` and `tool_choice`.
 
 use crate::dialect::anthropic::block::{Origin, write_cache};
+use crate::dialect::anthropic::generation::Generation;
 use crate::dialect::strict_schema;
 use crate::json::ObjectWriter;
 use crate::model::{Feature, FunctionTool, Losses, Request, Tool, ToolBody, ToolChoice};
@@ -11,7 +12,11 @@ const MOST_STRICT_TOOLS: usize = 20;
 /// Appends both fields.
 pub(super) fn write(request: &Request<'_>, losses: &mut Losses, body: &mut ObjectWriter<'_>) {
     let origin = Origin::from(request.dialect);
-    let mut strict_tools = 0;
+    // What is left of the number of strict tools that one request may have.
+    let mut strict_left = match Generation::of(request.model.as_deref().unwrap_or_default()).follows_schemas() {
+        true => MOST_STRICT_TOOLS,
+        false => 0,
+    };
     if !request.tools.is_empty() {
         let mut tools = body.array("tools");
         for tool in request.tools.iter().filter(|tool| is_allowed(tool, request.tool_choice.as_ref())) {
@@ -19,7 +24,7 @@ pub(super) fn write(request: &Request<'_>, losses: &mut Losses, body: &mut Objec
                 ToolBody::Opaque(json) if origin == Origin::Own => tools.raw(json.bytes()),
                 ToolBody::Opaque(_) => losses.lose(Feature::ServerTools),
                 ToolBody::Function(function) => {
-                    let strict = strictness(function, origin, &mut strict_tools, losses);
+                    let strict = strictness(function, origin, &mut strict_left, losses);
                     write_function(tool, function, strict, losses, &mut tools.object());
                 }
             }
@@ -46,11 +51,11 @@ enum Strictness {
     Strict,
 }
 
-fn strictness(function: &FunctionTool<'_>, origin: Origin, strict: &mut usize, losses: &mut Losses) -> Strictness {
+fn strictness(function: &FunctionTool<'_>, origin: Origin, left: &mut usize, losses: &mut Losses) -> Strictness {
     match (origin, function.strict) {
         (Origin::Own, said) => Strictness::Repeated(said),
-        (Origin::Foreign, Some(true)) if *strict < MOST_STRICT_TOOLS => {
-            *strict += 1;
+        (Origin::Foreign, Some(true)) if *left > 0 => {
+            *left -= 1;
             Strictness::Strict
         }
         (Origin::Foreign, Some(true)) => {

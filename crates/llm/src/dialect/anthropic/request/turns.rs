@@ -248,12 +248,13 @@ impl Blocks<'_> {
     }
 
     fn write_media(&mut self, part: &Part<'_>, media: &Media<'_>, out: &mut Vec<u8>) {
-        let mut block = ObjectWriter::new(out);
-        let own = |name: &str| self.origin == Origin::Own && part.extras.get(name).is_some();
-        if !own("type") {
-            block.string("type", if media.kind == MediaKind::Image { "image" } else { "document" });
+        let own = |name: &str| part.extras.get(name).filter(|_| self.origin == Origin::Own);
+        if let Some(found) = own(block::SEARCH_RESULT) {
+            return out.extend_from_slice(found.bytes());
         }
-        if !own("source") {
+        let mut block = ObjectWriter::new(out);
+        block.string("type", if media.kind == MediaKind::Image { "image" } else { "document" });
+        if own("source").is_none() {
             write_source(media, &mut block.object("source"));
         }
         if media.kind == MediaKind::Document {

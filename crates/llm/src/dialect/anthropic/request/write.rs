@@ -3,6 +3,7 @@
 use super::thinking::Plan;
 use super::{tools, turns};
 use crate::dialect::anthropic::block::Origin;
+use crate::dialect::anthropic::generation::Generation;
 use crate::dialect::{Quirks, strict_schema};
 use crate::json::{ObjectWriter, unescape};
 use crate::model::{Feature, Json, Losses, Request, ResponseFormat};
@@ -40,7 +41,14 @@ pub(in super::super) fn write(request: &Request<'_>, _quirks: &Quirks, losses: &
 /// Effort, the form of the answer, and what else the field holds.
 fn write_output_config(request: &Request<'_>, effort: Option<&str>, losses: &mut Losses, body: &mut ObjectWriter<'_>) {
     let origin = Origin::from(request.dialect);
-    let format = request.response_format.as_ref().and_then(|format| write_format(format, origin, losses));
+    let follows_schemas = Generation::of(request.model.as_deref().unwrap_or_default()).follows_schemas();
+    let format = match &request.response_format {
+        Some(ResponseFormat::JsonSchema { .. }) if origin == Origin::Foreign && !follows_schemas => {
+            losses.lose(Feature::JsonSchema);
+            None
+        }
+        format => format.as_ref().and_then(|format| write_format(format, origin, losses)),
+    };
     let others = request.extras.get("output_config").filter(|_| origin == Origin::Own);
     if effort.is_none() && format.is_none() && others.is_none() {
         return;
