@@ -1,7 +1,7 @@
 //! A stream's chunks, read.
 //!
 //! Invariant: the stream has no end marker; it may end once a candidate has told why it finished, or the prompt was
-//! blocked.
+//! blocked. A chunk that is no well-formed JSON tells nothing, so whatever is told of one can be written again.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ struct Progress {
 
 impl EventReader for Reader {
     fn read(&mut self, frame: Frame<'_>, tell: &mut dyn FnMut(Event<'_>)) {
-        let Some(chunk) = Raw::new(frame.data).and_then(Raw::object) else { return };
+        let Some(chunk) = Raw::checked(frame.data).and_then(Raw::object) else { return };
         let mut start = StreamStart::default();
         let (mut candidates, mut report, mut blocked) = (None, None, None);
         for (key, value) in chunk.members().filter(|(_, value)| !value.is_null()) {
