@@ -14,6 +14,8 @@ mod dialect_gemini_answers;
 mod dialect_gemini_recordings;
 mod dialect_gemini_requests;
 mod dialect_gemini_streams;
+mod dialect_responses;
+mod dialect_responses_streams;
 mod embeddings;
 mod event_streams;
 mod features;

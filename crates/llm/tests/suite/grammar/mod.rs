@@ -3,3 +3,4 @@
 pub mod anthropic;
 pub mod chat;
 pub mod gemini;
+pub mod responses;
