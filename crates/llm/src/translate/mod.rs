@@ -12,7 +12,7 @@ pub use stream::{StreamTranslator, TranslatedEnd};
 
 use crate::dialect::{Dialect, Quirks, ReadError, Reply};
 use crate::json::Raw;
-use crate::model::{Event, Feature, Losses, PartBody, Request, Response};
+use crate::model::{Event, Extras, Feature, Losses, PartBody, Request, Response};
 
 /// Why a request cannot be translated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -89,6 +89,16 @@ pub fn translate_request(
     Ok(Translated { body, losses, renames, include_usage })
 }
 
+/// Names by which items are found again at their own provider, and the question for what only it can read. Leaving
+/// them out loses nothing.
+const BOOKKEEPING: [&str; 3] = ["id", "status", "include"];
+
+/// Empties `extras`, and tells what they held.
+fn lose_extras(extras: &mut Extras<'_>, losses: &mut Losses) {
+    let held = std::mem::take(extras);
+    held.iter().filter(|(name, _)| !BOOKKEEPING.contains(name)).for_each(|(name, _)| losses.lose_field(name));
+}
+
 /// Takes out what only another dialect knows: opaque parts and tools, fields beyond the model, and signatures that
 /// the target's provider could not check.
 fn drop_foreign(request: &mut Request<'_>, target: Dialect, losses: &mut Losses) {
@@ -96,9 +106,9 @@ fn drop_foreign(request: &mut Request<'_>, target: Dialect, losses: &mut Losses)
     if request.dialect == target {
         return;
     }
-    losses.lose_extras(&std::mem::take(&mut request.extras));
+    lose_extras(&mut request.extras, losses);
     request.tools.retain_mut(|tool| {
-        losses.lose_extras(&std::mem::take(&mut tool.extras));
+        lose_extras(&mut tool.extras, losses);
         let opaque = matches!(tool.body, ToolBody::Opaque(_));
         if opaque {
             losses.lose(Feature::ServerTools);
@@ -119,9 +129,9 @@ fn drop_foreign(request: &mut Request<'_>, target: Dialect, losses: &mut Losses)
         request.parallel_tool_calls = None;
     }
     for turn in &mut request.turns {
-        losses.lose_extras(&std::mem::take(&mut turn.extras));
+        lose_extras(&mut turn.extras, losses);
         turn.parts.retain_mut(|part| {
-            losses.lose_extras(&std::mem::take(&mut part.extras));
+            lose_extras(&mut part.extras, losses);
             keep_part(&mut part.body, target, losses)
         });
     }
@@ -155,7 +165,7 @@ fn keep_part(body: &mut PartBody<'_>, target: Dialect, losses: &mut Losses) -> b
             if !kept {
                 losses.lose(Feature::ServerTools);
             }
-            losses.lose_extras(&std::mem::take(&mut part.extras));
+            lose_extras(&mut part.extras, losses);
             kept
         }),
         PartBody::Reasoning(reasoning) => {

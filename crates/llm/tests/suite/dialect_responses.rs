@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tidegate_llm::model::{Choice, Feature, Losses, Part, PartBody, Request, Role, ToolChoice, Turn};
-use tidegate_llm::{Dialect, Protocol, Quirks, Raw, Reply};
+use tidegate_llm::{Dialect, LossPolicy, PathFacts, Protocol, Quirks, Raw, Reply, Target, translate_request};
 
 use crate::{features, recordings};
 
@@ -103,6 +103,30 @@ fn what_the_dialect_carries_is_never_lost_and_all_else_is_told() {
         let (_, losses) = write(&request);
         assert_eq!(losses.lost(feature), !DIALECT.carries().contains(&feature), "{feature}");
     }
+}
+
+/// What is lost of `body` on its way to Anthropic.
+fn lost_at_anthropic(body: &Value) -> String {
+    let body = body.to_string();
+    let target = Target { dialect: Dialect::Anthropic, quirks: Quirks::default(), losses: LossPolicy::Drop };
+    let raw = Raw::new(body.as_bytes()).unwrap();
+    translate_request(DIALECT, &target, raw, PathFacts::default()).unwrap().losses.to_string()
+}
+
+#[test]
+fn an_answer_that_a_provider_keeps_cannot_go_to_another() {
+    let body = json!({ "model": "m", "input": "And then?", "previous_response_id": "resp_1" });
+    assert_eq!(lost_at_anthropic(&body), "field:previous_response_id");
+}
+
+#[test]
+fn names_and_states_of_items_are_no_loss() {
+    let body = json!({ "model": "m", "include": ["reasoning.encrypted_content"], "input": [
+        { "role": "user", "content": "1+1" },
+        { "type": "function_call", "id": "fc_1", "status": "completed", "call_id": "call_1", "name": "add", "arguments": "{}" },
+        { "type": "function_call_output", "id": "fco_1", "call_id": "call_1", "output": "2" },
+    ], "tools": [{ "type": "function", "name": "add", "parameters": { "type": "object", "properties": {} } }] });
+    assert_eq!(lost_at_anthropic(&body), "");
 }
 
 /// Numbers and texts of `json`, without names of types and roles, which other members imply.
