@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use tidegate_llm::model::{Event, Fold, Json, PartBody, Response, Signature, StopReason, StreamStart, TokenCounts};
-use tidegate_llm::{Dialect, Frame, Reply};
+use tidegate_llm::{Dialect, Frame, Renames, Reply, StreamTranslator, TranslatedEnd};
 
 use crate::golden;
 use crate::grammar::responses::check;
@@ -225,4 +225,23 @@ fn texts(answer: &Response<'_>) -> Vec<String> {
     let mut texts: Vec<String> = texts.filter(|text| text != " false").collect();
     texts.sort();
     texts
+}
+
+#[test]
+fn every_recorded_stream_of_other_dialects_becomes_a_valid_one() {
+    for (api, provider) in [
+        ("openai-chat", Dialect::OpenAiChat),
+        ("anthropic-messages", Dialect::Anthropic),
+        ("gemini-generate", Dialect::Gemini),
+    ] {
+        for exchange in golden::exchanges(api) {
+            let Some(stream) = &exchange.stream else { continue };
+            let mut out = Vec::new();
+            let mut translator = StreamTranslator::new(provider, DIALECT, reply(), Renames::default());
+            translator.push(stream.as_bytes(), &mut out, &mut |_| {}).unwrap();
+            if translator.end(&mut out) == TranslatedEnd::Complete {
+                check(&out).unwrap_or_else(|fault| unreachable!("{}: {fault}", exchange.name));
+            }
+        }
+    }
 }
