@@ -229,7 +229,7 @@ pub(super) fn write_call(item: &mut ObjectWriter<'_>, call_id: &str, name: &str,
     item.string("arguments", if arguments.is_empty() { "{}" } else { arguments });
 }
 
-/// What is left of a reasoning part's proof in a field of this dialect.
+/// The proof that a reasoning part carries: this dialect has one field for both kinds.
 pub(super) fn proof<'r, 'a>(reasoning: &'r Reasoning<'a>) -> Option<&'r Signature<'a>> {
     reasoning.encrypted.as_ref().or(reasoning.signature.as_ref())
 }

@@ -10,7 +10,7 @@ pub(super) struct Status<'a> {
     pub incomplete: Option<&'static str>,
 }
 
-/// What the last part of an answer tells of its end.
+/// Whether an answer calls functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Calls {
     Some,
@@ -18,6 +18,7 @@ pub(super) enum Calls {
 }
 
 impl Calls {
+    /// Whether a call is among `parts`.
     pub(super) fn among<'p, 'a: 'p>(mut parts: impl Iterator<Item = &'p PartBody<'a>>) -> Self {
         match parts.any(|part| matches!(part, PartBody::ToolCall(_))) {
             true => Calls::Some,
