@@ -204,3 +204,13 @@ fn every_recorded_answer_is_written_as_it_was() {
         assert_eq!(sorted(again.choices), sorted(response.choices), "{}", recording.name);
     }
 }
+
+#[test]
+fn a_cut_body_is_read_without_panic() {
+    let body = br#"{"id":"r","output":[{"type":"reasoning","summary":[{"type":"summary_text","text":"a\u00e9"}]},{"type":"message","role":"assistant","content":[{"type":"output_text","text":"x","annotations":[{"type":"url_citation","url":"u"}]}]}],"input":[{"role":"user","content":[{"type":"input_image","image_url":"data:image/png;base64,AA=="}]}],"usage":{"input_tokens":1}}"#;
+    for end in 1..body.len() {
+        let raw = Raw::new(&body[..end]).unwrap();
+        let _ = DIALECT.read_request(raw);
+        let _ = DIALECT.read_response(raw);
+    }
+}
