@@ -9,6 +9,7 @@ mod anthropic;
 mod bedrock;
 mod chat;
 mod cohere;
+mod data_uri;
 mod gemini;
 mod responses;
 mod strict_schema;

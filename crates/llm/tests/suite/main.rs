@@ -9,6 +9,7 @@ mod dialect_anthropic_recorded;
 mod dialect_anthropic_requests;
 mod dialect_chat;
 mod dialect_chat_recordings;
+mod dialect_cohere;
 mod dialect_errors;
 mod dialect_gemini_answers;
 mod dialect_gemini_recordings;

@@ -1,18 +1,16 @@
 //! Media as Chat names them: data URIs, plain URLs, base64 beside a format, identifiers of files.
 //!
-//! Invariant: a data URI is cut in place, its base64 is neither copied nor checked.
+//! Invariant: nothing is decoded; a medium is known by what its media type or its place says.
 
 use std::borrow::Cow;
 
+use crate::dialect::data_uri;
 use crate::json::{Kind, Raw};
 use crate::model::{Media, MediaKind, MediaSource, Text};
 
 /// A medium of `kind` whose source is a URL or a data URI.
 pub(super) fn from_url(kind: MediaKind, url: Text<'_>) -> Media<'_> {
-    let (source, media_type) = match split_data_uri(url) {
-        Ok((media_type, data)) => (MediaSource::Base64(data), media_type),
-        Err(url) => (MediaSource::Url(url), None),
-    };
+    let (source, media_type) = data_uri::read(url);
     let kind = media_type.as_deref().map_or(kind, |media_type| kind_of(media_type, kind));
     Media { kind, source, media_type, name: None, context: None, detail: None, citations: None }
 }
@@ -26,27 +24,6 @@ fn kind_of(media_type: &str, otherwise: MediaKind) -> MediaKind {
         Some(("application" | "text", _)) => MediaKind::Document,
         _ => otherwise,
     }
-}
-
-/// Media type and base64 of a data URI; `url` itself if it is none.
-fn split_data_uri(url: Text<'_>) -> Result<(Option<Text<'_>>, Text<'_>), Text<'_>> {
-    let parts = url.strip_prefix("data:").and_then(|rest| {
-        let (head, data) = rest.split_once(',')?;
-        let types = head.strip_suffix(";base64")?;
-        let media_type = types.split(';').next().unwrap_or_default();
-        Some((media_type.len(), data.len()))
-    });
-    let Some((type_length, data_length)) = parts else { return Err(url) };
-    const SCHEME: usize = "data:".len();
-    let data_start = url.len() - data_length;
-    let (media_type, data) = match url {
-        Cow::Borrowed(url) => (Cow::Borrowed(&url[SCHEME..SCHEME + type_length]), Cow::Borrowed(&url[data_start..])),
-        Cow::Owned(mut url) => {
-            let data = url.split_off(data_start);
-            (Cow::Owned(url[SCHEME..SCHEME + type_length].to_owned()), Cow::Owned(data))
-        }
-    };
-    Ok(((!media_type.is_empty()).then_some(media_type), data))
 }
 
 /// `image_url`: an object, or at Mistral a string.

@@ -2,5 +2,6 @@
 
 pub mod anthropic;
 pub mod chat;
+pub mod cohere;
 pub mod gemini;
 pub mod responses;
