@@ -3,7 +3,7 @@
 //! start-up; the Admin API, `tidegate check` and the data plane all read the same one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use serde_json::Value;
 
@@ -39,6 +39,9 @@ pub struct PluginInfo {
     pub encrypt_fields: &'static [&'static str],
     /// The consumer-side field by which a consumer is found; unique over all consumers and credentials.
     pub unique_field: Option<&'static str>,
+    /// The field that names a group: configurations on any objects that name the same one share state, and must be
+    /// the same.
+    pub group_field: Option<&'static str>,
     /// What the schema cannot say. Runs after the schema passed and defaults were filled.
     /// The error is shown after `failed to check the configuration of plugin NAME err: `.
     pub check: fn(&Value, Side) -> Result<(), String>,
@@ -72,12 +75,13 @@ impl PluginInfo {
     }
 }
 
-/// Every plugin of this build, which of them are enabled, and names that APISIX knows and we do not yet.
-#[derive(Debug, Clone, Default)]
+/// Every plugin of this build, which of them are enabled, and names that APISIX knows and we do not yet. Which are
+/// enabled can change while the process runs; all who hold the catalog then see it.
+#[derive(Debug, Default)]
 pub struct Catalog {
     plugins: BTreeMap<&'static str, Arc<PluginInfo>>,
     validators: BTreeMap<&'static str, Arc<Validators>>,
-    disabled: BTreeSet<String>,
+    disabled: RwLock<BTreeSet<&'static str>>,
     unsupported: BTreeSet<&'static str>,
 }
 
@@ -88,24 +92,26 @@ impl Catalog {
         Self {
             validators: plugins.keys().map(|name| (*name, Arc::default())).collect(),
             plugins,
-            disabled: BTreeSet::new(),
+            disabled: RwLock::default(),
             unsupported: unsupported.iter().copied().collect(),
         }
     }
 
-    /// Keeps only the plugins that `config.yaml` lists under `plugins`.
-    pub fn enable_only(&mut self, names: &[String]) {
-        self.disabled = self
-            .plugins
-            .keys()
-            .filter(|name| !names.iter().any(|n| n == *name))
-            .map(|name| (*name).to_owned())
-            .collect();
+    /// Enables the plugins that `config.yaml` lists under `plugins`, and no others; all if it lists none.
+    pub fn enable(&self, names: Option<&[String]>) {
+        let listed = |name: &str| names.is_none_or(|names| names.iter().any(|listed| listed == name));
+        let disabled = self.plugins.keys().copied().filter(|name| !listed(name)).collect();
+        *self.disabled.write().unwrap_or_else(PoisonError::into_inner) = disabled;
+    }
+
+    /// Whether the plugin may be used; also `true` for names that are of no plugin.
+    fn is_enabled(&self, name: &str) -> bool {
+        !self.disabled.read().unwrap_or_else(PoisonError::into_inner).contains(name)
     }
 
     /// An enabled plugin.
     pub fn get(&self, name: &str) -> Option<&Arc<PluginInfo>> {
-        self.plugins.get(name).filter(|_| !self.disabled.contains(name))
+        self.plugins.get(name).filter(|_| self.is_enabled(name))
     }
 
     /// A plugin of this build, enabled or not (plugin metadata accepts any).
@@ -120,7 +126,7 @@ impl Catalog {
 
     /// Enabled plugins, highest priority first (ties by name).
     pub fn by_priority(&self) -> Vec<&Arc<PluginInfo>> {
-        let mut all: Vec<_> = self.plugins.values().filter(|info| !self.disabled.contains(info.name)).collect();
+        let mut all: Vec<_> = self.plugins.values().filter(|info| self.is_enabled(info.name)).collect();
         all.sort_by_key(|info| (std::cmp::Reverse(info.priority), info.name));
         all
     }

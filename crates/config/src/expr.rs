@@ -6,12 +6,15 @@
 mod check;
 mod number;
 mod parse;
+mod variable;
 
 #[cfg(test)]
 mod tests;
 
+use crate::json_path::JsonPathError;
 use crate::vars::Vars;
 use check::Check;
+use variable::Variable;
 
 /// A compiled expression.
 #[derive(Debug, Clone)]
@@ -43,6 +46,9 @@ pub enum ExprError {
     InvalidAddress,
     #[error(transparent)]
     InvalidPattern(#[from] crate::pattern::PatternError),
+    /// What stands behind `post_arg.` looks like a JSONPath and is none.
+    #[error("invalid JSONPath in '{variable}': {error}")]
+    InvalidPath { variable: String, error: JsonPathError },
 }
 
 #[derive(Debug, Clone)]
@@ -67,7 +73,7 @@ enum Item {
 /// One comparison of one variable.
 #[derive(Debug, Clone)]
 struct Test {
-    variable: Box<str>,
+    variable: Variable,
     negated: bool,
     check: Check,
 }
@@ -113,7 +119,7 @@ impl Group {
     fn collect_variables<'e>(&'e self, names: &mut Vec<&'e str>) {
         for item in &self.items {
             match item {
-                Item::Test(test) => names.push(&test.variable),
+                Item::Test(test) => names.push(test.variable.name()),
                 Item::Group(group) => group.collect_variables(names),
             }
         }
@@ -125,7 +131,7 @@ impl Group {
 impl Item {
     fn eval(&self, vars: &dyn Vars) -> bool {
         match self {
-            Item::Test(test) => test.check.holds(&vars.var(&test.variable)) != test.negated,
+            Item::Test(test) => test.check.holds(&test.variable.value(vars)) != test.negated,
             Item::Group(group) => group.eval(vars),
         }
     }

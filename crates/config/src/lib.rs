@@ -5,6 +5,7 @@ pub mod catalog;
 pub mod check;
 pub mod encrypt;
 pub mod expr;
+pub mod json_path;
 pub mod keyring;
 pub mod merge;
 pub mod meta;

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use crate::json_path::JsonPath;
+
 /// A variable's value. APISIX variables are mostly text; a few are numbers, flags or JSON.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Var<'a> {
@@ -20,6 +22,13 @@ pub enum Var<'a> {
 pub trait Vars {
     /// The value of `name` (without `$`), or [`Var::Nil`].
     fn var(&self, name: &str) -> Var<'_>;
+
+    /// The value of `name`, whose path into the request body (`post_arg.PATH`) is the query `query`. The same as
+    /// [`var`](Self::var), but for the work of compiling the query.
+    fn queried(&self, name: &str, query: &JsonPath) -> Var<'_> {
+        let _ = query;
+        self.var(name)
+    }
 }
 
 impl<'a> Var<'a> {

@@ -193,10 +193,8 @@ impl Registry {
     /// A registry of `defs`, of which `enabled` (all if `None`) may be used; `unsupported` as in
     /// [`Catalog::new`].
     pub fn new(defs: Vec<PluginDef>, enabled: Option<&[String]>, unsupported: &[&'static str]) -> Self {
-        let mut catalog = Catalog::new(defs.iter().map(|def| def.info.clone()), unsupported);
-        if let Some(names) = enabled {
-            catalog.enable_only(names);
-        }
+        let catalog = Catalog::new(defs.iter().map(|def| def.info.clone()), unsupported);
+        catalog.enable(enabled);
         let defs = defs.into_iter().map(|def| (def.info.name, def)).collect();
         Self { defs, catalog: Arc::new(catalog), standing: Vec::new() }
     }

@@ -20,6 +20,7 @@ pub(crate) fn plugin<C: JsonSchema>(name: &'static str, priority: i32, compile: 
         metadata_schema: None,
         encrypt_fields: &[],
         unique_field: None,
+        group_field: None,
         check: |_, _| Ok(()),
     };
     PluginDef { info, compile, prefer_route: false }
@@ -37,6 +38,9 @@ pub(crate) trait Declare: Sized {
 
     /// The plugin has metadata of type `M`.
     fn with_metadata<M: JsonSchema>(self) -> Self;
+
+    /// Configurations with the same value of `field` share state.
+    fn grouped_by(self, field: &'static str) -> Self;
 }
 
 impl Declare for PluginDef {
@@ -59,6 +63,11 @@ impl Declare for PluginDef {
 
     fn with_metadata<M: JsonSchema>(mut self) -> Self {
         self.info.metadata_schema = Some(schema::of::<M>());
+        self
+    }
+
+    fn grouped_by(mut self, field: &'static str) -> Self {
+        self.info.group_field = Some(field);
         self
     }
 }

@@ -21,6 +21,7 @@ fn plugin(name: &'static str, priority: i32, schema: Value) -> PluginInfo {
         metadata_schema: None,
         encrypt_fields: &[],
         unique_field: None,
+        group_field: None,
         check: |_, _| Ok(()),
     }
 }

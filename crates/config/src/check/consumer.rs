@@ -2,37 +2,37 @@
 
 use serde_json::Value;
 
-use super::{Checker, Outcome, References, Rejection};
+use super::{Checker, Outcome, Owner, References, Rejection};
 use crate::resource::Kind;
 use crate::schema::is_secret_reference;
 
 const CREDENTIALS: &str = "/credentials/";
 
 impl Checker<'_> {
-    pub(super) fn consumer(&self, id: &str, conf: &Value) -> Outcome {
-        self.consumer_plugins(conf)?;
+    pub(super) fn consumer(&self, owner: Owner<'_>, conf: &Value) -> Outcome {
+        self.consumer_plugins(owner, conf)?;
         self.reference(conf, "group_id", Kind::ConsumerGroup)?;
-        let username = conf.get("username").and_then(Value::as_str).unwrap_or(id);
+        let username = conf.get("username").and_then(Value::as_str).unwrap_or(owner.id);
         self.unique_keys(conf, |kind, other| match kind {
-            Kind::Credential => other.split_once(CREDENTIALS).is_some_and(|(owner, _)| owner == username),
+            Kind::Credential => other.split_once(CREDENTIALS).is_some_and(|(consumer, _)| consumer == username),
             _ => other == username,
         })
     }
 
-    pub(super) fn credential(&self, id: &str, conf: &Value) -> Outcome {
-        self.consumer_plugins(conf)?;
+    pub(super) fn credential(&self, owner: Owner<'_>, conf: &Value) -> Outcome {
+        self.consumer_plugins(owner, conf)?;
         let names = conf.get("plugins").and_then(Value::as_object).into_iter().flat_map(serde_json::Map::keys);
         for name in names {
             if self.catalog.get(name).is_some_and(|info| !info.authenticates) {
                 return Err(Rejection::invalid("only supports auth type plugins in consumer credential"));
             }
         }
-        if let (Some(references), Some((owner, _))) = (self.references, id.split_once(CREDENTIALS))
-            && !references.exists(Kind::Consumer, owner)
+        if let (Some(references), Some((consumer, _))) = (self.references, owner.id.split_once(CREDENTIALS))
+            && !references.exists(Kind::Consumer, consumer)
         {
             return Err(Rejection::not_found("consumer not found"));
         }
-        self.unique_keys(conf, |kind, other| kind == Kind::Credential && other == id)
+        self.unique_keys(conf, |kind, other| kind == Kind::Credential && other == owner.id)
     }
 
     /// No consumer or credential, other than those that `own` names, has the same key of the same plugin.

@@ -6,9 +6,9 @@
 //! batch validation and declarative files use [`validate_batch`].
 
 mod batch;
-mod body_path;
 mod consumer;
 mod delete;
+mod group;
 mod pem;
 mod plugins;
 mod route;
@@ -65,6 +65,13 @@ impl Rejection {
 
 type Outcome = Result<(), Rejection>;
 
+/// The resource that is being checked.
+#[derive(Debug, Clone, Copy)]
+struct Owner<'a> {
+    kind: Kind,
+    id: &'a str,
+}
+
 /// Checks resources before they are written.
 pub struct Checker<'a> {
     catalog: &'a Catalog,
@@ -100,14 +107,15 @@ impl<'a> Checker<'a> {
 
     /// What comes after the schema.
     fn filled(&self, kind: Kind, id: &str, conf: &Value) -> Outcome {
+        let owner = Owner { kind, id };
         match kind {
-            Kind::Route => self.route(conf),
-            Kind::Service => self.service(conf),
+            Kind::Route => self.route(owner, conf),
+            Kind::Service => self.service(owner, conf),
             Kind::Upstream => self.upstream(conf),
-            Kind::Consumer => self.consumer(id, conf),
-            Kind::Credential => self.credential(id, conf),
-            Kind::ConsumerGroup | Kind::PluginConfig => self.plugins(conf),
-            Kind::GlobalRule => self.global_rule(id, conf),
+            Kind::Consumer => self.consumer(owner, conf),
+            Kind::Credential => self.credential(owner, conf),
+            Kind::ConsumerGroup | Kind::PluginConfig => self.plugins(owner, conf),
+            Kind::GlobalRule => self.global_rule(owner, conf),
             Kind::Ssl => ssl::check(conf),
             Kind::Proto => Err(Rejection::unsupported("proto")),
             Kind::StreamRoute => Err(Rejection::unsupported("stream route")),
@@ -128,8 +136,8 @@ impl<'a> Checker<'a> {
         Err(Rejection::invalid(message))
     }
 
-    fn global_rule(&self, id: &str, conf: &Value) -> Outcome {
-        self.plugins(conf)?;
+    fn global_rule(&self, owner: Owner<'_>, conf: &Value) -> Outcome {
+        self.plugins(owner, conf)?;
         let (Some(references), Some(plugins)) = (self.references, conf.get("plugins").and_then(Value::as_object))
         else {
             return Ok(());
@@ -138,7 +146,7 @@ impl<'a> Checker<'a> {
         references.each(Kind::GlobalRule, &mut |other, value| {
             let names = value.get("plugins").and_then(Value::as_object).into_iter().flat_map(Map::keys);
             let shared = names.into_iter().find(|name| plugins.contains_key(*name));
-            if let Some(name) = shared.filter(|_| other != id && duplicate.is_none()) {
+            if let Some(name) = shared.filter(|_| other != owner.id && duplicate.is_none()) {
                 duplicate = Some(format!("plugin '{name}' already exists in global rule with id '{other}'"));
             }
         });

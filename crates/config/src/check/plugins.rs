@@ -2,32 +2,32 @@
 
 use serde_json::Value;
 
-use super::{Checker, Outcome, Rejection, route};
+use super::{Checker, Outcome, Owner, Rejection, route};
 use crate::catalog::{PluginInfo, Side};
 use crate::meta::{self, PluginMeta};
 
 impl Checker<'_> {
     /// The `plugins` of a route, service, plugin config, consumer group or global rule.
-    pub(super) fn plugins(&self, conf: &Value) -> Outcome {
+    pub(super) fn plugins(&self, owner: Owner<'_>, conf: &Value) -> Outcome {
         let plugins = conf.get("plugins").and_then(Value::as_object);
         for (name, conf) in plugins.into_iter().flatten() {
-            self.plugin(name, conf, |_| Side::Route)?;
+            self.plugin(owner, name, conf, |_| Side::Route)?;
         }
         Ok(())
     }
 
     /// The `plugins` of a consumer or credential: authentication plugins hold credentials there.
-    pub(super) fn consumer_plugins(&self, conf: &Value) -> Outcome {
+    pub(super) fn consumer_plugins(&self, owner: Owner<'_>, conf: &Value) -> Outcome {
         let plugins = conf.get("plugins").and_then(Value::as_object);
         for (name, conf) in plugins.into_iter().flatten() {
-            self.plugin(name, conf, consumer_side).map_err(|rejection| {
+            self.plugin(owner, name, conf, consumer_side).map_err(|rejection| {
                 Rejection::invalid(format!("invalid plugins configuration: {}", rejection.message))
             })?;
         }
         Ok(())
     }
 
-    fn plugin(&self, name: &str, conf: &Value, side: fn(&PluginInfo) -> Side) -> Outcome {
+    fn plugin(&self, owner: Owner<'_>, name: &str, conf: &Value, side: fn(&PluginInfo) -> Side) -> Outcome {
         if !conf.is_object() && conf.as_array().is_none_or(|list| !list.is_empty()) {
             return Err(Rejection::invalid(format!("invalid plugin conf {conf} for plugin [{name}]")));
         }
@@ -39,18 +39,29 @@ impl Checker<'_> {
         let wrong =
             |error| Rejection::invalid(format!("failed to check the configuration of plugin {name} err: {error}"));
         let (meta, own) = meta::split(conf).map_err(wrong)?;
-        match self.own_configuration(info, own, side(info)) {
-            Err(error) if !meta.disable => return Err(wrong(error)),
-            _ => {}
+        if let Err(error) = self.own_configuration(owner, info, own, side(info))
+            && !meta.disable
+        {
+            return Err(wrong(error));
         }
         self.meta(&meta)
     }
 
-    fn own_configuration(&self, info: &PluginInfo, mut conf: Value, side: Side) -> Result<(), String> {
+    fn own_configuration(
+        &self,
+        owner: Owner<'_>,
+        info: &PluginInfo,
+        mut conf: Value,
+        side: Side,
+    ) -> Result<(), String> {
         if let Some(validator) = self.catalog.validator(info.name, side) {
             validator.map_err(ToString::to_string)?.check_and_fill(&mut conf)?;
         }
-        (info.check)(&conf, side)
+        (info.check)(&conf, side)?;
+        match side {
+            Side::Route => self.group(owner, info, &conf),
+            Side::Consumer | Side::Metadata => Ok(()),
+        }
     }
 
     fn meta(&self, meta: &PluginMeta) -> Outcome {

@@ -16,6 +16,7 @@ fn catalog() -> Catalog {
         metadata_schema: None,
         encrypt_fields: &["key", "deep.token", "headers"],
         unique_field: None,
+        group_field: None,
         check: |_, _| Ok(()),
     };
     Catalog::new([info], &[])

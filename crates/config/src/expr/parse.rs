@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use super::check::{Check, Literal, Relation};
+use super::variable::Variable;
 use super::{ExprError, Group, Item, Joint, Test};
 use crate::pattern::{Case, Pattern};
 
@@ -34,10 +35,13 @@ pub(super) fn expression(rule: &Value) -> Result<Group, ExprError> {
 }
 
 fn item(rule: &Value, depth: usize) -> Result<Item, ExprError> {
-    let Value::Array(items) = rule else {
-        return Err(ExprError::Invalid);
+    let items = match rule {
+        Value::Array(items) => items.as_slice(),
+        // In Lua, an object is a list of nothing.
+        Value::Object(_) => &[],
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return Err(ExprError::Invalid),
     };
-    match items.as_slice() {
+    match items {
         [] => Err(ExprError::TooShort),
         [Value::Array(_) | Value::Object(_), ..] => group(Joint::And, false, items, depth).map(Item::Group),
         [first, ..] => match logical(first) {
@@ -87,7 +91,7 @@ fn test(items: &[Value]) -> Result<Test, ExprError> {
         [] => return Err(ExprError::TooShort),
     };
     let check = check(&operator.to_ascii_lowercase(), literal)?;
-    Ok(Test { variable: variable.as_str().into(), negated, check })
+    Ok(Test { variable: Variable::parse(variable)?, negated, check })
 }
 
 fn operator_name(operator: &Value) -> Result<String, ExprError> {

@@ -184,6 +184,8 @@ fn a_wrong_expression_is_refused_with_the_text_of_apisix() {
         (json!(["OR", ["a", "==", "b"]]), "rule too short"),
         (json!([[]]), "rule too short"),
         (json!([["a", "==", "b"], []]), "rule too short"),
+        (json!([{}]), "rule too short"),
+        (json!([["a", "==", "b"], {"c": 1}]), "rule too short"),
         (json!([["a", "=", "b"]]), "invalid operator '='"),
         (json!([["a", "LIKE", "b"]]), "invalid operator 'like'"),
         (json!([["a", 1, "b"]]), "invalid operator '1'"),
@@ -212,6 +214,15 @@ fn a_wrong_expression_is_refused_with_the_text_of_apisix() {
 fn a_bad_regular_expression_is_refused_when_it_is_written() {
     let error = Expr::parse(&json!([["a", "~~", "(b"]])).unwrap_err();
     assert!(error.to_string().starts_with("invalid regex '(b': "), "{error}");
+}
+
+#[test]
+fn a_bad_path_into_the_body_is_refused_when_it_is_written() {
+    let error = Expr::parse(&json!([["post_arg.a[", "==", "b"]])).unwrap_err();
+    assert!(error.to_string().starts_with("invalid JSONPath in 'post_arg.a[': at position "), "{error}");
+    for other in ["arg_a[", "http_x[]", "post_arg.a.", "post_arg_a[", "post_arg.a[?(@.b == 1)]"] {
+        assert!(Expr::parse(&json!([[other, "==", "b"]])).is_ok(), "{other}");
+    }
 }
 
 #[test]

@@ -4,11 +4,11 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use config::json_path::JsonPath;
 use config::vars::Var;
 use serde_json::Value;
 
 use super::head::decoded;
-use super::json_path::JsonPath;
 use super::non_empty;
 use crate::exchange::Exchange;
 use crate::request_body::RequestBody;
@@ -46,6 +46,20 @@ pub(super) fn form_field<'e>(exchange: &'e Exchange, name: &str) -> Var<'e> {
 
 /// `post_arg.PATH`: a value of a JSON body, or a field of a form.
 pub(super) fn at_path<'e>(exchange: &'e Exchange, path: &str) -> Var<'e> {
+    if !JsonPath::is_query(path) {
+        return found(exchange, path, |body| dotted(exchange, body, path));
+    }
+    // Conditions come with their queries compiled; this is for names that stand in keys and log formats.
+    JsonPath::parse(path).map_or(Var::Nil, |query| queried(exchange, path, &query))
+}
+
+/// As [`at_path`], with what `path` says compiled.
+pub(super) fn queried<'e>(exchange: &'e Exchange, path: &str, query: &JsonPath) -> Var<'e> {
+    found(exchange, path, |body| serde_json::from_slice(body).map_or(Var::Nil, |value: Value| query.find(&value)))
+}
+
+/// A field of a form, or what `in_json` finds.
+fn found<'e>(exchange: &'e Exchange, path: &str, in_json: impl FnOnce(&'e Bytes) -> Var<'e>) -> Var<'e> {
     let Some(body) = bytes(exchange) else { return Var::Nil };
     let content_type = content_type(exchange);
     if content_type.starts_with(FORM) {
@@ -57,10 +71,7 @@ pub(super) fn at_path<'e>(exchange: &'e Exchange, path: &str) -> Var<'e> {
     if !content_type.contains("json") && exchange.llm.is_none() {
         return Var::Nil;
     }
-    match JsonPath::parse(path) {
-        Some(query) => serde_json::from_slice(body).map_or(Var::Nil, |value: Value| query.find(&value)),
-        None => dotted(exchange, body, path),
-    }
+    in_json(body)
 }
 
 fn content_type(exchange: &Exchange) -> &str {

@@ -9,7 +9,6 @@ mod body;
 mod graphql;
 mod head;
 mod inference;
-mod json_path;
 mod served;
 mod timestamp;
 
@@ -20,6 +19,7 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use config::json_path::JsonPath;
 use config::vars::{Var, Vars};
 
 use crate::exchange::Exchange;
@@ -34,6 +34,13 @@ impl Vars for Exchange {
         }
         let sources = [head::var, inference::var, served::var, body::var, process];
         sources.into_iter().find_map(|source| source(self, name)).unwrap_or(Var::Nil)
+    }
+
+    fn queried(&self, name: &str, query: &JsonPath) -> Var<'_> {
+        match (self.plugin_variable(name), name.strip_prefix("post_arg.")) {
+            (None, Some(path)) => body::queried(self, path, query),
+            _ => self.var(name),
+        }
     }
 }
 

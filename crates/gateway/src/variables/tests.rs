@@ -195,6 +195,9 @@ fn bodies_are_read_as_their_type_says() {
         ("post_arg.a.b.c", Var::Nil),
         ("post_arg.a.b", Var::Json(Cow::Owned(json!([{"c": 1}, {"c": 2}])))),
         ("post_arg.a.b[*].c", Var::Json(Cow::Owned(json!([1, 2])))),
+        ("post_arg.a.b[1:].c", Var::Json(Cow::Owned(json!([2])))),
+        ("post_arg.a.b[?(@.c < 2)].c", Var::Json(Cow::Owned(json!([1])))),
+        ("post_arg.a.b[", Var::Nil),
         ("post_arg_model", Var::Nil),
     ]);
     Fixture { headers: json, body: "{\"model\": ", ..GET }.expect(&[("post_arg.model", Var::Nil)]);

@@ -30,7 +30,10 @@ use settings::{Config, Metadata};
 const NAME: &str = "limit-count";
 
 pub(crate) fn definition() -> PluginDef {
-    definition::plugin::<Config>(NAME, 1002, compile).with_metadata::<Metadata>().checked(settings::check)
+    definition::plugin::<Config>(NAME, 1002, compile)
+        .with_metadata::<Metadata>()
+        .grouped_by("group")
+        .checked(settings::check)
 }
 
 struct LimitCount {

@@ -30,7 +30,7 @@ impl Gateway {
 
     /// With `config.yaml` as `settings` say.
     pub fn configured(settings: Settings, resources: &[(&str, Value)]) -> Self {
-        let Bench { store, planner, services, runtime } = Bench::configured(settings, resources);
+        let Bench { store, planner, services, runtime, .. } = Bench::configured(settings, resources);
         let (plain, http) = port(false);
         let (tls, https) = port(true);
         let plane = DataPlane::start(planner, services, &store, vec![http, https], 1).expect("a data plane");

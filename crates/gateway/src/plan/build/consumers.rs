@@ -94,7 +94,8 @@ impl Planner {
         let registry = self.compiler.registry().clone();
         let parse = |value: &Value| {
             let config = resource::Consumer::from_value(value)?;
-            let stays = |name: &str| registry.get(name).is_none_or(|def| !def.info.authenticates);
+            // Whether the plugin is enabled does not matter: it may be, later.
+            let stays = |name: &str| registry.catalog().shipped(name).is_none_or(|info| !info.authenticates);
             let plugins = config.plugins.iter().filter(|(name, _)| stays(name));
             let plugins = plugins.map(|(name, plugin)| (name.clone(), plugin.clone())).collect();
             Ok::<_, config::resource::ConfigError>(ParsedConsumer { config, plugins })

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use config::catalog::PluginInfo;
+use config::catalog::{Catalog, PluginInfo};
 use config::keyring::Keyring;
 use config::settings::Settings;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
@@ -25,6 +25,7 @@ pub struct Bench {
     pub store: Store,
     pub planner: Planner,
     pub services: Arc<Services>,
+    pub catalog: Arc<Catalog>,
     pub runtime: tokio::runtime::Runtime,
 }
 
@@ -48,8 +49,9 @@ impl Bench {
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("threads");
         let services = Arc::new(services(settings, runtime.handle().clone()));
         let registry = Arc::new(Registry::new(definitions(), enabled, &["elsewhere"]));
+        let catalog = registry.catalog().clone();
         let planner = Planner::new(registry, services.clone(), Arc::new(Keyring::published()));
-        let bench = Self { store: Store::in_memory(), planner, services, runtime };
+        let bench = Self { store: Store::in_memory(), planner, services, catalog, runtime };
         bench.put(resources);
         bench
     }
@@ -178,6 +180,7 @@ fn info(name: &'static str, priority: i32) -> PluginInfo {
         metadata_schema: None,
         encrypt_fields: &[],
         unique_field: None,
+        group_field: None,
         check: |_, _| Ok(()),
     }
 }

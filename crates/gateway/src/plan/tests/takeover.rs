@@ -107,3 +107,19 @@ fn a_plugin_that_was_taken_away_is_let_go() {
     assert!(entry(&bench.plan()).upgrade().is_some());
     assert_eq!(compilations(), 2);
 }
+
+#[test]
+fn a_plugin_that_is_taken_off_the_list_goes_from_plans_and_comes_back() {
+    let mut bench = Bench::new(&[consumer("one")]);
+    let catalog = bench.catalog.clone();
+    let mut holds = |enabled: Option<&[String]>| {
+        catalog.enable(enabled);
+        let plan = bench.plan();
+        let records = plan.consumer("jack").expect("jack").plugins.0.contains_key("recorder");
+        (records, plan.credentials("guard").find("one").is_some())
+    };
+    assert_eq!(holds(None), (true, true));
+    assert_eq!(holds(Some(&[])), (false, false));
+    assert_eq!(holds(Some(&["guard".to_owned()])), (false, true));
+    assert_eq!(holds(None), (true, true));
+}
