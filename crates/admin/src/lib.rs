@@ -6,20 +6,23 @@
 //! that it refers to, and is seen by the very next request.
 
 mod access;
+mod activity;
 mod api;
 mod body;
 mod control;
 mod listener;
 mod metrics;
 mod query;
+mod reload;
 mod reply;
 mod settings;
 mod status;
 mod view;
 
 pub use api::AdminServer;
-pub use control::ControlServer;
+pub use control::{ControlServer, ServerInfo};
 pub use metrics::MetricsServer;
+pub use reload::ReloadPlugins;
 pub use settings::{Access, AdminKey, AdminSettings, KeyMatcher};
 pub use status::StatusServer;
 pub use view::{Connections, DataPlaneView, Loaded};

@@ -1,6 +1,7 @@
-//! One HTTP/1.1 listener: accepts, bounds and drains connections, and hands each request to a [`Handler`].
-//! Invariant: a connection holds one of a fixed number of slots, must send its head in time, and is given up
-//! when draining takes too long. The Admin, Control, status and metrics servers all stand on it.
+//! One listener for HTTP/1.1 and HTTP/2: accepts, bounds and drains connections, and hands each request to a
+//! [`Handler`]. Plain clients choose HTTP/2 by prior knowledge, TLS clients by ALPN. Invariant: a connection holds one
+//! of a fixed number of slots, must send its requests in time, and is given up when draining takes too long. The
+//! Admin, Control, status and metrics servers all stand on it.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -13,25 +14,29 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
+use crate::activity::Activity;
 use crate::reply::Reply;
 
 /// Open connections per listener; further ones wait in the kernel's backlog.
 const MAX_CONNECTIONS: usize = 1024;
-/// From accept, or from the last answer, to a complete request head. Also ends idle keep-alive.
+/// From accept, or from the last answer, to a complete request head. Also ends idle keep-alive; of HTTP/2, after at
+/// most twice this time.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// From accept to a finished TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a request head.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// Requests in flight on one HTTP/2 connection.
+const MAX_STREAMS: u32 = 100;
 /// How long requests in flight may take to finish after shutdown began.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause after a failed accept: out of file descriptors, most likely.
@@ -42,6 +47,15 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) enum Transport {
     Plain,
     Tls(TlsAcceptor),
+}
+
+impl Transport {
+    /// TLS as `config` says, with both protocols on offer.
+    pub fn tls(config: &rustls::ServerConfig) -> Self {
+        let mut config = config.clone();
+        config.alpn_protocols = [&b"h2"[..], b"http/1.1"].map(<[u8]>::to_vec).into();
+        Transport::Tls(TlsAcceptor::from(Arc::new(config)))
+    }
 }
 
 /// Answers the requests of one listener.
@@ -122,20 +136,37 @@ impl<H: Handler> Connection<H> {
     /// Serves requests until either side closes.
     async fn drive(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let Self { handler, peer, watcher } = self;
-        let service = service_fn(move |request| {
-            let handler = Arc::clone(&handler);
+        let activity = Arc::new(Activity::default());
+        let service = service_fn(|request| {
+            let (handler, request_in_flight) = (Arc::clone(&handler), activity.begin());
             async move {
                 let reply = handler.handle(request, peer).await;
+                drop(request_in_flight);
                 Ok::<Response<Full<Bytes>>, Infallible>(reply.into())
             }
         });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .max_buf_size(MAX_HEAD_BYTES)
-            .serve_connection(TokioIo::new(stream), service);
-        if let Err(error) = watcher.watch(connection).await {
-            tracing::debug!(%error, %peer, "connection ended early");
+        let builder = protocols();
+        let connection = watcher.watch(builder.serve_connection(TokioIo::new(stream), service));
+        tokio::select! {
+            ended = connection => if let Err(error) = ended {
+                tracing::debug!(%error, %peer, "connection ended early");
+            },
+            () = activity.ceased(HEAD_TIMEOUT) => tracing::debug!(%peer, "an idle connection was closed"),
         }
     }
+}
+
+/// Both protocols with their bounds.
+fn protocols() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(MAX_HEAD_BYTES as u32)
+        .max_concurrent_streams(MAX_STREAMS);
+    builder
 }

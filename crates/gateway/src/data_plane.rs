@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use store::{Snapshot, Store};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::health;
 use crate::listener::{self, Listener};
@@ -27,7 +27,11 @@ pub struct DataPlane {
     workers: Arc<Vec<WorkerHandle>>,
     life: watch::Sender<Life>,
     in_force: watch::Receiver<u64>,
+    rebuilds: mpsc::UnboundedSender<Rebuild>,
 }
+
+/// A wish for a plan of what is there already; told when it is in force.
+type Rebuild = oneshot::Sender<()>;
 
 impl DataPlane {
     /// Compiles the store's present content, starts `workers` workers and serves `listeners`.
@@ -55,10 +59,11 @@ impl DataPlane {
         }
         let followed = plan.clone();
         let (reached, in_force) = watch::channel(first.revision);
+        let (rebuilds, asked) = mpsc::unbounded_channel();
         std::thread::Builder::new()
             .name("planner".to_owned())
-            .spawn(move || follow(&mut planner, changes, &followed, &reached))?;
-        Ok(Self { plan, health, workers, life, in_force })
+            .spawn(move || follow(&mut planner, changes, asked, &followed, &reached))?;
+        Ok(Self { plan, health, workers, life, in_force, rebuilds })
     }
 
     /// The plan in force.
@@ -69,6 +74,15 @@ impl DataPlane {
     /// The store revision that requests are served by; the Admin API acknowledges a write when it is reached.
     pub fn in_force(&self) -> watch::Receiver<u64> {
         self.in_force.clone()
+    }
+
+    /// Compiles what is stored again, because of a change that is not in the store: which plugins are enabled.
+    /// Returns when requests meet the new plan.
+    pub async fn rebuild(&self) {
+        let (done, built) = oneshot::channel();
+        if self.rebuilds.send(done).is_err() || built.await.is_err() {
+            tracing::error!("changes of the configuration are not followed any more");
+        }
     }
 
     /// The health of all checked upstreams.
@@ -107,11 +121,12 @@ impl DataPlane {
     }
 }
 
-/// Builds a plan for every change of the store, until the store is gone. Changes that come while a plan is built
-/// make one plan together.
+/// Builds a plan for every change of the store, and when asked, until the store is gone. Changes that come while a plan
+/// is built make one plan together.
 fn follow(
     planner: &mut Planner,
     mut changes: watch::Receiver<Arc<Snapshot>>,
+    mut asked: mpsc::UnboundedReceiver<Rebuild>,
     plan: &PlanHandle,
     reached: &watch::Sender<u64>,
 ) {
@@ -123,7 +138,14 @@ fn follow(
         }
     };
     runtime.block_on(async {
-        while changes.changed().await.is_ok() {
+        loop {
+            let rebuild = tokio::select! {
+                changed = changes.changed() => match changed {
+                    Ok(()) => None,
+                    Err(_) => return,
+                },
+                Some(rebuild) = asked.recv() => Some(rebuild),
+            };
             let snapshot = changes.borrow_and_update().clone();
             match caught(|| planner.build(&snapshot)) {
                 Ok(built) => {
@@ -134,6 +156,10 @@ fn follow(
                 Err(panic) => {
                     tracing::error!(panic, revision = snapshot.revision, "no plan could be made; the old one stays");
                 }
+            }
+            if let Some(rebuild) = rebuild {
+                // Whoever asked may have gone.
+                let _ = rebuild.send(());
             }
         }
     });

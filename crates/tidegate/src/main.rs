@@ -10,6 +10,7 @@ mod configuration;
 mod failure;
 mod logging;
 mod node_metrics;
+mod plugin_list;
 mod random;
 mod reload;
 mod serve;

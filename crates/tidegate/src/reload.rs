@@ -13,7 +13,6 @@ pub fn needing_restart(running: &Settings, read: &Settings) -> Vec<&'static str>
         ("deployment.admin.admin_api_mtls", running.deployment.admin.tls != read.deployment.admin.tls),
         ("nginx_config.worker_processes", running.workers() != read.workers()),
         ("nginx_config.http", differ(&running.nginx_config.http, &read.nginx_config.http)),
-        ("plugins", running.plugins != read.plugins),
         ("plugin_attr", differ(&running.plugin_attr, &read.plugin_attr)),
         ("tidegate", needs_restart(running) != needs_restart(read)),
     ];
@@ -25,6 +24,7 @@ pub fn merged(running: &Settings, read: &Settings) -> Settings {
     let mut merged = running.clone();
     merged.nginx_config.error_log_level = read.nginx_config.error_log_level;
     merged.tidegate.drain_timeout = read.tidegate.drain_timeout;
+    merged.plugins = read.plugins.clone();
     merged.deployment.admin = Admin {
         admin_listen: running.deployment.admin.admin_listen,
         tls: running.deployment.admin.tls.clone(),

@@ -5,8 +5,9 @@ use std::fmt::Display;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use admin::ServerInfo;
 use config::settings::Settings;
 use gateway::data_plane::DataPlane;
 use gateway::plan::Planner;
@@ -14,11 +15,12 @@ use store::Store;
 use tokio::runtime::Runtime;
 
 use crate::banner::Banner;
-use crate::bootstrap::{Bootstrap, admin_key, keyring};
+use crate::bootstrap::{Bootstrap, admin_key, instance, keyring};
 use crate::configuration::Configuration;
 use crate::failure::Failure;
 use crate::logging::Log;
-use crate::servers::{self, Parts, Servers};
+use crate::plugin_list::PluginList;
+use crate::servers::{self, Parts, Servers, Shared};
 use crate::signals::{Signal, Signals};
 use crate::sockets::Sockets;
 use crate::view::View;
@@ -75,6 +77,7 @@ struct Process<'r> {
     configuration: Configuration,
     store: Store,
     data_plane: Arc<DataPlane>,
+    plugin_list: Arc<PluginList>,
     servers: Servers,
     /// Serves as a provider while it lives.
     _simulated: Option<crate::bootstrap::Simulated>,
@@ -82,6 +85,7 @@ struct Process<'r> {
 
 impl<'r> Process<'r> {
     fn start(configuration: Configuration, log: Log, side: &'r Runtime) -> Result<Self, Failure> {
+        let booted = SystemTime::now();
         let _context = side.enter();
         let signals = Signals::listen().map_err(Failure::runtime)?;
         let name = configuration.name();
@@ -105,14 +109,32 @@ impl<'r> Process<'r> {
             .map_err(|error| Failure::runtime(format!("the data plane cannot be started: {error}")))?;
         let data_plane = Arc::new(data_plane);
         node_metrics::register(&services.metrics, &services.hostname, &store, &data_plane);
+        let info = ServerInfo {
+            hostname: services.hostname.to_string(),
+            id: side.block_on(instance::id(&settings, &store))?,
+            booted,
+        };
+        let file = configuration.file.clone();
+        let plugin_list = Arc::new(PluginList { file, catalog: catalog.clone(), data_plane: data_plane.clone() });
         let view = Arc::new(View { data_plane: data_plane.clone(), services, store: store.clone() });
         let in_force = data_plane.in_force();
-        let parts = Parts { view, store: store.clone(), catalog, keyring, admin, admin_tls, in_force };
+        let process = Shared { store: store.clone(), catalog, plugin_list: plugin_list.clone() };
+        let parts = Parts { view, shared: process, info, keyring, admin, admin_tls, in_force };
         let servers = Servers::start(side_sockets, parts, &settings, side.handle())?;
         side.block_on(admin_key::keep(&admin_keys, &store))?;
         let file = configuration.file.as_deref();
         show(Banner { settings: &settings, file, admin_keys: &admin_keys, first: &first });
-        Ok(Self { side, signals, log, configuration, store, data_plane, servers, _simulated: first.simulated })
+        Ok(Self {
+            side,
+            signals,
+            log,
+            configuration,
+            store,
+            data_plane,
+            plugin_list,
+            servers,
+            _simulated: first.simulated,
+        })
     }
 
     /// Obeys signals until one asks for the end.
@@ -150,6 +172,7 @@ impl<'r> Process<'r> {
         admin_key::keep(&generated, &self.store).await?;
         self.servers.set_admin(admin, self.side.handle())?;
         self.log.set_level(&merged);
+        self.plugin_list.put_in_force(merged.plugins.as_deref()).await;
         for admin_key::Generated { name, key } in generated {
             show(format_args!("{name} key for the Admin API, made now and shown only this once: {}", key.expose()));
         }

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 
-use admin::{AdminServer, AdminSettings, ControlServer, MetricsServer, StatusServer};
+use admin::{AdminServer, AdminSettings, ControlServer, MetricsServer, ServerInfo, StatusServer};
 use config::catalog::Catalog;
 use config::keyring::Keyring;
 use config::settings::{AdminTls, Settings};
@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::failure::Failure;
+use crate::plugin_list::PluginList;
 use crate::sockets::Sockets;
 use crate::view::View;
 
@@ -42,17 +43,24 @@ struct AdminListener {
 #[derive(Clone)]
 struct AdminParts {
     tls: Option<Arc<ServerConfig>>,
-    store: Store,
-    catalog: Arc<Catalog>,
+    shared: Shared,
     keyring: Arc<Keyring>,
     in_force: watch::Receiver<u64>,
+}
+
+/// What both the Admin and the Control API work on.
+#[derive(Clone)]
+pub struct Shared {
+    pub store: Store,
+    pub catalog: Arc<Catalog>,
+    pub plugin_list: Arc<PluginList>,
 }
 
 /// What the servers show and change.
 pub struct Parts {
     pub view: Arc<View>,
-    pub store: Store,
-    pub catalog: Arc<Catalog>,
+    pub shared: Shared,
+    pub info: ServerInfo,
     pub keyring: Arc<Keyring>,
     pub admin: AdminSettings,
     /// The Admin API's own TLS.
@@ -76,10 +84,11 @@ impl Servers {
     /// If a socket cannot be shared.
     pub fn start(sockets: SideSockets, parts: Parts, settings: &Settings, side: &Handle) -> Result<Self, Failure> {
         let (stop, stopping) = watch::channel(false);
-        let Parts { view, store, catalog, keyring, admin, admin_tls, in_force } = parts;
+        let Parts { view, shared, info, keyring, admin, admin_tls, in_force } = parts;
         let mut running = Vec::new();
         if let Some(socket) = sockets.control {
-            let server = ControlServer { view: view.clone(), store: store.clone(), catalog: catalog.clone() };
+            let Shared { store, catalog, plugin_list } = shared.clone();
+            let server = ControlServer { view: view.clone(), store, catalog, info, plugin_list };
             running.push(side.spawn(logged("Control API", server.serve(socket, stopped(stopping.clone())))));
         }
         if let Some(socket) = sockets.metrics {
@@ -91,7 +100,7 @@ impl Servers {
             let server = StatusServer { view };
             running.push(side.spawn(logged("status", server.serve(socket, stopped(stopping)))));
         }
-        let parts = AdminParts { tls: admin_tls, store, catalog, keyring, in_force };
+        let parts = AdminParts { tls: admin_tls, shared, keyring, in_force };
         let listener = |socket| AdminListener::start(socket, parts, admin, side);
         let admin = sockets.admin.map(listener).transpose()?;
         Ok(Self { stop, running, admin })
@@ -128,8 +137,8 @@ impl Servers {
 impl AdminListener {
     fn start(socket: TcpListener, parts: AdminParts, settings: AdminSettings, side: &Handle) -> Result<Self, Failure> {
         let (stop, stopping) = watch::channel(false);
-        let AdminParts { tls, store, catalog, keyring, in_force } = parts.clone();
-        let server = AdminServer { settings, store, catalog, keyring, in_force: Some(in_force) };
+        let AdminParts { tls, shared: Shared { store, catalog, plugin_list }, keyring, in_force } = parts.clone();
+        let server = AdminServer { settings, store, catalog, keyring, in_force: Some(in_force), plugin_list };
         let shared = socket.try_clone().map_err(Failure::runtime)?;
         let running = match tls {
             None => side.spawn(logged("Admin API", server.serve(shared, stopped(stopping)))),

@@ -35,7 +35,6 @@ use hyper::body::Incoming;
 use serde_json::Value;
 use store::Store;
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
 
 pub(crate) use self::plugins::all_plugins;
 pub(crate) use self::resources::KEY_PREFIX;
@@ -49,6 +48,7 @@ use crate::access::Guard;
 use crate::body;
 use crate::listener::{self, Handler, Transport};
 use crate::query::Query;
+use crate::reload::ReloadPlugins;
 use crate::reply::Reply;
 use crate::settings::AdminSettings;
 
@@ -69,10 +69,12 @@ pub struct AdminServer {
     /// The revision that the data plane serves by. A write is acknowledged when it is reached, so that the next
     /// request already meets it; `None` acknowledges what is durable.
     pub in_force: Option<watch::Receiver<u64>>,
+    /// Carries out `PUT /plugins/reload`.
+    pub plugin_list: Arc<dyn ReloadPlugins>,
 }
 
 impl AdminServer {
-    /// Serves HTTP/1.1 until `shutdown` resolves, then up to ten seconds more for requests in flight.
+    /// Serves HTTP/1.1 and HTTP/2 until `shutdown` resolves, then up to ten seconds more for requests in flight.
     ///
     /// # Errors
     /// If the listener cannot be handed to the runtime.
@@ -90,7 +92,7 @@ impl AdminServer {
         tls: Arc<rustls::ServerConfig>,
         shutdown: impl Future<Output = ()>,
     ) -> io::Result<()> {
-        let transport = Transport::Tls(TlsAcceptor::from(tls));
+        let transport = Transport::tls(&tls);
         listener::serve(listener, transport, Arc::new(Admin::new(self)), shutdown).await
     }
 }
@@ -100,6 +102,7 @@ struct Admin {
     guard: Guard,
     store: Store,
     in_force: Option<watch::Receiver<u64>>,
+    plugin_list: Arc<dyn ReloadPlugins>,
     resources: Arc<Resources>,
 }
 
@@ -140,8 +143,9 @@ impl Admin {
     fn new(server: AdminServer) -> Self {
         let guard = Guard::new(&server.settings);
         let in_force = server.in_force.clone();
-        let store = server.store.clone();
-        Self { guard, settings: server.settings.clone(), store, in_force, resources: Arc::new(Resources::new(server)) }
+        let (settings, store) = (server.settings.clone(), server.store.clone());
+        let plugin_list = server.plugin_list.clone();
+        Self { guard, settings, store, in_force, plugin_list, resources: Arc::new(Resources::new(server)) }
     }
 
     /// Waits a moment for the data plane. A large configuration takes longer, and follows by itself.
@@ -193,7 +197,10 @@ impl Admin {
                 let resource = call.segments.get(2).map(String::as_str).unwrap_or_default();
                 validate::schema(resource, &read(body).await?)
             }
-            Endpoint::ReloadPlugins if call.head.method == Method::PUT => Ok(Reply::bare(StatusCode::OK, "done")),
+            Endpoint::ReloadPlugins if call.head.method == Method::PUT => {
+                self.plugin_list.reload().await.map_err(Refusal::NotReloaded)?;
+                Ok(Reply::bare(StatusCode::OK, "done"))
+            }
             Endpoint::ReloadPlugins => Err(Refusal::ReloadVerb(call.head.method.to_string())),
             Endpoint::Resource => self.run_resource(&call, body).await,
         }

@@ -32,6 +32,9 @@ pub(crate) enum Refusal {
     VerbDisabled { verb: String, label: &'static str },
     #[error("please use PUT method to reload the plugins, {0} method is not allowed.")]
     ReloadVerb(String),
+    /// `config.yaml` cannot be used as it is now.
+    #[error("{0}")]
+    NotReloaded(String),
     /// A PATCH lost against another writer.
     #[error("value changed before overwritten")]
     Overtaken,
@@ -65,7 +68,7 @@ impl From<Refusal> for Reply {
             Refusal::Invalid(_) | Refusal::Argument(_) | Refusal::NotJson { .. } => StatusCode::BAD_REQUEST,
             Refusal::KeyNotFound | Refusal::NotFound(_) => StatusCode::NOT_FOUND,
             Refusal::VerbDisabled { .. } | Refusal::ReloadVerb(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Refusal::Overtaken | Refusal::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Refusal::Overtaken | Refusal::Store(_) | Refusal::NotReloaded(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         match refusal {
             Refusal::Denied(denied) => {

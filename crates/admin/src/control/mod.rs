@@ -1,7 +1,11 @@
 //! The Control API: what the data plane has really loaded, for operators on the same machine. It asks for no
-//! key, so it belongs on loopback. Invariant: it changes nothing; secret fields appear as they are stored.
+//! key, so it belongs on loopback. Invariant: it changes nothing, but has `config.yaml`'s list of plugins read again
+//! when asked to; secret fields appear as they are stored.
 
 mod health;
+mod server_info;
+
+pub use server_info::ServerInfo;
 
 use std::future::Future;
 use std::io;
@@ -18,6 +22,7 @@ use store::Store;
 
 use crate::api::{KEY_PREFIX, all_plugins, main_schemas};
 use crate::listener::{self, Handler, Transport};
+use crate::reload::ReloadPlugins;
 use crate::reply::Reply;
 use crate::view::{DataPlaneView, Loaded};
 
@@ -26,6 +31,9 @@ pub struct ControlServer<V> {
     pub view: Arc<V>,
     pub store: Store,
     pub catalog: Arc<Catalog>,
+    pub info: ServerInfo,
+    /// Carries out `PUT /v1/plugins/reload`.
+    pub plugin_list: Arc<dyn ReloadPlugins>,
 }
 
 impl<V: DataPlaneView> ControlServer<V> {
@@ -70,6 +78,13 @@ impl<V: DataPlaneView> ControlServer<V> {
         }
     }
 
+    async fn reload_plugins(&self) -> Reply {
+        match self.plugin_list.reload().await {
+            Ok(()) => Reply::bare(StatusCode::OK, "done"),
+            Err(reason) => Reply::error(StatusCode::SERVICE_UNAVAILABLE, &reason),
+        }
+    }
+
     fn answer(&self, method: &Method, path: &[&str], wants_html: bool) -> Reply {
         let list = |what| Reply::json(StatusCode::OK, &Value::Array(self.view.loaded(what)));
         match (method.as_str(), path) {
@@ -77,8 +92,8 @@ impl<V: DataPlaneView> ControlServer<V> {
             ("GET", ["healthcheck"]) => health::all(&*self.view, wants_html),
             ("GET", ["healthcheck", kind]) => health::without_id(kind),
             ("GET", ["healthcheck", kind, id]) => health::one(&*self.view, &self.store, kind, id, wants_html),
+            ("GET", ["server_info"]) => self.info.reply(),
             ("POST", ["gc"]) => Reply::empty(StatusCode::OK),
-            ("PUT", ["plugins", "reload"]) => Reply::bare(StatusCode::OK, "done"),
             ("GET", ["routes"]) => list(Loaded::Routes),
             ("GET", ["services"]) => list(Loaded::Services),
             ("GET", ["upstreams"]) => list(Loaded::Upstreams),
@@ -99,6 +114,7 @@ impl<V: DataPlaneView> Handler for ControlServer<V> {
         let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
         let wants_html = accept.is_some_and(|accept| accept.contains("text/html"));
         match path.split_first() {
+            Some((&"v1", ["plugins", "reload"])) if request.method() == Method::PUT => self.reload_plugins().await,
             Some((&"v1", rest)) => self.answer(request.method(), rest, wants_html),
             _ => Reply::page(StatusCode::NOT_FOUND),
         }

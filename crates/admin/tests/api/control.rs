@@ -3,13 +3,14 @@
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use store::{Expect, Store, Write};
-use tidegate_admin::{Connections, ControlServer, DataPlaneView, Loaded, MetricsServer, StatusServer};
+use tidegate_admin::{Connections, ControlServer, DataPlaneView, Loaded, MetricsServer, ServerInfo, StatusServer};
 
 use crate::catalog::catalog;
-use crate::server::{Answer, send};
+use crate::server::{Answer, PluginList, send};
 
 struct Still {
     ready: Result<(), String>,
@@ -65,12 +66,25 @@ async fn control() -> SocketAddr {
         ])
         .await
         .unwrap();
-    let server = ControlServer { view: view(), store, catalog: catalog() };
+    let booted = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    let info = ServerInfo { hostname: "here".to_owned(), id: "gateway-1".to_owned(), booted };
+    let plugin_list = Arc::new(PluginList(Ok(())));
+    let server = ControlServer { view: view(), store, catalog: catalog(), info, plugin_list };
     start(|listener| server.serve(listener, std::future::pending()))
 }
 
 async fn get(address: SocketAddr, path: &str) -> Answer {
     send(address, "GET", path, &[], "").await
+}
+
+#[tokio::test]
+async fn the_control_api_tells_which_installation_this_is() {
+    let info = get(control().await, "/v1/server_info").await;
+    let expected = json!({
+        "etcd_version": "unknown", "hostname": "here", "id": "gateway-1", "version": "3.18.0",
+        "boot_time": 1_700_000_000,
+    });
+    assert_eq!(info.json(), expected);
 }
 
 #[tokio::test]

@@ -125,3 +125,10 @@ async fn reloading_plugins_wants_a_put() {
         assert_eq!(text, format!("please use PUT method to reload the plugins, {method} method is not allowed."));
     }
 }
+
+#[tokio::test]
+async fn plugins_are_not_reloaded_from_a_file_that_is_wrong() {
+    let admin = Admin::start_unreloadable("config.yaml: plugins must be a list, got 1");
+    let text = admin.call("PUT", "/plugins/reload", "").await.refused(503);
+    assert_eq!(text, "config.yaml: plugins must be a list, got 1");
+}

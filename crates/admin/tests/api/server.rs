@@ -13,7 +13,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use store::Store;
-use tidegate_admin::{AdminKey, AdminServer, AdminSettings, KeyMatcher};
+use tidegate_admin::{AdminKey, AdminServer, AdminSettings, KeyMatcher, ReloadPlugins};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -32,6 +32,15 @@ pub struct Admin {
     pub store: Store,
     stop: Option<oneshot::Sender<()>>,
     pub served: Option<Served>,
+}
+
+/// A list of plugins that can, or cannot, be read again.
+pub struct PluginList(pub Result<(), String>);
+
+impl ReloadPlugins for PluginList {
+    fn reload(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
+        Box::pin(std::future::ready(self.0.clone()))
+    }
 }
 
 /// What came back.
@@ -60,17 +69,31 @@ impl Admin {
     }
 
     pub fn start_with(settings: AdminSettings) -> Self {
-        Self::launch(settings, |server, listener, stopped| tokio::spawn(server.serve(listener, stopped)))
+        Self::launch(settings, Ok(()), |server, listener, stopped| tokio::spawn(server.serve(listener, stopped)))
+    }
+
+    /// With a `config.yaml` that cannot be used any more, for this reason.
+    pub fn start_unreloadable(reason: &str) -> Self {
+        let reloaded = Err(reason.to_owned());
+        Self::launch(settings(), reloaded, |server, listener, stopped| tokio::spawn(server.serve(listener, stopped)))
     }
 
     pub fn start_tls(tls: Arc<rustls::ServerConfig>) -> Self {
-        Self::launch(settings(), |server, listener, stopped| tokio::spawn(server.serve_tls(listener, tls, stopped)))
+        Self::launch(settings(), Ok(()), |server, listener, stopped| {
+            tokio::spawn(server.serve_tls(listener, tls, stopped))
+        })
     }
 
-    fn launch(settings: AdminSettings, serve: impl FnOnce(AdminServer, TcpListener, Stopped) -> Served) -> Self {
+    fn launch(
+        settings: AdminSettings,
+        reloaded: Result<(), String>,
+        serve: impl FnOnce(AdminServer, TcpListener, Stopped) -> Served,
+    ) -> Self {
         let store = Store::in_memory();
         let keyring = Arc::new(Keyring::published());
-        let server = AdminServer { settings, store: store.clone(), catalog: catalog(), keyring, in_force: None };
+        let plugin_list = Arc::new(PluginList(reloaded));
+        let server =
+            AdminServer { settings, store: store.clone(), catalog: catalog(), keyring, in_force: None, plugin_list };
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();

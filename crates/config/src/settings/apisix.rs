@@ -18,6 +18,8 @@ pub struct Apisix {
     pub node_listen: Vec<Listen>,
     /// Listen on `[::]` wherever no address is given.
     pub enable_ipv6: bool,
+    /// Names the installation in `/v1/server_info`; `None` leaves it to an id that is made at the first start.
+    pub id: Option<String>,
     /// HTTP/2 for clients: by ALPN on TLS, by prior knowledge on plain connections.
     pub enable_http2: bool,
     pub enable_admin: bool,
@@ -88,6 +90,7 @@ impl Default for Apisix {
         Self {
             node_listen: vec![Listen { ip: None, port: 9080 }],
             enable_ipv6: true,
+            id: None,
             enable_http2: true,
             enable_admin: true,
             enable_control: true,
@@ -141,6 +144,7 @@ impl Apisix {
         let read = Self {
             node_listen: listens(from, "node_listen", default.node_listen)?,
             enable_ipv6: from.flag("enable_ipv6", default.enable_ipv6)?,
+            id: from.text("id")?,
             enable_http2: from.flag("enable_http2", default.enable_http2)?,
             enable_admin: from.flag("enable_admin", default.enable_admin)?,
             enable_control: from.flag("enable_control", default.enable_control)?,
@@ -161,7 +165,6 @@ impl Apisix {
                 .flag("disable_upstream_healthcheck", default.disable_upstream_healthcheck)?,
         };
         from.without_effect(&WITHOUT_EFFECT);
-        from.not_obeyed("id", "no output names the instance");
         from.finish();
         Ok(read)
     }

@@ -358,9 +358,14 @@ fn unknown_keys_and_keys_without_effect_are_warned_about() {
 }
 
 #[test]
+fn an_installation_can_be_named() {
+    assert_eq!(load("{}").apisix.id, None);
+    assert_eq!(load("apisix: {id: gateway-1}").apisix.id.as_deref(), Some("gateway-1"));
+}
+
+#[test]
 fn a_key_that_asks_for_what_is_not_here_is_warned_about_with_what_holds() {
     for (text, expected) in [
-        ("apisix: {id: gateway-1}", "no output names the instance"),
         ("deployment: {admin: {enable_admin_ui: true}}", "there is no console"),
         ("nginx_config: {http: {keepalive_timeout: 75s}}", "idle client connections end with client_header_timeout"),
         ("plugin_attr: {prometheus: {refresh_interval: 5}}", "metrics are made at each scrape"),
@@ -368,7 +373,7 @@ fn a_key_that_asks_for_what_is_not_here_is_warned_about_with_what_holds() {
         let path = text.replace(": {", ".").split_once(": ").unwrap().0.to_owned();
         assert_eq!(warnings(text), [format!("config.yaml: {path} has no effect in Tidegate: {expected}")]);
     }
-    let asks_for_nothing = "{apisix: {id: false}, deployment: {admin: {enable_admin_ui: false}}}";
+    let asks_for_nothing = "{deployment: {admin: {enable_admin_ui: false}}}";
     assert_eq!(warnings(asks_for_nothing), [""; 0]);
 }
 

@@ -3,6 +3,7 @@
 
 pub mod admin_key;
 mod consumer;
+pub mod instance;
 pub mod keyring;
 mod providers;
 mod record;

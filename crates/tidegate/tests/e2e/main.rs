@@ -12,6 +12,7 @@ mod examples;
 mod first_start;
 mod forwarding;
 mod http2;
+mod plugin_list;
 mod plugins;
 mod process;
 mod smuggling;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Fixture;
-use crate::harness::{Request, get};
+use crate::harness::{Gateway, Request, Upstream, get, route};
 
 fn quota(count: u32, more: Value) -> Value {
     let mut config = json!({"count": count, "time_window": 600, "rejected_code": 429, "rejected_msg": "too much"});
@@ -127,4 +127,22 @@ fn metrics_can_be_served_to_clients_by_a_route() {
         let reply = get("/apisix/prometheus/metrics").send(proxy);
         (reply.status == 200 && reply.text().contains("apisix_node_info{")).then_some(())
     });
+}
+
+#[test]
+fn a_group_counts_together_and_must_say_the_same() {
+    let gateway = Gateway::start();
+    let upstream = Upstream::saying("served");
+    let limited = |uri: &str, count: u32| {
+        let mut limited = route(uri, upstream.addr);
+        limited["plugins"] = quota(count, json!({"group": "both"}));
+        limited
+    };
+    gateway.put("/routes/1", &limited("/one", 1));
+    gateway.put("/routes/2", &limited("/two", 1));
+    assert_eq!(gateway.send(get("/one")).status, 200);
+    assert_eq!(gateway.send(get("/two")).status, 429);
+    let refused = gateway.admin("PUT", "/routes/2", Some(&limited("/two", 2)));
+    let text = "failed to check the configuration of plugin limit-count err: group conf mismatched";
+    assert_eq!((refused.status, &refused.json()["error_msg"]), (400, &json!(text)));
 }
