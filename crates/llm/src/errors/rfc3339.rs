@@ -31,7 +31,8 @@ pub(super) fn read(text: &str) -> Option<SystemTime> {
 
 fn zone_seconds(zone: &str) -> Option<i64> {
     let (hours, minutes) = zone.split_once(':')?;
-    Some(hours.parse::<i64>().ok()? * 3600 + minutes.parse::<i64>().ok()? * 60)
+    let (hours, minutes) = (hours.parse::<i64>().ok()?, minutes.parse::<i64>().ok()?);
+    ((0..24).contains(&hours) && (0..60).contains(&minutes)).then(|| hours * 3600 + minutes * 60)
 }
 
 /// Writes a time in UTC, rounded up to a second.

@@ -35,7 +35,8 @@ fn openais_spans_are_read() {
         let reset = read(&[("X-RateLimit-Reset-Requests", text)]).requests.reset;
         assert_eq!(reset, Some(Duration::from_millis(millis)), "{text}");
     }
-    for text in ["", "soon", "5parsecs", "-1", "NaN", "2025-13-01T00:00:00Z"] {
+    for text in ["", "soon", "5parsecs", "-1", "NaN", "2025-13-01T00:00:00Z", "2025-11-23T13:21:11+9999999999999999:00"]
+    {
         assert_eq!(read(&[("x-ratelimit-reset-requests", text)]).requests.reset, None, "{text}");
     }
 }
@@ -167,4 +168,13 @@ fn what_is_told_to_a_dialect_is_read_back_from_it() {
 fn nothing_is_made_up() {
     assert_eq!(read(&[("content-type", "text/plain")]), RateLimits::default());
     assert!(RateLimits::default().headers(Dialect::OpenAiChat, now()).is_empty());
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_value_is_too_odd(name in "(x-ratelimit-reset-requests|retry-after|retry-after-ms)", value in "\\PC{0,40}|[0-9dhmsTZ:.+-]{0,30}") {
+        let limits = read(&[(&name, &value)]);
+        limits.headers(Dialect::Anthropic, now());
+        limits.headers(Dialect::OpenAiChat, now());
+    }
 }
