@@ -7,6 +7,7 @@
 
 mod anthropic;
 mod bedrock;
+mod calls;
 mod chat;
 mod cohere;
 mod data_uri;

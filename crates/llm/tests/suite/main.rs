@@ -7,6 +7,8 @@ mod detection;
 mod dialect_anthropic_answers;
 mod dialect_anthropic_recorded;
 mod dialect_anthropic_requests;
+mod dialect_bedrock;
+mod dialect_bedrock_recorded;
 mod dialect_chat;
 mod dialect_chat_recordings;
 mod dialect_cohere;

@@ -10,6 +10,8 @@ pub struct Recording {
     /// `provider/file`, for messages.
     pub name: String,
     pub protocol: Protocol,
+    /// Empty where the exchange names none.
+    pub model: String,
     pub features: Vec<String>,
     pub status: u64,
     pub request: Value,
@@ -97,6 +99,7 @@ fn read(name: String, text: &[u8]) -> Option<Recording> {
     let features = recording["features"].as_array().unwrap();
     Some(Recording {
         protocol,
+        model: recording["model"].as_str().unwrap_or_default().to_owned(),
         features: features.iter().map(|feature| feature.as_str().unwrap().to_owned()).collect(),
         status: response["status"].as_u64().unwrap(),
         request: recording["request"]["body"].clone(),

@@ -13,6 +13,8 @@ mod stop;
 mod stream;
 mod usage;
 
+pub(super) use request::{Plan, Thinking};
+
 use crate::dialect::{Codec, NameRule};
 use crate::model::Feature;
 

@@ -1,10 +1,22 @@
-//! Stub of bedrock.
+//! Amazon Bedrock Converse: `POST /model/{id}/converse` and `/converse-stream`.
+//!
+//! Its peculiarities: the model and streaming stand in the path; every block is an object with one member that names its
+//! kind; marks of the cache are blocks of their own; what only one family of models knows goes into
+//! `additionalModelRequestFields` ([`family`]); tools must be declared wherever the history holds calls of them; documents
+//! have unique names; cached input is counted beside `inputTokens`; streams are AWS event streams. Invariant: blobs are
+//! base64 throughout, for its SDKs decode them.
 
+mod block;
+mod family;
+mod media;
 mod request;
 mod response;
+mod stop;
 mod stream;
+mod usage;
 
-use crate::dialect::{Codec, NameRule};
+use crate::dialect::{Codec, Dialect, NameRule};
+use crate::model::Feature;
 
 pub(super) static CODEC: Codec = Codec {
     read_request: request::read,
@@ -13,7 +25,48 @@ pub(super) static CODEC: Codec = Codec {
     write_response: response::write,
     stream_reader: || Box::new(stream::Reader::default()),
     stream_writer: |reply| Box::new(stream::Writer::new(reply)),
-    carries: &[],
+    carries: CARRIES,
     names: NameRule { max_length: 64, punctuation: "_-" },
     call_ids: NameRule { max_length: 64, punctuation: "_-" },
 };
+
+/// What the dialect has words for. Some more is carried in part: `top_k` and thinking for the families that know them,
+/// files and URLs that name S3, reasoning with its own signature, citations of answers.
+const CARRIES: &[Feature] = &[
+    Feature::Image,
+    Feature::Document,
+    Feature::Audio,
+    Feature::Video,
+    Feature::ToolResultMedia,
+    Feature::ToolResultError,
+    Feature::StrictTools,
+    Feature::ToolChoiceFunction,
+    Feature::AllowedTools,
+    Feature::JsonSchema,
+    Feature::MaxTokens,
+    Feature::StopSequences,
+    Feature::TopP,
+    Feature::ReasoningSignature,
+    Feature::Metadata,
+    Feature::ServiceTier,
+    Feature::CacheControl,
+];
+
+/// Where what is written was read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// This dialect: members that it alone knows are written back.
+    Own,
+    Foreign,
+}
+
+impl Origin {
+    fn of(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::BedrockConverse => Origin::Own,
+            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Anthropic | Dialect::Gemini | Dialect::Cohere => {
+                Origin::Foreign
+            }
+        }
+    }
+}

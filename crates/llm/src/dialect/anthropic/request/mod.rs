@@ -7,4 +7,5 @@ mod turns;
 mod write;
 
 pub(super) use read::read;
+pub(in crate::dialect) use thinking::{Plan, Thinking};
 pub(super) use write::write;

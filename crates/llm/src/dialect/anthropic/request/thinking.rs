@@ -20,7 +20,7 @@ const LEAST_TOP_P_THINKING: f64 = 0.95;
 
 /// What becomes of the request's wishes.
 #[derive(Debug)]
-pub(super) struct Plan<'r> {
+pub(in crate::dialect) struct Plan<'r> {
     pub thinking: Thinking,
     /// `thinking.display`.
     pub display: Option<&'r str>,
@@ -33,7 +33,7 @@ pub(super) struct Plan<'r> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Thinking {
+pub(in crate::dialect) enum Thinking {
     /// Nothing is said of it.
     Unsaid,
     Disabled,
@@ -42,7 +42,7 @@ pub(super) enum Thinking {
 }
 
 impl<'r> Plan<'r> {
-    pub(super) fn of(request: &'r Request<'_>, losses: &mut Losses) -> Self {
+    pub(in crate::dialect) fn of(request: &'r Request<'_>, losses: &mut Losses) -> Self {
         let mut plan = Plan {
             thinking: Thinking::Unsaid,
             display: None,
@@ -167,7 +167,7 @@ impl<'r> Plan<'r> {
     }
 
     /// Appends `thinking`.
-    pub(super) fn write_thinking(&self, body: &mut ObjectWriter<'_>) {
+    pub(in crate::dialect) fn write_thinking(&self, body: &mut ObjectWriter<'_>) {
         let (kind, budget) = match self.thinking {
             Thinking::Unsaid => return,
             Thinking::Disabled => ("disabled", None),

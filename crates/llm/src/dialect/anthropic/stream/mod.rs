@@ -1,6 +1,5 @@
 //! Streams: `message_start`, blocks one after the other, `message_delta`, `message_stop`; `ping` anywhere.
 
-mod calls;
 mod read;
 mod write;
 

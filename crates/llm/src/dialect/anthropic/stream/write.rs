@@ -3,10 +3,10 @@
 //! Invariant: at most one block is open; each has its start, its deltas and its stop, numbered without gaps. Usage is told
 //! in `message_delta`, where SDKs take all counts from; after an error nothing follows.
 
-use super::calls::{Progress, Queue, Waiting};
 use crate::dialect::anthropic::block;
 use crate::dialect::anthropic::stop::{self, Content};
 use crate::dialect::anthropic::usage;
+use crate::dialect::calls::{Progress, Queue, Waiting};
 use crate::dialect::{Dialect, EventWriter, Reply};
 use crate::errors::write_stream_error;
 use crate::json::{ObjectWriter, write_string};
