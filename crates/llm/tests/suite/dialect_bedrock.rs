@@ -249,7 +249,7 @@ fn mixed_calls_become_blocks_one_after_the_other() {
 
 #[test]
 fn an_error_becomes_an_exception_and_is_read_as_the_same_kind() {
-    for kind in [ErrorKind::RateLimited, ErrorKind::Overloaded, ErrorKind::Internal, ErrorKind::InvalidRequest] {
+    for kind in [ErrorKind::RateLimited, ErrorKind::Overloaded, ErrorKind::Upstream, ErrorKind::InvalidRequest] {
         let error = ApiError { kind, status: 0, message: "no".into(), code: None, param: None };
         let stream = stream_of(&[Event::Error(error)], End::Broken);
         grammar::check(&stream).unwrap();
@@ -327,7 +327,7 @@ fn with_feature(feature: Feature) -> Option<(Dialect, Value)> {
         Feature::Verbosity => chat(json!({"verbosity": "low"})),
         Feature::Refusal => turn(json!({"role": "assistant", "refusal": "no"})),
         Feature::Reasoning => turn(json!({"role": "assistant", "content": "x", "reasoning_content": "hm"})),
-        Feature::TopK => (Dialect::Anthropic, json!({"max_tokens": 9, "top_k": 5, "messages": []})),
+        Feature::TopK => (Dialect::Anthropic, json!({"max_tokens": 9, "top_k": 5})),
         Feature::Video
         | Feature::ServerTools
         | Feature::ToolChoice

@@ -12,14 +12,10 @@ use super::recordings::{self, Recording};
 const DIALECT: Dialect = Dialect::BedrockConverse;
 
 /// Strings and numbers that the meaning does not need, by the end of their path.
-const REWORDED: [(&str, &str); 9] = [
+const REWORDED: [(&str, &str); 5] = [
     ("/status = \"success\"", "what is no error is a success; not all models know the field"),
     ("/type = \"tool_use\"", "what is not run by the provider is the client's"),
     ("/text = \"\"", "blank text is refused"),
-    ("/cacheReadInputTokenCount", "the same count under its other name"),
-    ("/cacheWriteInputTokenCount", "the same count under its other name"),
-    ("/cacheReadInputTokens", "counted with its other name"),
-    ("/cacheWriteInputTokens", "counted with its other name"),
     ("/schema", "JSON within a string: compared as JSON"),
     ("/document/name", "made unique, of the characters that are accepted"),
 ];
@@ -59,7 +55,10 @@ fn requests_are_written_back_without_loss() {
 #[test]
 fn answers_are_written_back_without_loss() {
     for recording in recorded().filter(|recording| recording.status == 200) {
-        let Some(answer) = recording.json() else { continue };
+        let Some(mut answer) = recording.json().cloned() else { continue };
+        // The same counts under another name.
+        let usage = answer["usage"].as_object_mut().unwrap();
+        usage.retain(|name, _| !name.ends_with("TokenCount"));
         let text = answer.to_string();
         let response = DIALECT.read_response(raw(text.as_bytes())).unwrap();
         let total = response.usage.unwrap().total();
@@ -69,7 +68,7 @@ fn answers_are_written_back_without_loss() {
         assert!(losses.is_empty(), "{}: {losses}", recording.name);
         assert_eq!(DIALECT.read_response(raw(&written)).unwrap(), response, "{}", recording.name);
         let written: Value = serde_json::from_slice(&written).unwrap();
-        assert_eq!(unexplained(answer, &written), Vec::<String>::new(), "{}", recording.name);
+        assert_eq!(unexplained(&answer, &written), Vec::<String>::new(), "{}", recording.name);
     }
 }
 

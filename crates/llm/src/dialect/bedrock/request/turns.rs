@@ -142,13 +142,21 @@ impl Blocks<'_> {
         let mut parts = Vec::new();
         for turn in turns {
             self.losses.lose_some(Feature::TurnName, turn.name.as_ref());
-            parts.extend(turn.parts.iter().filter(|part| self.can_say(&part.body)));
+            for part in &turn.parts {
+                if self.can_say(&part.body) {
+                    parts.push(part);
+                } else if part.cache.is_some() {
+                    self.losses.lose(Feature::CacheControl);
+                }
+            }
         }
         parts
     }
 
     fn can_say(&mut self, body: &PartBody<'_>) -> bool {
         let lost = match body {
+            // Some models take blanks; none takes nothing.
+            PartBody::Text { text, .. } if self.origin == Origin::Own => return !text.is_empty(),
             PartBody::Text { text, .. } => return !text.trim().is_empty(),
             PartBody::Refusal(text) => {
                 self.losses.lose(Feature::Refusal);

@@ -27,7 +27,8 @@ impl EventReader for Reader {
     fn read(&mut self, frame: Frame<'_>, tell: &mut dyn FnMut(Event<'_>)) {
         if frame.is_exception {
             let name = std::str::from_utf8(frame.name).ok();
-            return tell(Event::Error(read_error(Dialect::BedrockConverse, 0, name, frame.data)));
+            let status = status(frame.name);
+            return tell(Event::Error(read_error(Dialect::BedrockConverse, status, name, frame.data)));
         }
         let Some(payload) = Raw::checked(frame.data) else { return };
         match frame.name {
@@ -57,6 +58,18 @@ impl EventReader for Reader {
 
     fn may_end(&self) -> bool {
         self.has_stopped
+    }
+}
+
+/// The status that an exception stands for; 0 for one that is not documented.
+fn status(exception: &[u8]) -> u16 {
+    match exception {
+        b"validationException" => 400,
+        b"modelStreamErrorException" => 424,
+        b"throttlingException" => 429,
+        b"internalServerException" => 500,
+        b"serviceUnavailableException" => 503,
+        _ => 0,
     }
 }
 
