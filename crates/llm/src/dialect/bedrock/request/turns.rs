@@ -114,7 +114,9 @@ impl Blocks<'_> {
             if parts.is_empty() {
                 continue;
             }
-            if messages.last().is_none_or(|message| message.role != role) {
+            // Own turns stand as their client has set them.
+            let joins = self.origin == Origin::Foreign && messages.last().is_some_and(|message| message.role == role);
+            if !joins {
                 messages.push(Message { role, parts: Vec::new(), extras: Vec::new() });
             }
             if let Some(message) = messages.last_mut() {
@@ -122,7 +124,8 @@ impl Blocks<'_> {
                 message.extras.extend((!turn.extras.is_empty()).then_some(turn));
             }
         }
-        if messages.first().is_none_or(|first| first.role == Role::Assistant) {
+        let begins = messages.first().is_some_and(|first| first.role == Role::User);
+        if !begins && self.origin == Origin::Foreign {
             messages.insert(0, Message { role: Role::User, parts: Vec::new(), extras: Vec::new() });
         }
         for message in &mut messages {

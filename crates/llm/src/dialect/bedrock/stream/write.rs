@@ -61,7 +61,7 @@ impl EventWriter for Writer {
             Event::ToolCall { choice: CHOICE, call, id, name, signature } => {
                 let signature = signature.as_ref().map(|proof| proof.written(Dialect::BedrockConverse).into_owned());
                 let (id, name) = (id.to_string(), name.to_string());
-                self.call(Waiting { call: *call, id, name, signature, arguments: String::new() }, out);
+                self.call(Waiting { call: *call, id, name, signature }, out);
             }
             Event::Arguments { choice: CHOICE, call, json } => self.arguments(*call, json, out),
             Event::Citation { choice: CHOICE, citation } => {
@@ -207,12 +207,12 @@ impl Writer {
             Open::Call { progress, .. } if !progress.is_complete() => self.queue.push(call),
             Open::None | Open::Text | Open::Thought { .. } | Open::Call { .. } => {
                 self.close(out);
-                self.begin_call(&call, out);
+                self.begin_call(&call, "", out);
             }
         }
     }
 
-    fn begin_call(&mut self, waiting: &Waiting, out: &mut Vec<u8>) {
+    fn begin_call(&mut self, waiting: &Waiting, arguments: &str, out: &mut Vec<u8>) {
         if let Some(signature) = &waiting.signature {
             self.open = Open::Thought { is_signed: false };
             self.delta(out, |delta| delta.object("reasoningContent").string("signature", signature));
@@ -224,8 +224,8 @@ impl Writer {
             call.string("name", &waiting.name);
         });
         self.open = Open::Call { call: waiting.call, progress: Progress::default() };
-        if !waiting.arguments.is_empty() {
-            self.write_arguments(&waiting.arguments, out);
+        if !arguments.is_empty() {
+            self.write_arguments(arguments, out);
         }
     }
 
@@ -255,8 +255,8 @@ impl Writer {
     }
 
     fn begin_next(&mut self, out: &mut Vec<u8>) {
-        if let Some(waiting) = self.queue.next() {
-            self.begin_call(&waiting, out);
+        if let Some((waiting, arguments)) = self.queue.next() {
+            self.begin_call(&waiting, &arguments, out);
         }
     }
 
