@@ -74,8 +74,7 @@ impl Message<'_, '_> {
             _ => false,
         };
         let is_text = |part: &&Part<'_>| matches!(part.body, PartBody::Text { .. } | PartBody::Refusal(_));
-        (self.parts.iter().any(|part| is_document(part)) && !self.parts.iter().any(|part| is_text(part)))
-            .then_some(BESIDE_DOCUMENT)
+        (self.parts.iter().any(is_document) && !self.parts.iter().any(is_text)).then_some(BESIDE_DOCUMENT)
     }
 }
 
@@ -173,10 +172,15 @@ impl Blocks<'_> {
             },
             PartBody::Opaque(_) if self.origin == Origin::Own => return true,
             PartBody::Opaque(_) => Feature::ServerTools,
-            PartBody::Media(media) => match media::lost_with(media) {
-                None => return true,
-                Some(lost) => lost,
-            },
+            PartBody::Media(media) => {
+                if media.detail.as_deref().is_some_and(|detail| detail != "auto") {
+                    self.losses.lose(Feature::ImageDetail);
+                }
+                match media::lost_with(media) {
+                    None => return true,
+                    Some(lost) => lost,
+                }
+            }
         };
         self.losses.lose(lost);
         false
@@ -222,9 +226,6 @@ impl Blocks<'_> {
     }
 
     fn write_media(&mut self, part: &Part<'_>, media: &Media<'_>, content: &mut ArrayWriter<'_>) {
-        if media.detail.as_deref().is_some_and(|detail| detail != "auto") {
-            self.losses.lose(Feature::ImageDetail);
-        }
         let name = (media.kind == MediaKind::Document).then(|| self.names.fit(media.name.as_deref()));
         let owner = part.extras.get(media::BUCKET_OWNER).filter(|_| self.origin == Origin::Own);
         let mut block = content.object();

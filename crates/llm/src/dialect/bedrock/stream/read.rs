@@ -35,11 +35,7 @@ impl EventReader for Reader {
             b"messageStart" => tell(Event::Start(StreamStart::default())),
             b"contentBlockStart" => self.start(payload, tell),
             b"contentBlockDelta" => self.delta(payload, tell),
-            b"contentBlockStop" => {
-                if std::mem::take(&mut self.has_part) {
-                    tell(Event::PartEnd { choice: CHOICE });
-                }
-            }
+            b"contentBlockStop" if std::mem::take(&mut self.has_part) => tell(Event::PartEnd { choice: CHOICE }),
             b"messageStop" => {
                 self.has_stopped = true;
                 if let Some(reason) = payload.get("stopReason").and_then(Raw::text) {
