@@ -157,6 +157,19 @@ fn a_filtered_answer_of_azure_has_no_message() {
 }
 
 #[test]
+fn sources_listed_beside_the_choices_are_citations() {
+    let mut body = choice(json!({"content": "x"}));
+    body["citations"] = json!(["https://a", "https://b"]);
+    let PartBody::Text { citations, .. } = &answer(&body).choices[0].parts[0].body else { panic!() };
+    assert_eq!(citations.len(), 2);
+    let mut chunk = delta(json!({"content": "x"}));
+    chunk["citations"] = json!(["https://a", "https://b"]);
+    let (told, _) = streamed(&[chunk.clone(), chunk]);
+    let PartBody::Text { citations, .. } = &told.choices[0].parts[0].body else { panic!() };
+    assert_eq!(citations.len(), 2);
+}
+
+#[test]
 fn an_error_with_status_200_is_no_answer() {
     let body = json!({"error": {"message": "overloaded", "code": 503}}).to_string();
     assert_eq!(CHAT.read_response(raw(body.as_bytes())).unwrap_err().to_string(), "overloaded");

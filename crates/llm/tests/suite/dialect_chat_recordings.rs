@@ -87,6 +87,12 @@ fn filled(mut response: Response<'_>) -> Response<'_> {
     for part in response.choices.iter_mut().flat_map(|choice| &mut choice.parts) {
         match &mut part.body {
             PartBody::ToolCall(call) if call.arguments.is_empty() => call.arguments = "{}".into(),
+            // A list of sources becomes annotations.
+            PartBody::Text { citations, .. } => citations.iter_mut().for_each(|citation| {
+                citation.native = None;
+                citation.title = citation.title.take().filter(|title| !title.is_empty());
+                citation.span = citation.span.filter(|span| *span != (0, 0));
+            }),
             _ => {}
         }
     }
@@ -184,14 +190,11 @@ fn normalised(mut response: Response<'static>) -> Response<'static> {
     }
     let mut response = filled(response);
     for part in response.choices.iter_mut().flat_map(|choice| &mut choice.parts) {
-        match &mut part.body {
-            PartBody::Reasoning(thought) => {
-                let plain = |proof: &Signature<'_>| matches!(proof.value.as_ref(), "reasoning" | "thinking");
-                if let Some(mark) = thought.signature.as_mut().filter(|proof| plain(proof)) {
-                    mark.value = "reasoning_content".into();
-                }
+        if let PartBody::Reasoning(thought) = &mut part.body {
+            let plain = |proof: &Signature<'_>| matches!(proof.value.as_ref(), "reasoning" | "thinking");
+            if let Some(mark) = thought.signature.as_mut().filter(|proof| plain(proof)) {
+                mark.value = "reasoning_content".into();
             }
-            _ => {}
         }
     }
     response

@@ -1,6 +1,6 @@
-//! Citations: `annotations` of type `url_citation`.
+//! Citations: `annotations` of type `url_citation`, or a list of sources.
 //!
-//! Invariant: a citation read here is written back as it stood.
+//! Invariant: an annotation read here is written back as it stood.
 
 use super::message::told;
 use crate::json::{ObjectWriter, Raw, write_number, write_string};
@@ -23,6 +23,11 @@ pub(super) fn read(annotation: Raw<'_>) -> Option<Citation<'_>> {
     }
     citation.span = start.zip(end);
     Some(citation)
+}
+
+/// The sources of a whole answer, which Perplexity and xAI list as URLs beside the choices.
+pub(super) fn read_sources<'a>(sources: Raw<'a>) -> impl Iterator<Item = Citation<'a>> {
+    sources.elements().filter_map(told).map(|url| Citation { url: Some(url), ..Citation::default() })
 }
 
 /// Appends one annotation.

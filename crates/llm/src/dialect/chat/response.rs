@@ -6,7 +6,7 @@
 use super::message::{Message, Teller, told};
 use super::reasoning::{self, Home};
 use super::write::{is_call, write_annotations, write_call, write_signature, write_thinking, write_url};
-use super::{stop, usage};
+use super::{citation, stop, usage};
 use crate::dialect::{Dialect, ReadError, Reply};
 use crate::json::{ArrayWriter, Kind, ObjectWriter, Raw, unescape};
 use crate::model::{
@@ -24,7 +24,7 @@ const MESSAGE: &str = "message";
 pub(super) fn read(body: Raw<'_>) -> Result<Response<'_>, ReadError> {
     let mut response = Response::new(Dialect::OpenAiChat);
     let (mut choices, mut error) = (None, None);
-    let mut nested_usage = None;
+    let (mut nested_usage, mut sources) = (None, None);
     for (key, value) in body.members().filter(|(_, value)| !value.is_null()) {
         match key {
             b"choices" => choices = Some(value),
@@ -35,6 +35,7 @@ pub(super) fn read(body: Raw<'_>) -> Result<Response<'_>, ReadError> {
             b"service_tier" => response.service_tier = told(value),
             b"error" => error = Some(value),
             b"object" => {}
+            b"citations" => sources = Some(value),
             b"x_groq" => {
                 nested_usage = value.get("usage");
                 response.extras.keep(key, value);
@@ -51,9 +52,23 @@ pub(super) fn read(body: Raw<'_>) -> Result<Response<'_>, ReadError> {
         nested_usage = nested_usage.or_else(|| choice.get("usage"));
         response.choices.push(read_choice(choice));
     }
+    if let (Some(sources), Some(choice)) = (sources, response.choices.first_mut()) {
+        attach_sources(sources, choice);
+    }
     let nested_usage = nested_usage.filter(|usage| usage.is_object());
     response.usage = response.usage.or_else(|| nested_usage.map(usage::read));
     Ok(response)
+}
+
+/// Gives a choice's text the answer's sources, unless annotations tell them.
+fn attach_sources<'a>(sources: Raw<'a>, choice: &mut Choice<'a>) {
+    let mut texts = choice.parts.iter_mut().filter_map(|part| match &mut part.body {
+        PartBody::Text { citations, .. } => Some(citations),
+        _ => None,
+    });
+    if let Some(citations) = texts.next().filter(|citations| citations.is_empty()) {
+        citations.extend(citation::read_sources(sources));
+    }
 }
 
 fn read_choice(raw: Raw<'_>) -> Choice<'_> {

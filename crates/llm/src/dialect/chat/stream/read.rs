@@ -17,6 +17,8 @@ use crate::model::{Event, Media, MediaKind, MediaSource, PartBody, Signature, St
 pub(in super::super) struct Reader {
     has_started: bool,
     choices: Vec<Choice>,
+    /// Sources told so far: Perplexity repeats all of them in every chunk.
+    sources: usize,
 }
 
 /// What is known of a choice.
@@ -73,6 +75,7 @@ impl EventReader for Reader {
 impl Reader {
     fn read_chunk(&mut self, chunk: Raw<'_>, tell: Tell<'_>) {
         let mut start = StreamStart::default();
+        let mut sources = None;
         let (mut choices, mut counts, mut nested_counts, mut is_error) = (None, None, None, false);
         for (key, value) in chunk.members() {
             match key {
@@ -81,6 +84,7 @@ impl Reader {
                 b"created" => start.created = value.count(),
                 b"service_tier" => start.service_tier = told(value),
                 b"choices" => choices = Some(value),
+                b"citations" => sources = Some(value),
                 b"usage" => counts = value.object(),
                 b"x_groq" => nested_counts = value.get("usage").and_then(Raw::object),
                 b"error" => is_error = !value.is_null(),
@@ -96,6 +100,10 @@ impl Reader {
         for choice in choices.into_iter().flat_map(Raw::elements).map(ChoiceDelta::read) {
             nested_counts = nested_counts.or(choice.usage);
             self.choice(choice.index).read(&choice, tell);
+        }
+        for citation in sources.into_iter().flat_map(citation::read_sources).skip(self.sources) {
+            self.sources += 1;
+            tell(Event::Citation { choice: 0, citation: Box::new(citation) });
         }
         if let Some(counts) = counts.or(nested_counts) {
             tell(Event::Usage(usage::read(counts)));
