@@ -60,7 +60,7 @@ impl EventReader for Reader {
             self.choices.iter_mut().for_each(|choice| choice.end_part(tell));
             return tell(Event::End);
         }
-        let Some(chunk) = Raw::new(data).and_then(Raw::object) else { return };
+        let Some(chunk) = Raw::checked(data).and_then(Raw::object) else { return };
         if frame.name == b"error" {
             return tell(Event::Error(read_error(Dialect::OpenAiChat, 0, None, data)));
         }

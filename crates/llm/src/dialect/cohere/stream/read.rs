@@ -24,7 +24,7 @@ impl EventReader for Reader {
         if data == b"[DONE]" {
             return tell(Event::End);
         }
-        let Some(event) = Raw::new(data).and_then(Raw::object) else { return };
+        let Some(event) = Raw::checked(data).and_then(Raw::object) else { return };
         let (mut kind, mut delta, mut index, mut id): (&[u8], _, _, _) = (b"", None, 0, None);
         for (key, value) in event.members() {
             match key {
