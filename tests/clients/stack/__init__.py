@@ -6,11 +6,12 @@ Only the standard library is used, so that the Node suite can start it where no 
 
 from .admin import AdminApi, Reply
 from .processes import Addresses, Gateway, Simulator, wait_until
-from .routes import ADMIN_KEY, CLIENT_KEY, OTHER_KEY, PROVIDER_KEY, VIEWER_KEY, Stack, start
+from .routes import ADMIN_KEY, CLIENT_KEY, DIALECT_PROVIDERS, OTHER_KEY, PROVIDER_KEY, VIEWER_KEY, Stack, start
 
 __all__ = [
     "ADMIN_KEY",
     "CLIENT_KEY",
+    "DIALECT_PROVIDERS",
     "OTHER_KEY",
     "PROVIDER_KEY",
     "VIEWER_KEY",

@@ -8,6 +8,7 @@
 | `/impatient/v1/*` | the same, but the provider has half a second |
 | `/anthropic/v1/*` | ai-proxy to the simulator as Anthropic, for SDKs that send a bearer key |
 | `/anthropic/by-key/v1/*` | the same, for those that send `x-api-key` |
+| `/to/PROVIDER/*` | ai-proxy to the simulator as that provider, for SDKs of every dialect; no key is asked for |
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ VIEWER_KEY = "clients-suite-viewer-key"
 CLIENT_KEY = "sk-clients-suite"
 OTHER_KEY = "sk-clients-suite-other"
 PROVIDER_KEY = "sk-the-provider-s-own"
+
+# One provider for each dialect that requests are translated to.
+DIALECT_PROVIDERS = ["openai", "anthropic", "gemini", "bedrock", "cohere"]
 
 ADMIN_KEYS = [
     {"name": "admin", "key": ADMIN_KEY, "role": "admin"},
@@ -80,6 +84,8 @@ def create_routes(gateway: Gateway, simulator: Simulator) -> None:
         "/anthropic/v1/*": {"plugins": {**bearer, "ai-proxy": claude}},
         "/anthropic/by-key/v1/*": {"plugins": {"key-auth": {"header": "x-api-key"}, "ai-proxy": claude}},
     }
+    for name in DIALECT_PROVIDERS:
+        routes[f"/to/{name}/*"] = {"plugins": {"ai-proxy": dialect_plugin(name, simulator.origin)}}
     for number, (uri, route) in enumerate(routes.items()):
         admin.create(f"/routes/clients-{number}", {"uri": uri, "name": uri, **route})
     for uri in routes:
@@ -100,6 +106,11 @@ def provider_plugin(provider: str, headers: dict[str, str], origin: str) -> dict
     return {"provider": provider, "auth": {"header": headers}, "override": {"endpoint": origin}}
 
 
+def dialect_plugin(provider: str, origin: str) -> dict[str, Any]:
+    plugin = provider_plugin(provider, {"Authorization": f"Bearer {PROVIDER_KEY}"}, origin)
+    return {**plugin, "provider_conf": {"region": "us-east-1"}} if provider == "bedrock" else plugin
+
+
 def wait_for_route(gateway: Gateway, path: str) -> None:
-    """Until the data plane knows a route for `path`. A request without a key changes nothing behind it."""
-    wait_until(lambda: send("GET", gateway.origin + path).status == 401, f"{path} is routed")
+    """Until the data plane knows a route for `path`. A request without a key, or without a body, changes nothing."""
+    wait_until(lambda: send("GET", gateway.origin + path).status in (400, 401), f"{path} is routed")
