@@ -28,6 +28,13 @@ NAME, ABOUT = "get_tide", "High or low water."
 LIMIT = 300
 
 
+class Client:
+    """What an SDK can do, unless it says otherwise."""
+
+    streams_calls = True
+    tells_usage = True
+
+
 @dataclass
 class Reply:
     """What every SDK tells of an answer."""
@@ -39,7 +46,7 @@ class Reply:
     output_tokens: int = 0
 
 
-class Chat:
+class Chat(Client):
     """OpenAI's SDK, Chat Completions."""
 
     error = openai.APIStatusError
@@ -81,7 +88,7 @@ class Chat:
         return self.told(answer.choices[0], answer.usage)
 
 
-class Responses:
+class Responses(Client):
     """OpenAI's SDK, Responses."""
 
     error = openai.APIStatusError
@@ -117,7 +124,7 @@ class Responses:
         return self.take(self.client.responses.create(**self.arguments()))
 
 
-class Messages:
+class Messages(Client):
     """Anthropic's SDK."""
 
     error = anthropic.APIStatusError
@@ -154,7 +161,7 @@ class Messages:
         return self.take(self.client.messages.create(**self.arguments()))
 
 
-class Gemini:
+class Gemini(Client):
     """Google's SDK."""
 
     error = genai_errors.APIError
@@ -207,7 +214,7 @@ class Gemini:
         return self.take([self.client.models.generate_content(**self.arguments())])
 
 
-class Converse:
+class Converse(Client):
     """Amazon's SDK, Bedrock Converse."""
 
     error = ClientError
@@ -283,7 +290,7 @@ def add_delta(blocks: dict[int, dict[str, Any]], index: int, delta: dict[str, An
         blocks[index]["toolUse"]["input"] += delta["toolUse"]["input"]
 
 
-class Cohere:
+class Cohere(Client):
     """Cohere's SDK, v2."""
 
     error = CohereError
@@ -346,10 +353,11 @@ class Cohere:
         return self.whole()
 
 
-class MistralChat:
-    """Mistral's SDK: OpenAI's dialect with manners of its own."""
+class MistralChat(Client):
+    """Mistral's SDK: OpenAI's dialect with manners of its own. It takes no call in pieces, and never asks for usage."""
 
     error = MistralError
+    streams_calls = tells_usage = False
     done, called = "stop", "tool_calls"
 
     def __init__(self, origin: str, model: str) -> None:
@@ -381,7 +389,8 @@ class MistralChat:
             ]
         self.turns.append(turn)
         found = [(name, json.loads(arguments)) for _, name, arguments in calls]
-        return Reply(text, found, finish, usage.prompt_tokens, usage.completion_tokens)
+        tokens = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
+        return Reply(text, found, finish, *tokens)
 
     def stream(self, text: str) -> Reply:
         self.turns.append({"role": "user", "content": text})

