@@ -2,10 +2,12 @@
 //! it is, and which models are its own. The order matters twice: the first one found also gets the models that
 //! nobody claims, and earlier claims win over later ones.
 
+use llm::KeyPlace;
+
 /// What an environment variable holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Variable {
-    /// The API key, sent as `Authorization: Bearer KEY`.
+    /// The API key.
     Key(&'static str),
     /// The server's address, as Ollama's own client reads it; no key is needed.
     Address(&'static str),
@@ -16,21 +18,8 @@ pub enum Variable {
 pub enum Endpoint {
     /// Where the driver of `ai-proxy` knows to send them.
     OfDriver,
-    /// A server with OpenAI's paths below it.
-    Server(&'static str),
-    /// One URL; only chat goes there.
-    Chat(&'static str),
     /// The server named by [`Variable::Address`], with this port if it names none.
     FromVariable { port: u16 },
-}
-
-/// What is served beside chat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Offer {
-    Chat,
-    ChatAndEmbeddings,
-    ChatAndResponses,
-    All,
 }
 
 /// One provider.
@@ -43,17 +32,16 @@ pub struct Provider {
     /// `ai-proxy`'s `provider`.
     pub driver: &'static str,
     pub endpoint: Endpoint,
-    pub offer: Offer,
+    /// It serves embeddings as well.
+    pub embeds: bool,
     /// A pattern for the names of its models.
     pub models: &'static str,
     /// A model to try.
     pub example: &'static str,
 }
 
-use Endpoint::{Chat, FromVariable, OfDriver, Server};
+use Endpoint::{FromVariable, OfDriver};
 use Variable::{Address, Key};
-
-const COMPATIBLE: &str = "openai-compatible";
 
 /// All of them.
 pub static PROVIDERS: [Provider; 11] = [
@@ -63,7 +51,7 @@ pub static PROVIDERS: [Provider; 11] = [
         variable: Key("OPENAI_API_KEY"),
         driver: "openai",
         endpoint: OfDriver,
-        offer: Offer::All,
+        embeds: true,
         models: "^(gpt-[0-9]|chatgpt-|codex-|o[0-9]|text-embedding-[0-9a])",
         example: "gpt-4o-mini",
     },
@@ -71,9 +59,9 @@ pub static PROVIDERS: [Provider; 11] = [
         id: "anthropic",
         name: "Anthropic",
         variable: Key("ANTHROPIC_API_KEY"),
-        driver: COMPATIBLE,
-        endpoint: Server("https://api.anthropic.com"),
-        offer: Offer::Chat,
+        driver: "anthropic",
+        endpoint: OfDriver,
+        embeds: false,
         models: "^claude-",
         example: "claude-haiku-4-5",
     },
@@ -81,9 +69,9 @@ pub static PROVIDERS: [Provider; 11] = [
         id: "gemini",
         name: "Google Gemini",
         variable: Key("GEMINI_API_KEY"),
-        driver: COMPATIBLE,
-        endpoint: Chat("https://generativelanguage.googleapis.com/v1beta/openai/chat/completions"),
-        offer: Offer::Chat,
+        driver: "gemini",
+        endpoint: OfDriver,
+        embeds: true,
         models: "^(models/)?gem(ini|ma)-",
         example: "gemini-2.5-flash",
     },
@@ -93,7 +81,7 @@ pub static PROVIDERS: [Provider; 11] = [
         variable: Key("DEEPSEEK_API_KEY"),
         driver: "deepseek",
         endpoint: OfDriver,
-        offer: Offer::Chat,
+        embeds: false,
         models: "^deepseek-(chat|reasoner)",
         example: "deepseek-chat",
     },
@@ -101,9 +89,9 @@ pub static PROVIDERS: [Provider; 11] = [
         id: "dashscope",
         name: "Alibaba Cloud Model Studio (Qwen)",
         variable: Key("DASHSCOPE_API_KEY"),
-        driver: COMPATIBLE,
-        endpoint: Chat("https://dashscope.aliyuncs.com/compatible-mode/v1/chat/completions"),
-        offer: Offer::Chat,
+        driver: "dashscope",
+        endpoint: OfDriver,
+        embeds: true,
         models: "^(qwen|qwq|qvq)[^/:]*$",
         example: "qwen-plus",
     },
@@ -111,9 +99,9 @@ pub static PROVIDERS: [Provider; 11] = [
         id: "mistral",
         name: "Mistral AI",
         variable: Key("MISTRAL_API_KEY"),
-        driver: COMPATIBLE,
-        endpoint: Server("https://api.mistral.ai"),
-        offer: Offer::ChatAndEmbeddings,
+        driver: "mistral",
+        endpoint: OfDriver,
+        embeds: true,
         models: "^(mistral|ministral|magistral|codestral|devstral|pixtral|open-mi[sx]tral)-",
         example: "mistral-small-latest",
     },
@@ -121,9 +109,9 @@ pub static PROVIDERS: [Provider; 11] = [
         id: "xai",
         name: "xAI",
         variable: Key("XAI_API_KEY"),
-        driver: COMPATIBLE,
-        endpoint: Server("https://api.x.ai"),
-        offer: Offer::ChatAndResponses,
+        driver: "xai",
+        endpoint: OfDriver,
+        embeds: false,
         models: "^grok-",
         example: "grok-4",
     },
@@ -131,9 +119,9 @@ pub static PROVIDERS: [Provider; 11] = [
         id: "ark",
         name: "Volcengine Ark (Doubao)",
         variable: Key("ARK_API_KEY"),
-        driver: COMPATIBLE,
-        endpoint: Chat("https://ark.cn-beijing.volces.com/api/v3/chat/completions"),
-        offer: Offer::Chat,
+        driver: "volcengine-ark",
+        endpoint: OfDriver,
+        embeds: true,
         models: "^(doubao-|ep-)",
         example: "doubao-seed-1-6-250615",
     },
@@ -141,9 +129,9 @@ pub static PROVIDERS: [Provider; 11] = [
         id: "groq",
         name: "Groq",
         variable: Key("GROQ_API_KEY"),
-        driver: COMPATIBLE,
-        endpoint: Chat("https://api.groq.com/openai/v1/chat/completions"),
-        offer: Offer::Chat,
+        driver: "groq",
+        endpoint: OfDriver,
+        embeds: false,
         models: "^(llama-[0-9.]+-[0-9]+b-|openai/gpt-oss-|groq/)",
         example: "llama-3.3-70b-versatile",
     },
@@ -153,7 +141,7 @@ pub static PROVIDERS: [Provider; 11] = [
         variable: Key("OPENROUTER_API_KEY"),
         driver: "openrouter",
         endpoint: OfDriver,
-        offer: Offer::Chat,
+        embeds: false,
         models: "/",
         example: "openrouter/auto",
     },
@@ -161,15 +149,23 @@ pub static PROVIDERS: [Provider; 11] = [
         id: "ollama",
         name: "Ollama",
         variable: Address("OLLAMA_HOST"),
-        driver: COMPATIBLE,
+        driver: "ollama",
         endpoint: FromVariable { port: 11434 },
-        offer: Offer::All,
+        embeds: true,
         models: ":",
         example: "llama3.2",
     },
 ];
 
 impl Provider {
+    /// How it wants to be shown its key: the header, and what stands before the key.
+    pub fn key_header(&self) -> (&'static str, &'static str) {
+        match llm::Provider::by_name(self.driver).map(|row| row.key) {
+            Some(KeyPlace::Header(name)) => (name, ""),
+            Some(KeyPlace::Bearer | KeyPlace::SigV4) | None => ("Authorization", "Bearer "),
+        }
+    }
+
     /// The environment variable that tells of it.
     pub fn variable_name(&self) -> &'static str {
         let (Key(name) | Address(name)) = self.variable;
@@ -180,22 +176,18 @@ impl Provider {
     pub fn endpoint(&self, value: &str) -> Option<String> {
         match self.endpoint {
             OfDriver => None,
-            Server(url) | Chat(url) => Some(url.to_owned()),
             FromVariable { port } => Some(server_of(value, port)),
         }
     }
 }
 
-impl Offer {
-    /// The paths of a route to it.
-    pub fn uris(self) -> &'static [&'static str] {
-        match self {
-            Offer::Chat => &["/v1/chat/completions"],
-            Offer::ChatAndEmbeddings => &["/v1/chat/completions", "/v1/embeddings"],
-            Offer::ChatAndResponses => &["/v1/chat/completions", "/v1/responses"],
-            Offer::All => &["/v1/chat/completions", "/v1/embeddings", "/v1/responses"],
-        }
-    }
+/// The paths of conversations: a client of any of these dialects reaches any provider.
+const CONVERSATIONS: [&str; 3] = ["/v1/chat/completions", "/v1/responses", "/v1/messages"];
+
+/// The paths of a route to `provider`, or to the simulator.
+pub fn uris(provider: Option<&Provider>) -> Vec<&'static str> {
+    let embeds = provider.is_none_or(|provider| provider.embeds);
+    CONVERSATIONS.into_iter().chain(embeds.then_some("/v1/embeddings")).collect()
 }
 
 /// A server's URL from what `OLLAMA_HOST` may hold: a URL, `host:port`, a host or a port; and `0.0.0.0`, which a server

@@ -6,7 +6,7 @@
 use config::resource::Kind;
 use serde_json::{Map, Value, json};
 
-use super::providers::{Offer, Provider, Variable};
+use super::providers::{self, Provider, Variable};
 use super::resources::{Draft, MANAGED_BY};
 use super::targets::Target;
 
@@ -32,7 +32,7 @@ pub fn draft(target: &Target, position: usize, is_enabled: &dyn Fn(&str) -> bool
         "name": target.provider.map_or("simulated provider", |provider| provider.name),
         "desc": description(target.provider),
         "labels": labels(target.provider),
-        "uris": target.provider.map_or(Offer::All, |provider| provider.offer).uris(),
+        "uris": providers::uris(target.provider),
         "methods": ["POST"],
         "priority": priority(position),
         "plugins": plugins(target, is_enabled),
@@ -69,13 +69,21 @@ fn labels(provider: Option<&Provider>) -> Value {
     }
 }
 
+fn auth(provider: Option<&Provider>) -> Value {
+    let Some(provider) = provider else { return json!({}) };
+    match provider.variable {
+        Variable::Address(_) => json!({}),
+        Variable::Key(name) => {
+            let (header, scheme) = provider.key_header();
+            json!({"header": {header: format!("{scheme}$env://{name}")}})
+        }
+    }
+}
+
 fn plugins(target: &Target, is_enabled: &dyn Fn(&str) -> bool) -> Value {
     let mut ai_proxy = json!({
         "provider": target.provider.map_or("openai-compatible", |provider| provider.driver),
-        "auth": match target.provider.map(|provider| provider.variable) {
-            Some(Variable::Key(name)) => json!({"header": {"Authorization": format!("Bearer $env://{name}")}}),
-            Some(Variable::Address(_)) | None => json!({}),
-        },
+        "auth": auth(target.provider),
     });
     if let Some(endpoint) = &target.endpoint {
         ai_proxy["override"] = json!({"endpoint": endpoint});

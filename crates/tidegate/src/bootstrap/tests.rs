@@ -7,7 +7,7 @@ use config::resource::Kind;
 use config::settings::Settings;
 use store::{Expect, Write};
 
-use super::providers::{Endpoint, PROVIDERS, Variable};
+use super::providers::{PROVIDERS, Variable};
 use super::*;
 
 fn catalog() -> std::sync::Arc<Catalog> {
@@ -77,11 +77,12 @@ fn every_example_model_goes_to_its_provider() {
 }
 
 #[test]
-fn a_single_url_is_only_for_chat() {
+fn every_provider_is_a_row_of_the_llm_table() {
     for provider in &PROVIDERS {
-        if matches!(provider.endpoint, Endpoint::Chat(_)) {
-            assert_eq!(provider.offer.uris(), ["/v1/chat/completions"], "{}", provider.id);
-        }
+        let row = llm::Provider::by_name(provider.driver).unwrap_or_else(|| panic!("{}", provider.driver));
+        let embeds = row.capability(llm::Protocol::OpenAiEmbeddings).is_some();
+        assert!(!provider.embeds || embeds, "{}", provider.id);
+        assert_eq!(super::providers::uris(Some(provider)).contains(&"/v1/embeddings"), provider.embeds);
     }
 }
 
