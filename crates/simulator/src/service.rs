@@ -17,7 +17,7 @@ use crate::body::{Events, Reply};
 use crate::connection::Manners;
 use crate::dialect::embeddings::Embeddings;
 use crate::dialect::refusal::Voice;
-use crate::dialect::{Dialect, Refusal, Turn, messages, models, wire};
+use crate::dialect::{Dialect, Refusal, Turn, messages, models};
 use crate::directives::{Directives, Pace};
 use crate::journal::{Journal, Visit};
 use crate::respond::respond;
@@ -267,11 +267,23 @@ impl Exchange {
     }
 
     fn refused(&self, refusal: &Refusal) -> Outcome {
-        let path = self.head.uri.path();
-        let anthropic = path.ends_with("/messages") || path.ends_with("/messages/count_tokens");
-        let voice = if anthropic { Voice::Anthropic } else { Voice::OpenAi };
-        let body = if refusal.status.is_redirection() { Bytes::new() } else { wire::to_json(&refusal.to_json(voice)) };
+        let body = if refusal.status.is_redirection() { Bytes::new() } else { refusal.body(self.voice()) };
         let ttft = self.directives.ttft.unwrap_or_default();
         Outcome { status: refusal.status, pace: Pace { ttft, ..Pace::default() }, ..Outcome::json(body) }
+    }
+
+    /// Whose words an error uses.
+    fn voice(&self) -> Voice {
+        match endpoint(self.head.uri.path()) {
+            Some(Endpoint::Conversation(Dialect::Messages) | Endpoint::CountTokens) => Voice::Anthropic,
+            Some(Endpoint::Conversation(Dialect::Modelled(dialect))) => Voice::Modelled(dialect),
+            Some(
+                Endpoint::Conversation(Dialect::Chat | Dialect::Responses)
+                | Endpoint::Embeddings
+                | Endpoint::Models
+                | Endpoint::Model(_),
+            )
+            | None => Voice::OpenAi,
+        }
     }
 }

@@ -210,7 +210,7 @@ fn usage(answer: &Answer) -> Usage {
 pub(super) fn error_event() -> Bytes {
     let error =
         Refusal::new(http::StatusCode::INTERNAL_SERVER_ERROR, "The server had an error while processing your request.");
-    data_event(&error.to_json(super::refusal::Voice::OpenAi)).into()
+    data_event(&error.openai()).into()
 }
 
 /// Writes chunks around a start that is the same for all of them.

@@ -11,7 +11,6 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::refusal::Voice;
 use super::wire::{content_text, named_event, put_json, to_json};
 use super::{Queue, Refusal, StreamWriter, Turn};
 use crate::answer::{Block, Choice, Moment, Prompt, Step, Tool, ToolChoice, prompt_tokens};
@@ -164,7 +163,7 @@ fn signature(turn: &Turn) -> String {
 
 pub(super) fn error_event() -> Bytes {
     let error = Refusal::new(StatusCode::from_u16(529).unwrap_or(StatusCode::SERVICE_UNAVAILABLE), "Overloaded");
-    named_event("error", &error.to_json(Voice::Anthropic)).into()
+    named_event("error", &error.anthropic()).into()
 }
 
 pub(super) struct Writer {

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use http::StatusCode;
 use llm::model::{
     Event as Said, FunctionTool, Json, Part, PartBody, Reasoning, Request, Response, Role, StopReason, StreamStart,
     TokenCounts, Tool as OfferedTool, ToolBody, ToolCall, ToolChoice as Choosing,
@@ -128,6 +129,13 @@ fn reply(turn: &Turn) -> Reply {
         include_usage: true,
         ..Reply::default()
     }
+}
+
+/// The body of a refusal.
+pub(super) fn refusal(dialect: Dialect, status: StatusCode, message: &str) -> Bytes {
+    let kind = llm::read_error(dialect, status.as_u16(), None, b"").kind;
+    let error = ApiError { kind, status: status.as_u16(), message: message.into(), code: None, param: None };
+    llm::write_error(dialect, &error).body
 }
 
 /// The event that tells of a failure after a stream has begun.

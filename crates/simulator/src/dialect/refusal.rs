@@ -1,8 +1,11 @@
-//! A request that is not answered as it wished: status and error object, worded as OpenAI and Anthropic word theirs.
+//! A request that is not answered as it wished: status and error object, worded as the dialect's provider words its own.
 
+use bytes::Bytes;
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use super::modelled;
+use super::wire::to_json;
 use crate::directives::Directives;
 
 /// Whose words an error uses.
@@ -10,6 +13,7 @@ use crate::directives::Directives;
 pub(crate) enum Voice {
     OpenAi,
     Anthropic,
+    Modelled(llm::Dialect),
 }
 
 #[derive(Debug, PartialEq)]
@@ -62,19 +66,24 @@ impl Refusal {
         Self { status, message, kind: directives.error_type.clone(), code: directives.error_code.clone(), param: None }
     }
 
-    pub fn to_json(&self, voice: Voice) -> Value {
-        let kind = self.kind.as_deref();
+    /// The body that tells of it.
+    pub fn body(&self, voice: Voice) -> Bytes {
         match voice {
-            Voice::OpenAi => {
-                let code = self.code.as_deref().or_else(|| openai_code(self.status));
-                let kind = kind.unwrap_or_else(|| openai_type(self.status));
-                json!({"error": {"message": self.message, "type": kind, "param": self.param, "code": code}})
-            }
-            Voice::Anthropic => {
-                let kind = kind.unwrap_or_else(|| anthropic_type(self.status));
-                json!({"type": "error", "error": {"type": kind, "message": self.message}})
-            }
+            Voice::OpenAi => to_json(&self.openai()),
+            Voice::Anthropic => to_json(&self.anthropic()),
+            Voice::Modelled(dialect) => modelled::refusal(dialect, self.status, &self.message),
         }
+    }
+
+    pub fn openai(&self) -> Value {
+        let code = self.code.as_deref().or_else(|| openai_code(self.status));
+        let kind = self.kind.as_deref().unwrap_or_else(|| openai_type(self.status));
+        json!({"error": {"message": self.message, "type": kind, "param": self.param, "code": code}})
+    }
+
+    pub fn anthropic(&self) -> Value {
+        let kind = self.kind.as_deref().unwrap_or_else(|| anthropic_type(self.status));
+        json!({"type": "error", "error": {"type": kind, "message": self.message}})
     }
 }
 
