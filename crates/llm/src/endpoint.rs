@@ -226,7 +226,6 @@ const TABLE: [Endpoint; Protocol::ALL.len()] = [
         usage_at: &["usage"],
         usage: &RESPONSES_USAGE,
         end_user: OPENAI_END_USER,
-        ..PLAIN
     },
     Endpoint {
         protocol: Protocol::GeminiGenerate,

@@ -138,7 +138,7 @@ pub fn shape_request(scan: &BodyScan, rules: &ShapeRules, protocol: Protocol) ->
 fn set_nested<'a>(edits: &mut Edits<'a>, path: &[&'static str], json: &'a [u8]) {
     match path {
         [field] => edits.set(field, json),
-        [object, field] => match edits.get(object).and_then(|known| Edits::of(known)) {
+        [object, field] => match edits.get(object).and_then(Edits::of) {
             None => edits.set(object, [b"{\"", field.as_bytes(), b"\":", json, b"}"].concat()),
             Some(mut inner) => {
                 inner.set(field, json);

@@ -31,10 +31,6 @@ impl Renames {
             Some(rename) => Cow::Owned(rename.client.to_string()),
         }
     }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 /// Gives every function of `request` a name that `rule` accepts.

@@ -26,6 +26,7 @@ mod framing;
 mod golden;
 mod grammar;
 mod leaves;
+mod pairs;
 mod provider_errors;
 mod rate_limits;
 mod recorded_answers;
