@@ -6,8 +6,7 @@
 use std::borrow::Cow;
 
 use super::{
-    Choice, Citation, Event, Json, Media, Part, PartBody, Reasoning, Response, Signature, Stop, Text, TokenCounts,
-    ToolCall,
+    Choice, Citation, Event, Json, Media, Part, PartBody, Reasoning, Response, Signature, Text, TokenCounts, ToolCall,
 };
 use crate::dialect::Dialect;
 
@@ -73,9 +72,7 @@ impl Fold {
             Event::Opaque { choice, json } => self.whole(*choice, PartBody::Opaque(json.clone().into_owned())),
             Event::Stop { choice, stop } => {
                 let (at, _) = self.choice(*choice);
-                let sequence = stop.sequence.as_ref().map(owned);
-                self.response.choices[at].stop =
-                    Some(Stop { reason: stop.reason, native: owned(&stop.native), sequence });
+                self.response.choices[at].stop = Some(stop.clone().into_owned());
             }
             Event::Usage(counts) => self.response.usage.get_or_insert_with(TokenCounts::default).merge(counts),
             Event::Error(_) | Event::End => {}

@@ -58,6 +58,14 @@ pub struct Stop<'a> {
     pub sequence: Option<Text<'a>>,
 }
 
+impl Stop<'_> {
+    /// The same stop without a tie to the text it was read from.
+    pub fn into_owned(self) -> Stop<'static> {
+        let owned = |text: Text<'_>| Text::Owned(text.into_owned());
+        Stop { reason: self.reason, native: owned(self.native), sequence: self.sequence.map(owned) }
+    }
+}
+
 /// Why the model stopped, in the words that all dialects share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StopReason {

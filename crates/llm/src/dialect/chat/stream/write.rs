@@ -33,7 +33,8 @@ struct Choice {
     detail: u64,
     /// Per call, whether it has arguments.
     calls: Vec<(u32, bool)>,
-    has_stopped: bool,
+    /// Told at the end: some providers go on after it.
+    stop: Option<Stop<'static>>,
 }
 
 /// The part that is being told.
@@ -102,7 +103,7 @@ impl EventWriter for Writer {
             Event::PartEnd { choice } => {
                 self.open(*choice, Open::Nothing, out);
             }
-            Event::Stop { choice, stop } => self.stop(*choice, Some(stop), out),
+            Event::Stop { choice, stop } => self.choice(*choice, out).stop = Some(stop.clone().into_owned()),
             Event::Usage(counts) => self.counts.get_or_insert_default().merge(counts),
             Event::Error(error) => {
                 self.has_failed = true;
@@ -118,7 +119,7 @@ impl EventWriter for Writer {
         }
         self.choice(0, out);
         for at in 0..self.choices.len() {
-            self.stop(self.choices[at].index, None, out);
+            self.stop(at, out);
         }
         if let Some(counts) = self.counts.filter(|_| self.reply.include_usage) {
             self.envelope.usage(out, |object| usage::write(&counts, object));
@@ -136,7 +137,7 @@ impl Writer {
                 delta.string("role", "assistant");
                 delta.string("content", "");
             });
-            self.choices.push(Choice { index, open: Open::Nothing, detail: 0, calls: Vec::new(), has_stopped: false });
+            self.choices.push(Choice { index, open: Open::Nothing, detail: 0, calls: Vec::new(), stop: None });
             self.choices.len() - 1
         });
         &mut self.choices[at]
@@ -221,19 +222,17 @@ impl Writer {
         });
     }
 
-    /// Ends a choice; without a reason of the provider's its calls decide.
-    fn stop(&mut self, index: u32, told: Option<&Stop<'_>>, out: &mut Vec<u8>) {
-        let choice = self.choice(index, out);
-        if std::mem::replace(&mut choice.has_stopped, true) {
-            return;
-        }
+    /// Ends the choice at `at`; without a reason of the provider's its calls decide.
+    fn stop(&mut self, at: usize, out: &mut Vec<u8>) {
+        let choice = &mut self.choices[at];
+        let (index, told) = (choice.index, choice.stop.take());
         let calls = std::mem::take(&mut choice.calls);
         // SDKs parse the arguments, also those of a call without any.
         for (call, _) in calls.iter().filter(|(_, has_arguments)| !has_arguments) {
             self.arguments(index, *call, "{}", out);
         }
-        let reason = told.map_or(if calls.is_empty() { "stop" } else { "tool_calls" }, stop::word);
-        let sequence = told.filter(|stop| stop.reason == StopReason::StopSequence && stop.native == "stop");
+        let reason = told.as_ref().map_or(if calls.is_empty() { "stop" } else { "tool_calls" }, stop::word);
+        let sequence = told.as_ref().filter(|stop| stop.reason == StopReason::StopSequence && stop.native == "stop");
         self.envelope.choice(index, out, |object| {
             drop(object.object("delta"));
             object.null("logprobs");
