@@ -1,0 +1,68 @@
+//! Requests.
+
+use tidegate_llm::model::{Feature, Request, ToolChoice};
+use tidegate_llm::{Dialect, translate_request};
+
+use super::facts::RequestFacts;
+use super::recorded::{exchanges, others};
+use super::{Faults, raw, to};
+
+/// OpenAI Responses refuses to be held to fewer output tokens.
+const LEAST_OF_RESPONSES: u64 = 16;
+
+#[test]
+fn every_recorded_request_asks_the_same_in_every_dialect_and_back() {
+    let mut faults = Faults::default();
+    for exchange in exchanges() {
+        let Some(body) = &exchange.request else { continue };
+        let from = exchange.dialect;
+        let Ok(request) = from.read_request(raw(body)) else { continue };
+        if RequestFacts::of(&request).is_empty() {
+            continue;
+        }
+        for other in others(from) {
+            let name = || format!("{}: {from} to {other}", exchange.name);
+            let there = translate_request(from, &to(other), raw(body), exchange.path()).unwrap();
+            let Ok(translated) = other.read_request(raw(&there.body)) else {
+                faults.note(name() + ": it cannot be read");
+                continue;
+            };
+            compare(&mut faults, &name(), &request, &translated);
+            if !there.losses.lost(Feature::MaxTokens) && request.max_tokens.is_some() {
+                let least = if other == Dialect::OpenAiResponses { LEAST_OF_RESPONSES } else { 0 };
+                let wanted = request.max_tokens.map(|most| most.max(least));
+                faults.compare(|| name() + ", max_tokens", &wanted, &translated.max_tokens);
+            }
+            if !there.losses.lost(Feature::StopSequences) {
+                faults.compare(|| name() + ", stop", &request.stop_sequences, &translated.stop_sequences);
+            }
+            let back = translate_request(other, &to(from), raw(&there.body), exchange.path()).unwrap();
+            let Ok(again) = from.read_request(raw(&back.body)) else {
+                faults.note(name() + " and back: it cannot be read");
+                continue;
+            };
+            compare(&mut faults, &(name() + " and back"), &request, &again);
+        }
+    }
+    faults.none();
+}
+
+fn compare(faults: &mut Faults, name: &str, before: &Request<'_>, after: &Request<'_>) {
+    let chosen = &before.tool_choice;
+    let after = RequestFacts::of(after);
+    let before = RequestFacts::of(before).in_the_words_of(&after);
+    faults.compare(|| format!("{name}, instructions"), &before.instructions, &after.instructions);
+    faults.compare(|| format!("{name}, what is said"), &before.said, &after.said);
+    faults.compare(|| format!("{name}, calls"), &before.calls, &after.calls);
+    faults.compare(|| format!("{name}, results"), &before.results, &after.results);
+    match chosen {
+        // Some dialects can only be told what is allowed by leaving out the rest.
+        Some(ToolChoice::Function(_) | ToolChoice::Allowed { .. } | ToolChoice::None)
+            if after.tools.len() < before.tools.len() =>
+        {
+            let known = after.tools.iter().all(|name| before.tools.contains(name));
+            faults.compare(|| format!("{name}, tools"), &known, &true);
+        }
+        _ => faults.compare(|| format!("{name}, tools"), &before.tools, &after.tools),
+    }
+}
