@@ -135,6 +135,11 @@ impl EventStreamDecoder {
         Self { max_bytes, pending: Vec::new() }
     }
 
+    /// A message has begun and has not arrived whole.
+    pub(crate) fn is_torn(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
     /// Takes in the next chunk and hands out the messages that it completes.
     ///
     /// # Errors

@@ -114,9 +114,10 @@ impl StreamFilter {
     }
 
     /// What tells the client that the stream is broken. An event that was forwarded in part is closed first, so that
-    /// the error stands on its own.
+    /// the error stands on its own. Empty where that cannot be done: only the connection's end can tell then.
     pub fn error_event(&mut self, kind: ErrorKind, message: &str) -> Bytes {
         match &mut self.passage {
+            Passage::Same(_) if self.observer.is_torn() => Bytes::new(),
             Passage::Same(usage_chunk) => {
                 let event = stream_error_event(self.observer.protocol(), kind, message);
                 let torn = *usage_chunk == UsageChunk::Forward && !self.observer.pending().is_empty();

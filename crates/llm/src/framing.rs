@@ -44,6 +44,14 @@ impl Deframer {
         }
     }
 
+    /// A message has begun that nothing but its own rest can end.
+    pub fn is_torn(&self) -> bool {
+        match self {
+            Deframer::AwsEventStream(decoder) => decoder.is_torn(),
+            Deframer::Sse(_) | Deframer::JsonArray(_) | Deframer::SseOrJsonArray => false,
+        }
+    }
+
     /// Takes in the next chunk and gives the frames it completes.
     ///
     /// # Errors

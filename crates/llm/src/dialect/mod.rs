@@ -15,6 +15,8 @@ mod gemini;
 mod responses;
 mod strict_schema;
 
+pub(crate) use bedrock::write_exception;
+
 use std::fmt;
 use std::str::FromStr;
 

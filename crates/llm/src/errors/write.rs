@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{ApiError, ErrorKind, meaning};
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, write_exception};
 use crate::endpoint::{Framing, endpoint};
 use crate::protocol::Protocol;
 
@@ -52,7 +52,7 @@ fn body(client: Dialect, status: u16, error: &ApiError<'_>) -> Value {
 }
 
 /// Appends the event that tells a client of a stream's failure. No end marker follows it: a client must not take what it
-/// has for a whole answer. Bedrock's exceptions are frames of their own and are not written here.
+/// has for a whole answer.
 pub fn write_stream_error(client: Dialect, error: &ApiError<'_>, out: &mut Vec<u8>) {
     let status = fitting_status(error);
     let (name, data, line_end) = match client {
@@ -64,7 +64,7 @@ pub fn write_stream_error(client: Dialect, error: &ApiError<'_>, out: &mut Vec<u
             let delta = json!({ "finish_reason": "ERROR", "error": error.message });
             ("message-end", json!({ "type": "message-end", "delta": delta }), "\n")
         }
-        Dialect::BedrockConverse => return,
+        Dialect::BedrockConverse => return write_exception(error, out),
     };
     if !name.is_empty() {
         out.extend_from_slice(format!("event: {name}{line_end}").as_bytes());

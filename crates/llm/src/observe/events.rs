@@ -33,6 +33,10 @@ impl Events {
         deframer.push(chunk, |frame| reader.read(frame, &mut |event| note(protocol, facts, &event))).is_ok()
     }
 
+    pub(super) fn is_torn(&self) -> bool {
+        self.deframer.is_torn()
+    }
+
     pub(super) fn may_end(&self) -> bool {
         self.reader.may_end()
     }

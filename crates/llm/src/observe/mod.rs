@@ -240,6 +240,11 @@ impl StreamObserver {
         }
     }
 
+    /// A message has begun that nothing but its own rest can end: what follows would be taken for that.
+    pub(crate) fn is_torn(&self) -> bool {
+        matches!(&self.reader, Some(Reader::Events(events)) if events.is_torn())
+    }
+
     /// Judges the stream as if its bytes ended here. A stream that is not decoded, or could not be followed because
     /// an event was too large, is taken for complete: nothing speaks against it.
     pub fn end(&self) -> StreamEnd {

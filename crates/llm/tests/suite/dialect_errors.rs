@@ -1,7 +1,7 @@
 //! Errors as each dialect's SDK expects them.
 
 use serde_json::{Value, json};
-use tidegate_llm::{ErrorKind, Protocol, error_body, stream_error_event};
+use tidegate_llm::{ErrorKind, EventStreamDecoder, MAX_EVENT_BYTES, Protocol, error_body, stream_error_event};
 
 const AWKWARD: &str = "a \"quoted\"\nline\u{0} é";
 
@@ -71,5 +71,19 @@ fn a_broken_stream_is_told_in_one_event_without_an_end_marker() {
         assert_eq!(data.pointer(message_at), Some(&Value::from(AWKWARD)), "{protocol}");
         assert!(!event.contains("[DONE]"));
     }
-    assert!(stream_error_event(Protocol::BedrockConverse, ErrorKind::StreamCut, "x").is_empty());
+}
+
+#[test]
+fn a_broken_event_stream_is_told_in_one_exception() {
+    let event = stream_error_event(Protocol::BedrockConverse, ErrorKind::StreamCut, AWKWARD);
+    let mut told = Vec::new();
+    EventStreamDecoder::new(MAX_EVENT_BYTES)
+        .push(&event, |message| {
+            let header = |name| message.text(name).unwrap().to_owned();
+            let body: Value = serde_json::from_slice(message.payload).unwrap();
+            told.push((header(":message-type"), header(":exception-type"), body));
+        })
+        .unwrap();
+    let expected = ("exception".to_owned(), "modelStreamErrorException".to_owned(), json!({"message": AWKWARD}));
+    assert_eq!(told, [expected]);
 }

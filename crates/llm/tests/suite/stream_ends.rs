@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use tidegate_llm::{
     ErrorKind, Framing, MAX_EVENT_BYTES, Protocol, StreamEnd, StreamFilter, StreamObserver, UsageChunk, endpoints,
+    write_message,
 };
 
 fn observed(protocol: Protocol, stream: &str) -> StreamObserver {
@@ -213,5 +214,16 @@ fn an_error_stands_on_its_own_behind_a_torn_event() {
         filter.push(Bytes::from_static(b"data: {\"cho")).unwrap();
         let event = filter.error_event(kind, "cut");
         assert!(event.starts_with(begins.as_bytes()), "{usage_chunk:?}: {event:?}");
+    }
+}
+
+#[test]
+fn an_exception_follows_whole_messages_alone() {
+    let mut message = Vec::new();
+    write_message(&mut message, &[(":event-type", "messageStart")], |out| out.extend_from_slice(b"{}"));
+    for (received, is_told) in [(message.len(), true), (message.len() - 1, false)] {
+        let mut filter = StreamFilter::new(StreamObserver::new(Protocol::BedrockConverse), UsageChunk::Forward);
+        filter.push(Bytes::copy_from_slice(&message[..received])).unwrap();
+        assert_eq!(!filter.error_event(ErrorKind::StreamCut, "cut").is_empty(), is_told, "{received} bytes");
     }
 }

@@ -15,6 +15,8 @@ mod stop;
 mod stream;
 mod usage;
 
+pub(crate) use stream::write_exception;
+
 use crate::dialect::{Codec, Dialect, NameRule};
 use crate::model::Feature;
 

@@ -7,3 +7,4 @@ mod write;
 
 pub(super) use read::Reader;
 pub(super) use write::Writer;
+pub(crate) use write::write_exception;

@@ -122,7 +122,7 @@ fn send(out: &mut Vec<u8>, name: &str, fill: impl FnOnce(&mut ObjectWriter<'_>))
 }
 
 /// Appends the exception that tells a client of a stream's failure. Streams know these five alone.
-fn write_exception(error: &ApiError<'_>, out: &mut Vec<u8>) {
+pub(crate) fn write_exception(error: &ApiError<'_>, out: &mut Vec<u8>) {
     let name = match error.kind {
         ErrorKind::InvalidRequest
         | ErrorKind::Authentication
