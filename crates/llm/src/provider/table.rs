@@ -47,6 +47,9 @@ const fn gemini(path: &'static str, stream_path: &'static str) -> Capability {
 
 const PLAIN: Quirks = Quirks { max_tokens_field: "max_tokens", developer_role: false };
 
+/// As APISIX's converter writes the limit for every provider.
+const PLAIN_WITH_NEW_LIMIT: Quirks = Quirks { max_tokens_field: "max_completion_tokens", developer_role: false };
+
 const LIKE_OPENAI: Quirks = Quirks { max_tokens_field: "max_completion_tokens", developer_role: true };
 
 /// What all rows have in common: HTTPS, a bearer key, OpenAI's manners but for `max_tokens`.
@@ -82,11 +85,18 @@ pub(super) static PROVIDERS: &[Provider] = &[
         ..HOSTED
     },
     Provider { name: "deepseek", host: Some("api.deepseek.com"), capabilities: &[chat("/chat/completions")], ..HOSTED },
-    Provider { name: "aimlapi", host: Some("api.aimlapi.com"), capabilities: &[chat("/chat/completions")], ..HOSTED },
+    Provider {
+        name: "aimlapi",
+        host: Some("api.aimlapi.com"),
+        capabilities: &[chat("/chat/completions")],
+        quirks: PLAIN_WITH_NEW_LIMIT,
+        ..HOSTED
+    },
     Provider {
         name: "openrouter",
         host: Some("openrouter.ai"),
         capabilities: &[chat("/api/v1/chat/completions"), embeds("/api/v1/embeddings")],
+        quirks: PLAIN_WITH_NEW_LIMIT,
         ..HOSTED
     },
     Provider {
@@ -116,6 +126,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
             at(Protocol::OpenAiModerations, "/v1/moderations"),
             at(Protocol::Rerank, "/v1/rerank"),
         ],
+        quirks: PLAIN_WITH_NEW_LIMIT,
         ..HOSTED
     },
     Provider {
@@ -142,7 +153,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
             at(Protocol::GeminiCountTokens, "/v1beta/models/{model}:countTokens"),
         ],
         key: KeyPlace::Header("x-goog-api-key"),
-        quirks: Quirks { developer_role: false, ..LIKE_OPENAI },
+        quirks: PLAIN_WITH_NEW_LIMIT,
         ..HOSTED
     },
     Provider {
@@ -187,7 +198,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
                 "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:countTokens",
             ),
         ],
-        quirks: Quirks { developer_role: false, ..LIKE_OPENAI },
+        quirks: PLAIN_WITH_NEW_LIMIT,
         ..HOSTED
     },
     Provider {
