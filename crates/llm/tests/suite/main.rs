@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod conversations;
 mod detection;
 mod dialect_anthropic_answers;
 mod dialect_anthropic_recorded;

@@ -1,7 +1,7 @@
 //! Whole answers.
 
 use tidegate_llm::model::{Feature, Response};
-use tidegate_llm::{Renames, translate_response};
+use tidegate_llm::{Dialect, Renames, translate_response};
 
 use super::facts::{AnswerFacts, thoughts};
 use super::recorded::{exchanges, others};
@@ -12,26 +12,28 @@ fn every_recorded_answer_tells_the_same_in_every_dialect_and_back() {
     let mut faults = Faults::default();
     for exchange in exchanges() {
         let Some(body) = &exchange.answer else { continue };
-        let from = exchange.dialect;
-        let Ok(answer) = from.read_response(raw(body)) else { continue };
-        if answer.choices.is_empty() {
-            continue;
-        }
-        for to in others(from) {
-            let (there, losses) = translate_response(from, to, raw(body), &reply(), &Renames::default()).unwrap();
-            let translated = to.read_response(raw(&there)).unwrap();
-            let facts = |answer: &_| AnswerFacts::of(answer, &[from, to]);
-            let name = || format!("{}: {from} to {to}", exchange.name);
-            let before = facts(&answer).in_the_words_of(&facts(&translated));
-            faults.compare(name, &before, &facts(&translated));
-            if to.carries().contains(&Feature::Reasoning) && !losses.lost(Feature::Reasoning) {
-                let thoughts = |answer: &Response<'_>| thoughts(&answer.choices[0].parts);
-                faults.compare(|| name() + ", thoughts", &thoughts(&answer), &thoughts(&translated));
-            }
-            let (back, _) = translate_response(to, from, raw(&there), &reply(), &Renames::default()).unwrap();
-            let again = facts(&from.read_response(raw(&back)).unwrap());
-            faults.compare(|| name() + " and back", &facts(&answer).in_the_words_of(&again), &again);
+        for to in others(exchange.dialect) {
+            round_trip(&mut faults, &exchange.name, (exchange.dialect, to), body);
         }
     }
     faults.none();
+}
+
+/// Translates an answer's `body` and back and notes what it does not tell any more. A body that is no answer is passed
+/// over.
+pub fn round_trip(faults: &mut Faults, name: &str, (from, to): (Dialect, Dialect), body: &[u8]) {
+    let Some(answer) = from.read_response(raw(body)).ok().filter(|answer| !answer.choices.is_empty()) else { return };
+    let name = format!("{name}: {from} to {to}");
+    let facts = |answer: &Response<'_>| AnswerFacts::of(answer, &[from, to]);
+    let (there, losses) = translate_response(from, to, raw(body), &reply(), &Renames::default()).unwrap();
+    let translated = to.read_response(raw(&there)).unwrap();
+    let told = facts(&translated);
+    faults.compare(|| name.clone(), &facts(&answer).in_the_words_of(&told), &told);
+    if to.carries().contains(&Feature::Reasoning) && !losses.lost(Feature::Reasoning) {
+        let thoughts = |answer: &Response<'_>| thoughts(&answer.choices[0].parts);
+        faults.compare(|| format!("{name}, thoughts"), &thoughts(&answer), &thoughts(&translated));
+    }
+    let (back, _) = translate_response(to, from, raw(&there), &reply(), &Renames::default()).unwrap();
+    let told = facts(&from.read_response(raw(&back)).unwrap());
+    faults.compare(|| format!("{name} and back"), &facts(&answer).in_the_words_of(&told), &told);
 }

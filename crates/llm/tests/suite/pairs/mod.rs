@@ -3,11 +3,11 @@
 //! What dialects tell differently (sizes of pieces, spellings of stops, identifiers that the target's providers refuse)
 //! is brought to one form in [`facts`]; what is compared is listed there.
 
-mod answers;
+pub mod answers;
 pub mod facts;
 mod recorded;
-mod requests;
-mod streams;
+pub mod requests;
+pub mod streams;
 
 use tidegate_llm::model::{Fold, Response};
 use tidegate_llm::{Dialect, LossPolicy, Quirks, Raw, Renames, Reply, StreamTranslator, Target, TranslatedEnd};
@@ -76,13 +76,23 @@ impl Faults {
         }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub fn note(&mut self, fault: String) {
         self.0.push(fault);
     }
 
     /// Fails if there were any.
     pub fn none(self) {
+        assert!(self.0.is_empty(), "{self}");
+    }
+}
+
+impl std::fmt::Display for Faults {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let shown: Vec<&str> = self.0.iter().take(20).map(String::as_str).collect();
-        assert!(self.0.is_empty(), "{} faults, such as\n{}", self.0.len(), shown.join("\n"));
+        write!(out, "{} faults, such as\n{}", self.0.len(), shown.join("\n"))
     }
 }

@@ -1,7 +1,7 @@
 //! Requests.
 
 use tidegate_llm::model::{Feature, Request, ToolChoice};
-use tidegate_llm::{Dialect, translate_request};
+use tidegate_llm::{Dialect, PathFacts, translate_request};
 
 use super::facts::RequestFacts;
 use super::recorded::{exchanges, others};
@@ -15,36 +15,45 @@ fn every_recorded_request_asks_the_same_in_every_dialect_and_back() {
     let mut faults = Faults::default();
     for exchange in exchanges() {
         let Some(body) = &exchange.request else { continue };
-        let from = exchange.dialect;
-        let Ok(request) = from.read_request(raw(body)) else { continue };
-        if RequestFacts::of(&request).is_empty() {
-            continue;
-        }
-        for other in others(from) {
-            let name = || format!("{}: {from} to {other}", exchange.name);
-            let there = translate_request(from, &to(other), raw(body), exchange.path()).unwrap();
-            let Ok(translated) = other.read_request(raw(&there.body)) else {
-                faults.note(name() + ": it cannot be read");
-                continue;
-            };
-            compare(&mut faults, &name(), &request, &translated);
-            if !there.losses.lost(Feature::MaxTokens) && request.max_tokens.is_some() {
-                let least = if other == Dialect::OpenAiResponses { LEAST_OF_RESPONSES } else { 0 };
-                let wanted = request.max_tokens.map(|most| most.max(least));
-                faults.compare(|| name() + ", max_tokens", &wanted, &translated.max_tokens);
-            }
-            if !there.losses.lost(Feature::StopSequences) {
-                faults.compare(|| name() + ", stop", &request.stop_sequences, &translated.stop_sequences);
-            }
-            let back = translate_request(other, &to(from), raw(&there.body), exchange.path()).unwrap();
-            let Ok(again) = from.read_request(raw(&back.body)) else {
-                faults.note(name() + " and back: it cannot be read");
-                continue;
-            };
-            compare(&mut faults, &(name() + " and back"), &request, &again);
+        for other in others(exchange.dialect) {
+            round_trip(&mut faults, &exchange.name, (exchange.dialect, other), body, exchange.path());
         }
     }
     faults.none();
+}
+
+/// Translates a request's `body` and back and notes what it does not ask any more. A body that is no request, or that
+/// asks nothing, is passed over.
+pub fn round_trip(
+    faults: &mut Faults,
+    name: &str,
+    (from, other): (Dialect, Dialect),
+    body: &[u8],
+    path: PathFacts<'_>,
+) {
+    let Ok(request) = from.read_request(raw(body)) else { return };
+    if RequestFacts::of(&request).is_empty() {
+        return;
+    }
+    let name = format!("{name}: {from} to {other}");
+    let there = translate_request(from, &to(other), raw(body), path).unwrap();
+    let Ok(translated) = other.read_request(raw(&there.body)) else {
+        return faults.note(format!("{name}: it cannot be read"));
+    };
+    compare(faults, &name, &request, &translated);
+    if !there.losses.lost(Feature::MaxTokens) && request.max_tokens.is_some() {
+        let least = if other == Dialect::OpenAiResponses { LEAST_OF_RESPONSES } else { 0 };
+        let wanted = request.max_tokens.map(|most| most.max(least));
+        faults.compare(|| format!("{name}, max_tokens"), &wanted, &translated.max_tokens);
+    }
+    if !there.losses.lost(Feature::StopSequences) {
+        faults.compare(|| format!("{name}, stop"), &request.stop_sequences, &translated.stop_sequences);
+    }
+    let back = translate_request(other, &to(from), raw(&there.body), path).unwrap();
+    match from.read_request(raw(&back.body)) {
+        Ok(again) => compare(faults, &format!("{name} and back"), &request, &again),
+        Err(error) => faults.note(format!("{name} and back: {error}")),
+    }
 }
 
 fn compare(faults: &mut Faults, name: &str, before: &Request<'_>, after: &Request<'_>) {
