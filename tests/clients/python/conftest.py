@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,6 +12,9 @@ import pytest
 
 import stack as stacks
 from stack import CLIENT_KEY, AdminApi, Simulator, Stack, start
+
+# Without it Amazon's SDK looks for a machine in the cloud that would tell it a region.
+os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
 
 @pytest.fixture(scope="session")
