@@ -97,6 +97,6 @@ heading "Node clients against the binary"
 # The reporter is named because the default differs between versions of Node.
 node_suite() {
   (cd tests/clients/node && PYTHONPATH=.. "../../../$venv/bin/python" -m stack -- \
-    node --test --test-reporter=spec openai.test.js apisix-mcp.test.js)
+    node --test --test-reporter=spec openai.test.js dialects.test.js vercel-ai.test.js apisix-mcp.test.js)
 }
 counted node node_suite

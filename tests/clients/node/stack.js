@@ -16,6 +16,9 @@ export const adminKey = given("TIDEGATE_ADMIN_KEY");
 export const clientKey = given("TIDEGATE_CLIENT_KEY");
 export const simulator = given("TIDEGATE_SIMULATOR");
 
+/** One provider of each dialect, each at `{proxy}/to/{provider}`. */
+export const providers = given("TIDEGATE_DIALECT_PROVIDERS").split(",");
+
 /** An OpenAI client whose requests tell the provider to behave as `simulate` says. */
 export function connect(simulate, { prefix = "/openai", ...options } = {}) {
   return new OpenAI({

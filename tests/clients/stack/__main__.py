@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 
-from . import ADMIN_KEY, CLIENT_KEY, OTHER_KEY, PROVIDER_KEY, start
+from . import ADMIN_KEY, CLIENT_KEY, DIALECT_PROVIDERS, OTHER_KEY, PROVIDER_KEY, start
 
 
 def main(arguments: list[str]) -> int:
@@ -23,6 +23,7 @@ def main(arguments: list[str]) -> int:
             "TIDEGATE_CLIENT_KEY": CLIENT_KEY,
             "TIDEGATE_OTHER_KEY": OTHER_KEY,
             "TIDEGATE_PROVIDER_KEY": PROVIDER_KEY,
+            "TIDEGATE_DIALECT_PROVIDERS": ",".join(DIALECT_PROVIDERS),
         }
         return subprocess.run(arguments[1:], env=os.environ | variables, stdin=subprocess.DEVNULL).returncode
 
