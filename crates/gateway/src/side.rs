@@ -1,13 +1,13 @@
-//! An HTTP client for the side runtime: log batches and other small messages to servers that are no upstreams. Each
-//! message has a connection of its own: there is one every few seconds, and no idle one to find dead. Its futures are
-//! `Send`, unlike those of the data plane's transport.
+//! An HTTP client for the side runtime: log batches, tokens and other small messages to servers that are no upstreams.
+//! Each message has a connection of its own: there is one every few seconds, and no idle one to find dead. Its futures
+//! are `Send`, unlike those of the data plane's transport.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
-use http::{Method, Request, StatusCode, Uri};
+use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
@@ -21,7 +21,7 @@ use crate::tls::client::{ClientConfigs, Verify};
 #[cfg(test)]
 mod tests;
 
-/// Of an answer's body, more is not read.
+/// Longer bodies of answers are not read.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// Why a message did not get an answer.
@@ -35,6 +35,8 @@ pub enum SideError {
     Exchange { address: String, source: hyper::Error },
     #[error("no answer from {address} within {limit:?}")]
     Timeout { address: String, limit: Duration },
+    #[error("the answer of {address} broke off, or is longer than {MAX_ANSWER_BYTES} bytes")]
+    Body { address: String },
 }
 
 /// Sends single messages.
@@ -43,6 +45,9 @@ pub struct SideClient {
     verified: Arc<ClientConfig>,
     unverified: Arc<ClientConfig>,
 }
+
+/// An answer; without its body if that could not be read whole.
+type Answered = Response<Option<Bytes>>;
 
 /// Where a URL leads.
 struct Destination {
@@ -75,20 +80,51 @@ impl SideClient {
         limit: Duration,
         verify: Verify,
     ) -> Result<StatusCode, SideError> {
-        let destination = Destination::of(uri).ok_or_else(|| SideError::Url(uri.clone()))?;
-        let request = request(uri, headers, body, &destination);
-        match tokio::time::timeout(limit, self.send(&destination, request, verify)).await {
-            Ok(answered) => answered,
-            Err(_) => Err(SideError::Timeout { address: destination.address(), limit }),
+        let mut request = Request::new(body);
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri.clone();
+        *request.headers_mut() = headers;
+        let (_, answer) = self.exchange(request, limit, verify).await?;
+        Ok(answer.status())
+    }
+
+    /// Sends `request`, whose URI is absolute, and gives the answer. `limit` is for everything together. Redirections
+    /// are not followed.
+    ///
+    /// # Errors
+    /// If no whole answer came; one of any status is none.
+    pub async fn send(
+        &self,
+        request: Request<Bytes>,
+        limit: Duration,
+        verify: Verify,
+    ) -> Result<Response<Bytes>, SideError> {
+        let (address, answer) = self.exchange(request, limit, verify).await?;
+        let (head, body) = answer.into_parts();
+        Ok(Response::from_parts(head, body.ok_or(SideError::Body { address })?))
+    }
+
+    async fn exchange(
+        &self,
+        request: Request<Bytes>,
+        limit: Duration,
+        verify: Verify,
+    ) -> Result<(String, Answered), SideError> {
+        let destination = Destination::of(request.uri()).ok_or_else(|| SideError::Url(request.uri().clone()))?;
+        let request = for_the_wire(request, &destination);
+        let address = destination.address();
+        match tokio::time::timeout(limit, self.connect_and_send(&destination, request, verify)).await {
+            Ok(answered) => answered.map(|answer| (address, answer)),
+            Err(_) => Err(SideError::Timeout { address, limit }),
         }
     }
 
-    async fn send(
+    async fn connect_and_send(
         &self,
         destination: &Destination,
         request: Request<Full<Bytes>>,
         verify: Verify,
-    ) -> Result<StatusCode, SideError> {
+    ) -> Result<Answered, SideError> {
         let failed = |source| SideError::Connect { address: destination.address(), source };
         let tcp = TcpStream::connect((destination.host.as_str(), destination.port)).await.map_err(failed)?;
         tcp.set_nodelay(true).map_err(failed)?;
@@ -106,29 +142,28 @@ impl SideClient {
     }
 }
 
-fn request(uri: &Uri, headers: HeaderMap, body: Bytes, destination: &Destination) -> Request<Full<Bytes>> {
-    let length = HeaderValue::from(body.len());
-    let mut request = Request::new(Full::new(body));
-    *request.method_mut() = Method::POST;
-    *request.headers_mut() = headers;
-    request.headers_mut().insert(CONTENT_LENGTH, length);
-    request.headers_mut().entry(HOST).or_insert_with(|| destination.host_header.clone());
-    let target = uri.path_and_query().map_or("/", |target| target.as_str());
-    *request.uri_mut() = target.parse().unwrap_or_else(|_| Uri::from_static("/"));
-    request
+/// `request` as HTTP/1.1 writes it.
+fn for_the_wire(request: Request<Bytes>, destination: &Destination) -> Request<Full<Bytes>> {
+    let (mut head, body) = request.into_parts();
+    if !body.is_empty() || head.method != Method::GET {
+        head.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    }
+    head.headers.entry(HOST).or_insert_with(|| destination.host_header.clone());
+    let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+    head.uri = target.parse().unwrap_or_else(|_| Uri::from_static("/"));
+    Request::from_parts(head, Full::new(body))
 }
 
 /// One request and its answer; the body is read so that the server can end in peace.
-async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> hyper::Result<StatusCode>
+async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> hyper::Result<Answered>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let answer = async {
-        let response = sender.send_request(request).await?;
-        let status = response.status();
-        let _ = Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await;
-        Ok(status)
+        let (head, body) = sender.send_request(request).await?.into_parts();
+        let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
+        Ok(Response::from_parts(head, body.ok().map(|body| body.to_bytes())))
     };
     tokio::pin!(connection, answer);
     tokio::select! {

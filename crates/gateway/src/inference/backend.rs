@@ -9,6 +9,7 @@ use http::header::{HeaderName, HeaderValue};
 use llm::{LossPolicy, Provider, ShapeRules};
 use rustls::pki_types::ServerName;
 
+use super::credentials::{Credentials, CredentialsConfig};
 use super::target::{PathOverride, Place, Targets, parse_query};
 use crate::error_response::ErrorResponse;
 use crate::services::Services;
@@ -22,6 +23,8 @@ pub struct ProviderAuth {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Added to the query.
     pub query: Vec<(String, String)>,
+    /// What is made per request.
+    pub credentials: Option<CredentialsConfig>,
 }
 
 /// What a plugin's configuration says about a provider.
@@ -85,6 +88,8 @@ pub struct Backend {
     /// Set where neither client nor configuration does.
     pub(super) required_headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) targets: Targets,
+    /// Nothing is left to do per request where the headers are all.
+    pub(super) credentials: Option<Credentials>,
 }
 
 impl Backend {
@@ -133,6 +138,7 @@ impl Backend {
                 .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
                 .collect(),
             targets: Targets::compile(config.provider, &config.place, paths).map_err(|_| unusable)?,
+            credentials: config.auth.credentials.map(|config| Credentials::compile(config, services)),
         })
     }
 }
@@ -153,7 +159,7 @@ impl Address {
             Some(endpoint) => Self::parse(endpoint),
             None => {
                 let host = config.provider.host.ok_or(BackendError::NoEndpoint(config.provider.name))?;
-                let host = config.place.fill(host).ok_or(BackendError::NoRegion(config.provider.name))?;
+                let host = config.place.fill_host(host).ok_or(BackendError::NoRegion(config.provider.name))?;
                 Ok(Self {
                     source: host.clone(),
                     https: config.provider.scheme == "https",

@@ -74,7 +74,10 @@ async fn call(
     backend: &Backend,
     exchange: &mut Exchange,
 ) -> Result<(ResponseHead, Source), Answer> {
-    let Prepared { request, usage, translation } = prepare(backend, exchange)?;
+    let Prepared { mut request, usage, translation } = prepare(backend, exchange)?;
+    if let Some(credentials) = &backend.credentials {
+        Box::pin(credentials.authorise(backend.provider, &mut request)).await?;
+    }
     // What `$upstream_uri` tells.
     exchange.forward.uri = Some(request.uri().path().to_owned());
     begin_attempt(backend, exchange);

@@ -6,6 +6,7 @@
 mod admit;
 mod backend;
 mod call;
+mod credentials;
 mod dispatch;
 mod fault;
 mod keys;
@@ -18,6 +19,9 @@ mod translation;
 pub use admit::{Admission, admit};
 pub use backend::{Backend, BackendConfig, BackendError, ProviderAuth};
 pub use call::LlmCall;
+pub use credentials::{
+    AwsConfig, AwsKeyConfig, AwsKeys, AwsSource, CredentialsConfig, EXPIRE_EARLY_SECS, EntraConfig, GoogleConfig,
+};
 pub use dispatch::dispatch;
 pub use stream::LlmStream;
 pub use target::Place;

@@ -22,6 +22,14 @@ pub struct Place {
 }
 
 impl Place {
+    /// A host's `template` filled in. Google's region `global` has no prefix of its own.
+    pub(super) fn fill_host(&self, template: &str) -> Option<String> {
+        match self.region.as_deref() {
+            Some("global") => self.fill(&template.replace("{region}-", "")),
+            _ => self.fill(template),
+        }
+    }
+
     /// `template` with everything but the model filled in; `None` if something is not configured.
     pub(super) fn fill(&self, template: &str) -> Option<String> {
         let mut text = template.to_owned();
@@ -159,7 +167,7 @@ impl Targets {
 }
 
 /// Everything but letters, digits and `-._~` is escaped.
-const UNRESERVED: percent_encoding::AsciiSet =
+pub(super) const UNRESERVED: percent_encoding::AsciiSet =
     percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A model as one segment of a path: `:` and `/` escaped. One that is escaped already stays as it is.
@@ -182,4 +190,20 @@ pub(super) fn parse_query(query: &str) -> Vec<(String, String)> {
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
         .map(|(name, value)| (decode_argument(name), decode_argument(value)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn googles_global_region_has_a_host_without_prefix() {
+        let host = |region: &str| {
+            let place = Place { region: Some(region.to_owned()), ..Place::default() };
+            place.fill_host("{region}-aiplatform.googleapis.com")
+        };
+        assert_eq!(host("global").as_deref(), Some("aiplatform.googleapis.com"));
+        assert_eq!(host("us-east1").as_deref(), Some("us-east1-aiplatform.googleapis.com"));
+        assert_eq!(Place::default().fill_host("{region}-aiplatform.googleapis.com"), None);
+    }
 }

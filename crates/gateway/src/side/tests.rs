@@ -40,6 +40,28 @@ async fn a_message_is_posted_and_the_status_comes_back() {
 }
 
 #[tokio::test]
+async fn an_answer_comes_back_with_its_body() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let server = tokio::spawn(serve_once(listener, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\ntoken"));
+    let request = Request::put(format!("http://{address}/t")).body(Bytes::from_static(b"[1,2]")).expect("a request");
+    let answer = client().send(request, Duration::from_secs(5), Verify::No).await.expect("an answer");
+    assert_eq!((answer.status(), &answer.body()[..]), (StatusCode::OK, &b"token"[..]));
+    assert!(server.await.expect("no panic").starts_with("PUT /t HTTP/1.1\r\n"));
+}
+
+#[tokio::test]
+async fn half_an_answer_is_none_to_those_who_want_its_body() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let server = tokio::spawn(serve_once(listener, "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\ntoken"));
+    let request = Request::put(format!("http://{address}/t")).body(Bytes::from_static(b"[1,2]")).expect("a request");
+    let failed = client().send(request, Duration::from_secs(5), Verify::No).await;
+    assert!(matches!(failed, Err(SideError::Body { .. })), "{failed:?}");
+    server.await.expect("no panic");
+}
+
+#[tokio::test]
 async fn a_server_that_says_nothing_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let uri: Uri = format!("http://{}/", listener.local_addr().expect("bound")).parse().expect("a URL");

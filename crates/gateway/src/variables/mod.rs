@@ -10,7 +10,7 @@ mod graphql;
 mod head;
 mod inference;
 mod served;
-mod timestamp;
+pub(crate) mod timestamp;
 
 #[cfg(test)]
 mod tests;

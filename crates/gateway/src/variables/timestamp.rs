@@ -1,8 +1,11 @@
-//! Points in time as access logs print them. Always UTC: a log line means the same wherever it is read.
+//! Points in time as access logs and AWS print them. Always UTC: a log line means the same wherever it is read.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// From 1 March of year 0 to 1 January 1970.
+const DAYS_TO_EPOCH: u64 = 719_468;
 
 /// A calendar date and a time of day.
 struct Civil {
@@ -17,7 +20,7 @@ struct Civil {
 }
 
 /// Since the Unix epoch.
-pub(super) fn now() -> Duration {
+pub(crate) fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
@@ -34,11 +37,40 @@ pub(super) fn iso8601(since_epoch: Duration) -> String {
     format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}+00:00")
 }
 
+/// `20261120T185118Z`, as AWS dates signatures.
+pub(crate) fn compact(since_epoch: Duration) -> String {
+    let Civil { year, month, day, hour, minute, second } = Civil::at(since_epoch);
+    format!("{year}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+}
+
+/// Reads `2026-11-20T18:51:18Z`, with or without a fraction, as AWS dates the ends of keys. `None` if the text is no
+/// time in UTC since 1970.
+pub(crate) fn read_utc(text: &str) -> Option<Duration> {
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let [year, month, day] = numbers(date.split('-'))?;
+    let whole = time.split_once('.').map_or(time, |(whole, _)| whole);
+    let [hour, minute, second] = numbers(whole.split(':'))?;
+    let is_time = (1970..10_000).contains(&year) && hour < 24 && minute < 60 && second <= 60;
+    if !is_time || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let year = if month <= 2 { year - 1 } else { year };
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + day_of_year - DAYS_TO_EPOCH;
+    Some(Duration::from_secs(days * 86_400 + hour * 3_600 + minute * 60 + second))
+}
+
+fn numbers<'a>(mut parts: impl Iterator<Item = &'a str>) -> Option<[u64; 3]> {
+    let mut next = || parts.next()?.parse().ok();
+    let read = [next()?, next()?, next()?];
+    parts.next().is_none().then_some(read)
+}
+
 impl Civil {
     fn at(since_epoch: Duration) -> Self {
         let seconds = since_epoch.as_secs();
-        // Counted from 1 March of year 0, so that a leap day is the last of its year; an era has 400 years.
-        let days = seconds / 86_400 + 719_468;
+        // Years begin in March, so that a leap day is the last of its year; an era has 400 years.
+        let days = seconds / 86_400 + DAYS_TO_EPOCH;
         let (era, day_of_era) = (days / 146_097, days % 146_097);
         let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
@@ -71,6 +103,22 @@ mod tests {
         for (seconds, common, iso) in rows {
             let time = Duration::from_secs(seconds);
             assert_eq!((common_log(time).as_str(), iso8601(time).as_str()), (common, iso));
+        }
+    }
+
+    #[test]
+    fn times_of_aws_are_written_and_read() {
+        for (seconds, compacted, text) in [
+            (951_782_400, "20000229T000000Z", "2000-02-29T00:00:00Z"),
+            (1_440_938_160, "20150830T123600Z", "2015-08-30T12:36:00Z"),
+            (1_795_200_678, "20261120T185118Z", "2026-11-20T18:51:18.123Z"),
+            (4_107_542_400, "21000301T000000Z", "2100-03-01T00:00:00Z"),
+        ] {
+            let time = Duration::from_secs(seconds);
+            assert_eq!((compact(time).as_str(), read_utc(text)), (compacted, Some(time)));
+        }
+        for text in ["", "2026-11-20", "2026-11-20T18:51:18+01:00", "2026-13-20T18:51:18Z", "1969-12-31T23:59:59Z"] {
+            assert_eq!(read_utc(text), None, "{text}");
         }
     }
 }

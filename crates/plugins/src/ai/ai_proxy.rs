@@ -2,6 +2,7 @@
 //! its own. The request is admitted (content type, body, protocol) in `access`; the gateway's dispatch then calls the
 //! provider.
 
+mod auth;
 mod config;
 
 #[cfg(test)]
@@ -13,25 +14,18 @@ use std::time::Duration;
 use ::config::catalog::Side;
 use ::config::resource::KeepalivePool;
 use gateway::exchange::{Dispatch, Exchange};
-use gateway::inference::{Admission, Backend, BackendConfig, Place, ProviderAuth, admit};
+use gateway::inference::{Admission, Backend, BackendConfig, Place, admit};
 use gateway::plugin::{CompileContext, Phases, Plugin, PluginDef, Step, Verdict};
 use gateway::tls::client::Verify;
-use http::{HeaderName, HeaderValue};
 use llm::{LossPolicy, ShapeConfig, ShapeRules};
 use serde_json::Value;
 
-use self::config::{Auth, Config, OnLoss, ProviderName};
+use self::config::{Config, OnLoss, ProviderName};
 use crate::definition::{self, Declare as _};
 
 pub(crate) fn definition() -> PluginDef {
     let mut definition = definition::plugin::<Config>("ai-proxy", 1040, compile).checked(check);
-    definition.info.encrypt_fields = &[
-        "auth.header",
-        "auth.query",
-        "auth.gcp.service_account_json",
-        "auth.aws.secret_access_key",
-        "auth.aws.session_token",
-    ];
+    definition.info.encrypt_fields = auth::SECRETS;
     definition
 }
 
@@ -49,13 +43,7 @@ fn check(config: &Value, _: Side) -> Result<(), String> {
         "bedrock" if place.region.is_none() => return Err("bedrock requires provider_conf.region".to_owned()),
         _ => {}
     }
-    if config.auth.gcp.is_some() || config.auth.aws.is_some() {
-        return Err("auth.gcp and auth.aws are not supported by this version of Tidegate".to_owned());
-    }
-    for name in config.auth.header.keys() {
-        name.parse::<HeaderName>().map_err(|_| format!("auth.header: {name:?} is not a header name"))?;
-    }
-    Ok(())
+    config.auth.check(provider)
 }
 
 struct AiProxy {
@@ -76,12 +64,13 @@ fn compile(config: &Value, context: &CompileContext<'_>) -> Result<Arc<dyn Plugi
             force: overrides.is_some_and(|overrides| overrides.request_body_force_override),
         },
     );
+    let place = place(&config);
     let backend = Backend::compile(
         BackendConfig {
             name: &format!("ai-proxy-{}", provider.name),
             provider,
             endpoint: overrides.and_then(|overrides| overrides.endpoint.as_deref()),
-            auth: auth(&config.auth)?,
+            auth: config.auth.compile(provider, place.region.as_deref())?,
             rules,
             timeout: Duration::from_millis(config.timeout),
             keepalive: keepalive(&config),
@@ -92,7 +81,7 @@ fn compile(config: &Value, context: &CompileContext<'_>) -> Result<Arc<dyn Plugi
             log_summary: config.logging.summaries,
             log_payload: config.logging.payloads,
             losses: losses(&config),
-            place: place(&config),
+            place,
         },
         context.services,
     )
@@ -118,20 +107,6 @@ fn losses(config: &Config) -> LossPolicy {
         OnLoss::Drop => LossPolicy::Drop,
         OnLoss::Refuse => LossPolicy::Refuse,
     }
-}
-
-fn auth(auth: &Auth) -> Result<ProviderAuth, String> {
-    let header = |(name, value): (&String, &String)| -> Result<(HeaderName, HeaderValue), String> {
-        let name: HeaderName = name.parse().map_err(|_| format!("auth.header: {name:?} is not a header name"))?;
-        let mut value = HeaderValue::from_str(value)
-            .map_err(|_| format!("auth.header.{name}: the value holds characters that no header can carry"))?;
-        value.set_sensitive(true);
-        Ok((name, value))
-    };
-    Ok(ProviderAuth {
-        headers: auth.header.iter().map(header).collect::<Result<_, _>>()?,
-        query: auth.query.clone().into_iter().collect(),
-    })
 }
 
 /// Without keep-alive a connection serves one request.

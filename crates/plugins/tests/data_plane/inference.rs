@@ -1,5 +1,6 @@
 //! LLM requests through a data plane, with the simulator as their provider.
 
+mod credentials;
 mod errors;
 
 use std::io::{Read as _, Write as _};

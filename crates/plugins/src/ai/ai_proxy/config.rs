@@ -9,6 +9,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use super::auth::Auth;
+
 /// Which provider, with which credentials, and what is done to requests.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub struct Config {
@@ -106,26 +108,6 @@ pub enum OnLoss {
 #[schemars(deny_unknown_fields)]
 pub struct TranslationConfig {
     pub on_loss: OnLoss,
-}
-
-/// How the gateway identifies itself to the provider.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct Auth {
-    /// Headers, over the client's of the same names.
-    #[serde(default)]
-    #[schemars(with = "Option<BTreeMap<String, String>>")]
-    pub header: BTreeMap<String, String>,
-    /// Query arguments.
-    #[serde(default)]
-    #[schemars(with = "Option<BTreeMap<String, String>>")]
-    pub query: BTreeMap<String, String>,
-    /// A Google service account.
-    #[schemars(with = "Option<BTreeMap<String, Value>>")]
-    pub gcp: Option<Value>,
-    /// AWS credentials.
-    #[schemars(with = "Option<BTreeMap<String, Value>>")]
-    pub aws: Option<Value>,
 }
 
 /// Where the provider's resources are.

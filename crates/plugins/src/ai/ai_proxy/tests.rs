@@ -51,3 +51,66 @@ fn what_is_wrong_is_named() {
         assert_eq!(refusal(config.clone()).as_deref(), Some(expected), "{config}");
     }
 }
+
+#[test]
+fn credentials_of_the_clouds_are_accepted() {
+    let bedrock = |auth| json!({"provider": "bedrock", "provider_conf": {"region": "us-east-1"}, "auth": auth});
+    let vertex =
+        |auth| json!({"provider": "vertex-ai", "provider_conf": {"project_id": "p", "region": "global"}, "auth": auth});
+    let rows = [
+        bedrock(json!({"aws": {"access_key_id": "AKIA", "secret_access_key": "s", "session_token": "t"}})),
+        bedrock(json!({"aws": {"source": "default"}})),
+        bedrock(json!({"aws": {"source": "profile", "profile": "team"}})),
+        bedrock(json!({"header": {"authorization": "Bearer bedrock-api-key"}})),
+        vertex(json!({"gcp": {}})),
+        vertex(json!({"gcp": {"service_account_json": "{}", "max_ttl": 1800, "expire_early_secs": 0}})),
+        vertex(json!({"gcp": {"service_account_json": "$secret://file/gcp.json"}})),
+        json!({"provider": "openai", "auth": {"entra": {"tenant_id": "t", "client_id": "c", "client_secret": "s"}}}),
+        json!({"provider": "openai", "auth": {"entra": {}}}),
+    ];
+    for config in rows {
+        assert_eq!(refusal(config.clone()), None, "{config}");
+    }
+}
+
+#[test]
+fn credentials_that_cannot_work_are_named() {
+    let aws = |aws| json!({"provider": "bedrock", "provider_conf": {"region": "r"}, "auth": {"aws": aws}});
+    let auth = |auth| json!({"provider": "openai", "auth": auth});
+    let missing = r#"property "auth" validation failed: property "aws" validation failed: property "#;
+    let rows = [
+        (aws(json!({})), format!(r#"{missing}"access_key_id" is required"#)),
+        (aws(json!({"access_key_id": "a"})), format!(r#"{missing}"secret_access_key" is required"#)),
+        (
+            aws(json!({"source": "instance", "access_key_id": "a"})),
+            "auth.aws: keys are only taken where source is static".to_owned(),
+        ),
+        (
+            aws(json!({"source": "instance", "profile": "p"})),
+            "auth.aws.profile is only taken where source is profile or default".to_owned(),
+        ),
+        (
+            json!({"provider": "bedrock", "provider_conf": {"region": "r"}, "auth": {}}),
+            "bedrock requires auth.aws".to_owned(),
+        ),
+        (
+            auth(json!({"gcp": {"service_account_json": "{"}})),
+            "invalid gcp service_account_json: EOF while parsing an object at line 1 column 1".to_owned(),
+        ),
+        (
+            auth(json!({"gcp": {}, "entra": {}})),
+            "auth.gcp and auth.entra exclude each other: both set the header Authorization".to_owned(),
+        ),
+        (
+            auth(json!({"entra": {"client_secret": "s"}})),
+            "auth.entra: client_secret needs tenant_id and client_id".to_owned(),
+        ),
+        (
+            auth(json!({"entra": {"client_secret": "s", "federated_token_file": "/f"}})),
+            "auth.entra: client_secret and federated_token_file exclude each other".to_owned(),
+        ),
+    ];
+    for (config, expected) in rows {
+        assert_eq!(refusal(config.clone()).as_deref(), Some(expected.as_str()), "{config}");
+    }
+}

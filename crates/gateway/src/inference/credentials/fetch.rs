@@ -1,0 +1,191 @@
+//! How credentials are fetched: from variables and files of the process, and from token servers over HTTP. Every
+//! source of this folder goes through [`World`], so that tests can put a world of their own around one.
+//!
+//! Invariant: no error holds a secret. Of a server's refusal only the status and its code are told.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use percent_encoding::utf8_percent_encode;
+use serde::de::DeserializeOwned;
+
+use super::super::target::UNRESERVED;
+use crate::side::{SideClient, SideError};
+use crate::tls::client::Verify;
+
+/// For one exchange with a token server.
+const EXCHANGE_LIMIT: Duration = Duration::from_secs(8);
+
+/// A server's error code is told up to this length.
+const MAX_CODE: usize = 64;
+
+/// Why there is no credential.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FetchError {
+    #[error(transparent)]
+    Unreachable(#[from] SideError),
+    #[error("{address} answered {status}{}", code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default())]
+    Refused { address: String, status: StatusCode, code: Option<String> },
+    #[error("the answer of {0} holds no credential that can be used")]
+    Answer(String),
+    #[error("{0} is not set")]
+    Unset(&'static str),
+    #[error("{0} is no URL")]
+    Url(String),
+    #[error("{path} cannot be read: {source}")]
+    File { path: PathBuf, source: std::io::Error },
+    #[error("{0}")]
+    Unusable(String),
+    #[error("no credential within {0:?}")]
+    Slow(Duration),
+    #[error("the fetch ended without a result")]
+    Abandoned,
+}
+
+/// Looks up an environment variable.
+type Variables = dyn Fn(&str) -> Option<String> + Send + Sync;
+
+/// What sources may look at.
+#[derive(Clone)]
+pub(super) struct World {
+    client: Arc<SideClient>,
+    variable: Arc<Variables>,
+}
+
+impl World {
+    /// The process's own environment.
+    pub(super) fn new(client: Arc<SideClient>) -> Self {
+        Self { client, variable: Arc::new(|name| std::env::var(name).ok()) }
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_variables(client: Arc<SideClient>, variables: &[(&str, &str)]) -> Self {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let variables: std::collections::HashMap<String, String> = variables.iter().map(owned).collect();
+        Self { client, variable: Arc::new(move |name| variables.get(name).cloned()) }
+    }
+
+    /// An environment variable that is set to something.
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
+        (self.variable)(name).filter(|value| !value.is_empty())
+    }
+
+    /// An environment variable that must be set.
+    pub(super) fn needed_variable(&self, name: &'static str) -> Result<String, FetchError> {
+        self.variable(name).ok_or(FetchError::Unset(name))
+    }
+
+    /// A file as text, without white space around it.
+    pub(super) async fn file(&self, path: impl Into<PathBuf>) -> Result<String, FetchError> {
+        let path = path.into();
+        match tokio::fs::read_to_string(&path).await {
+            Ok(text) => Ok(text.trim().to_owned()),
+            Err(source) => Err(FetchError::File { path, source }),
+        }
+    }
+
+    /// The body of a good answer to `request`.
+    pub(super) async fn ask(&self, request: TokenRequest) -> Result<Answered, FetchError> {
+        let uri: Uri = request.url.parse().map_err(|_| FetchError::Url(request.url.clone()))?;
+        let address = uri.authority().map_or_else(|| request.url.clone(), ToString::to_string);
+        let mut message = Request::new(request.body);
+        *message.method_mut() = request.method;
+        *message.uri_mut() = uri;
+        *message.headers_mut() = request.headers;
+        let answer = self.client.send(message, EXCHANGE_LIMIT, Verify::Yes).await?;
+        let status = answer.status();
+        match status.is_success() {
+            true => Ok(Answered { address, body: answer.into_body() }),
+            false => Err(FetchError::Refused { address, status, code: error_code(answer.body()) }),
+        }
+    }
+}
+
+/// A request to a token server.
+pub(super) struct TokenRequest {
+    url: String,
+    method: Method,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl TokenRequest {
+    pub(super) fn get(url: impl Into<String>) -> Self {
+        Self { url: url.into(), method: Method::GET, headers: HeaderMap::new(), body: Bytes::new() }
+    }
+
+    pub(super) fn put(url: impl Into<String>) -> Self {
+        Self { method: Method::PUT, ..Self::get(url) }
+    }
+
+    /// With `fields` as a web form.
+    pub(super) fn post_form(url: impl Into<String>, fields: &[(&str, &str)]) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        Self { url: url.into(), method: Method::POST, headers, body: form(fields).into() }
+    }
+
+    /// With one more header.
+    ///
+    /// # Errors
+    /// If `value` cannot be one.
+    pub(super) fn header(mut self, name: &'static str, value: &str) -> Result<Self, FetchError> {
+        let mut value = HeaderValue::from_str(value).map_err(|_| {
+            FetchError::Unusable(format!("the value for {name} holds characters that no header can carry"))
+        })?;
+        value.set_sensitive(true);
+        self.headers.insert(name, value);
+        Ok(self)
+    }
+}
+
+/// A good answer of a token server.
+pub(super) struct Answered {
+    address: String,
+    body: Bytes,
+}
+
+impl Answered {
+    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, FetchError> {
+        serde_json::from_slice(&self.body).map_err(|_| self.unusable())
+    }
+
+    pub(super) fn text(&self) -> Result<&str, FetchError> {
+        std::str::from_utf8(&self.body).map(str::trim).map_err(|_| self.unusable())
+    }
+
+    /// The answer does not hold what it should.
+    pub(super) fn unusable(&self) -> FetchError {
+        FetchError::Answer(self.address.clone())
+    }
+}
+
+/// `fields` as a query or a form has them.
+pub(super) fn form(fields: &[(&str, &str)]) -> String {
+    let escaped = |text| utf8_percent_encode(text, &UNRESERVED);
+    let pairs = fields.iter().map(|(name, value)| format!("{}={}", escaped(name), escaped(value)));
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+/// The text between `<name>` and `</name>` where it stands first.
+pub(super) fn xml_element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    rest.split_once(&format!("</{name}>")).map(|(text, _)| text)
+}
+
+/// The code of an error: OAuth's `error`, AWS's `Code` in JSON or XML. Only what looks like a code is told: the rest of
+/// an error may repeat what was sent.
+fn error_code(body: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(body).ok()?;
+    let code = match serde_json::from_str::<serde_json::Value>(text) {
+        Ok(json) => ["error", "code", "Code"].iter().find_map(|name| json.get(name)?.as_str().map(str::to_owned)),
+        Err(_) => xml_element(text, "Code").map(str::to_owned),
+    };
+    let is_code = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    code.filter(|code| (1..=MAX_CODE).contains(&code.len()) && code.bytes().all(is_code))
+}
