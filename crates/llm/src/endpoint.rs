@@ -302,6 +302,8 @@ const TABLE: [Endpoint; Protocol::ALL.len()] = [
         prompt_fields: &["system", "messages", "prompt", "inputText"],
         ..PLAIN
     },
+    Endpoint { protocol: Protocol::OllamaChat, body: BodyRule::Never, ..PLAIN },
+    Endpoint { protocol: Protocol::DashScopeGeneration, body: BodyRule::Never, ..PLAIN },
     Endpoint {
         protocol: Protocol::OpenAiCompletions,
         paths: &[PathForm::of("/v1/completions", StreamFlag::Body)],

@@ -6,6 +6,7 @@
 use crate::array_framing::{ArrayDecoder, ArrayError};
 use crate::dialect::{Dialect, Frame};
 use crate::eventstream::{EventStreamDecoder, EventStreamError, Message};
+use crate::line_framing::{LineDecoder, LineError};
 use crate::sse::{MAX_EVENT_BYTES, SseDecoder, SseError};
 
 /// Gemini's chunks hold whole pictures and recordings.
@@ -20,6 +21,30 @@ pub enum FrameError {
     EventStream(#[from] EventStreamError),
     #[error(transparent)]
     JsonArray(#[from] ArrayError),
+    #[error(transparent)]
+    Lines(#[from] LineError),
+}
+
+/// What carries a provider's stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StreamFraming {
+    Sse,
+    AwsEventStream,
+    /// Gemini's, as its client has asked.
+    SseOrJsonArray,
+    /// A JSON value on each line.
+    Lines,
+}
+
+impl Dialect {
+    /// What carries the dialect's streams.
+    pub(crate) const fn framing(self) -> StreamFraming {
+        match self {
+            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Anthropic | Dialect::Cohere => StreamFraming::Sse,
+            Dialect::Gemini => StreamFraming::SseOrJsonArray,
+            Dialect::BedrockConverse => StreamFraming::AwsEventStream,
+        }
+    }
 }
 
 /// Cuts a provider's bytes into frames.
@@ -28,19 +53,19 @@ pub enum Deframer {
     Sse(SseDecoder),
     AwsEventStream(EventStreamDecoder),
     JsonArray(ArrayDecoder),
+    Lines(LineDecoder),
     /// Gemini's, until its first byte has come: an array opens with a bracket, an event never does.
     SseOrJsonArray,
 }
 
 impl Deframer {
-    /// The framing of `dialect`'s streams.
-    pub fn of(dialect: Dialect) -> Self {
-        match dialect {
-            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Anthropic | Dialect::Cohere => {
-                Deframer::Sse(SseDecoder::new(MAX_EVENT_BYTES))
-            }
-            Dialect::Gemini => Deframer::SseOrJsonArray,
-            Dialect::BedrockConverse => Deframer::AwsEventStream(EventStreamDecoder::new(MAX_EVENT_BYTES)),
+    /// Cuts what `framing` carries.
+    pub fn new(framing: StreamFraming) -> Self {
+        match framing {
+            StreamFraming::Sse => Deframer::Sse(SseDecoder::new(MAX_EVENT_BYTES)),
+            StreamFraming::AwsEventStream => Deframer::AwsEventStream(EventStreamDecoder::new(MAX_EVENT_BYTES)),
+            StreamFraming::SseOrJsonArray => Deframer::SseOrJsonArray,
+            StreamFraming::Lines => Deframer::Lines(LineDecoder::new(MAX_EVENT_BYTES)),
         }
     }
 
@@ -48,7 +73,7 @@ impl Deframer {
     pub fn is_torn(&self) -> bool {
         match self {
             Deframer::AwsEventStream(decoder) => decoder.is_torn(),
-            Deframer::Sse(_) | Deframer::JsonArray(_) | Deframer::SseOrJsonArray => false,
+            Deframer::Sse(_) | Deframer::JsonArray(_) | Deframer::Lines(_) | Deframer::SseOrJsonArray => false,
         }
     }
 
@@ -68,6 +93,9 @@ impl Deframer {
             Deframer::AwsEventStream(decoder) => decoder.push(chunk, |message| visit(frame_of(&message)))?,
             Deframer::JsonArray(decoder) => {
                 decoder.push(chunk, |element| visit(Frame { name: b"", data: element, is_exception: false }))?;
+            }
+            Deframer::Lines(decoder) => {
+                decoder.push(chunk, |line| visit(Frame { name: b"", data: line, is_exception: false }))?;
             }
             Deframer::SseOrJsonArray => {
                 let Some(first) = chunk.iter().position(|byte| !byte.is_ascii_whitespace()) else { return Ok(()) };

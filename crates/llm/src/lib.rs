@@ -18,6 +18,7 @@ mod eventstream;
 mod filter;
 mod framing;
 pub mod json;
+mod line_framing;
 pub mod model;
 mod observe;
 mod protocol;
@@ -33,7 +34,7 @@ mod translate;
 mod usage;
 
 pub use array_framing::ArrayError;
-pub use dialect::{Dialect, EventReader, EventWriter, Frame, Quirks, ReadError, Reply, StreamForm};
+pub use dialect::{Dialect, EventReader, EventWriter, Frame, ProviderDialect, Quirks, ReadError, Reply, StreamForm};
 pub use edit::Edits;
 pub use embeddings::{
     EmbedClient, EmbedError, EmbedInput, EmbedProvider, EmbedRequest, EmbedTask, Embeddings, Encoding, Vector,
@@ -49,6 +50,7 @@ pub use eventstream::{EventStreamDecoder, EventStreamError, HeaderValue, Headers
 pub use filter::{StreamFilter, UsageChunk};
 pub use framing::FrameError;
 pub use json::{Elements, Kind, Members, Raw, ScanError};
+pub use line_framing::LineError;
 pub use observe::{StreamEnd, StreamObserver};
 pub use protocol::{Protocol, UnknownProtocol};
 pub use provider::{Capability, Course, KeyPlace, MaxTokensField, Models, ProtocolKind, Provider};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, ProviderDialect};
 
 /// A wire protocol between a client and an LLM provider: a dialect of conversations, or one of the smaller exchanges
 /// beside them.
@@ -33,13 +33,17 @@ pub enum Protocol {
     VertexPredict,
     /// Cohere's v2 embed, spoken to providers alone.
     CohereEmbed,
+    /// Ollama's `/api/chat`, spoken to providers alone.
+    OllamaChat,
+    /// DashScope's `generation`, spoken to providers alone.
+    DashScopeGeneration,
     /// JSON that is forwarded without being understood.
     Passthrough,
 }
 
 impl Protocol {
     /// Every protocol; the order has no meaning.
-    pub const ALL: [Protocol; 18] = [
+    pub const ALL: [Protocol; 20] = [
         Protocol::OpenAiChat,
         Protocol::OpenAiResponses,
         Protocol::OpenAiEmbeddings,
@@ -57,6 +61,8 @@ impl Protocol {
         Protocol::BedrockInvoke,
         Protocol::VertexPredict,
         Protocol::CohereEmbed,
+        Protocol::OllamaChat,
+        Protocol::DashScopeGeneration,
         Protocol::Passthrough,
     ];
 
@@ -80,6 +86,8 @@ impl Protocol {
             Protocol::BedrockInvoke => "bedrock-invoke",
             Protocol::VertexPredict => "vertex-predict",
             Protocol::CohereEmbed => "cohere-embed",
+            Protocol::OllamaChat => "ollama-chat",
+            Protocol::DashScopeGeneration => "dashscope-generation",
             Protocol::Passthrough => "passthrough",
         }
     }
@@ -104,7 +112,22 @@ impl Protocol {
             | Protocol::BedrockInvoke
             | Protocol::VertexPredict
             | Protocol::CohereEmbed
+            | Protocol::OllamaChat
+            | Protocol::DashScopeGeneration
             | Protocol::Passthrough => None,
+        }
+    }
+
+    /// How a provider is spoken to, if the protocol is one of conversations with providers.
+    pub const fn provider_dialect(self) -> Option<ProviderDialect> {
+        match self {
+            Protocol::BedrockInvoke => Some(ProviderDialect::BedrockInvoke),
+            Protocol::OllamaChat => Some(ProviderDialect::Ollama),
+            Protocol::DashScopeGeneration => Some(ProviderDialect::DashScope),
+            other => match other.dialect() {
+                Some(dialect) => Some(ProviderDialect::Shared(dialect)),
+                None => None,
+            },
         }
     }
 }

@@ -187,6 +187,8 @@ fn for_each_text<'a>(protocol: Protocol, root: Raw<'a>, mut visit: impl FnMut(Co
         | Protocol::BedrockInvoke
         | Protocol::VertexPredict
         | Protocol::CohereEmbed
+        | Protocol::OllamaChat
+        | Protocol::DashScopeGeneration
         | Protocol::Passthrough => {}
     }
 }

@@ -5,7 +5,7 @@
 //! xAI leaves reasoning out of the completion count. Read by the stream observer and, for buffered answers, by
 //! [`ResponseFacts`](crate::ResponseFacts).
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, ProviderDialect};
 use crate::endpoint::{UsageFields, endpoint};
 use crate::json::{Cursor, Raw};
 use crate::model::TokenCounts;
@@ -72,6 +72,22 @@ impl Usage {
             reasoning: counts.reasoning,
             estimated: false,
         }
+    }
+
+    /// The counts that Bedrock's whole answers have in their headers, whatever the model's family; `None` if there are none.
+    pub fn from_bedrock_headers<'h>(header: impl Fn(&str) -> Option<&'h str>) -> Option<Self> {
+        let count = |name: &str| header(name).and_then(|value| value.trim().parse::<u64>().ok());
+        let prompt = count("x-amzn-bedrock-input-token-count")?;
+        let cache_read = count("x-amzn-bedrock-cache-read-input-token-count").unwrap_or(0);
+        let cache_write = count("x-amzn-bedrock-cache-write-input-token-count").unwrap_or(0);
+        let counts = TokenCounts {
+            input: prompt.saturating_add(cache_read).saturating_add(cache_write),
+            cache_read,
+            cache_write,
+            output: count("x-amzn-bedrock-output-token-count").unwrap_or(0),
+            ..TokenCounts::default()
+        };
+        Some(Self::of(ProviderDialect::BedrockInvoke.relative(), &counts))
     }
 
     /// Counts made by the tokenizer.

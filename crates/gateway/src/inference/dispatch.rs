@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, SET_COOKIE};
 use http_body::Body as _;
-use llm::{Protocol, ResponseFacts, StreamFilter, StreamObserver, UsageChunk};
+use llm::{Protocol, ResponseFacts, StreamFilter, StreamObserver, Usage, UsageChunk};
 
 use super::backend::Backend;
 use super::call::LlmCall;
@@ -173,7 +173,9 @@ fn response_head(parts: http::response::Parts) -> ResponseHead {
 
 fn is_stream(headers: &HeaderMap) -> bool {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    value.contains("text/event-stream") || value.contains("application/vnd.amazon.eventstream")
+    ["text/event-stream", "application/vnd.amazon.eventstream", "application/x-ndjson"]
+        .into_iter()
+        .any(|stream| value.contains(stream))
 }
 
 /// Gemini streams as an array of JSON, whose type says nothing, to clients that do not ask for events.
@@ -249,7 +251,7 @@ async fn whole_answer(
         }
         (_, Reading::Observed | Reading::Opaque) => {}
     }
-    note_answer(exchange, answer.reading, &whole);
+    note_answer(exchange, answer.reading, &head.headers, &whole);
     Ok(whole)
 }
 
@@ -280,7 +282,7 @@ async fn read_whole(exchange: &mut Exchange, mut body: UpstreamBody, limit: u64)
 }
 
 /// Reads usage and the rest off a whole answer.
-fn note_answer(exchange: &mut Exchange, reading: Reading, body: &[u8]) {
+fn note_answer(exchange: &mut Exchange, reading: Reading, headers: &HeaderMap, body: &[u8]) {
     if let Some(attempt) = exchange.settlement.attempts.last_mut() {
         attempt.response_time = Some(attempt.started.elapsed());
     }
@@ -289,12 +291,14 @@ fn note_answer(exchange: &mut Exchange, reading: Reading, body: &[u8]) {
     call.time_to_first_token = took;
     call.provider_time = took;
     if reading == Reading::Observed {
-        read_facts(call, body);
+        read_facts(call, headers, body);
     }
 }
 
-fn read_facts(call: &mut LlmCall, body: &[u8]) {
-    let facts = ResponseFacts::read(call.protocol, body);
+fn read_facts(call: &mut LlmCall, headers: &HeaderMap, body: &[u8]) {
+    let mut facts = ResponseFacts::read(call.protocol, body);
+    let header = |name: &str| headers.get(name)?.to_str().ok();
+    facts.usage = facts.usage.or_else(|| Usage::from_bedrock_headers(header));
     call.answered = true;
     call.has_tool_calls = facts.has_tool_calls;
     call.finish_reason = facts.finish_reason.map(Into::into);

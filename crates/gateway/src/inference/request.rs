@@ -6,7 +6,7 @@ use http::header::{
     HeaderValue,
 };
 use http::{Method, StatusCode, Uri};
-use llm::{Course, Protocol, Shaped, UsageChunk};
+use llm::{Capability, Course, Protocol, Shaped, UsageChunk};
 
 use super::backend::Backend;
 use super::keys;
@@ -39,6 +39,8 @@ struct Shape {
     uri: Uri,
     body: Shaped,
     translation: Option<Box<Translation>>,
+    /// By which the provider is asked for a stream.
+    headers: &'static [(&'static str, &'static str)],
 }
 
 /// The request for the provider.
@@ -51,11 +53,14 @@ pub(super) fn prepare(backend: &Backend, exchange: &mut Exchange) -> Result<Prep
     call.log_summary = backend.log_summary;
     call.log_payload = backend.log_payload;
     let passes = call.protocol == Protocol::Passthrough;
-    let Shape { uri, body, translation } = shape(backend, exchange)?;
+    let Shape { uri, body, translation, headers } = shape(backend, exchange)?;
     let mut request = http::Request::new(OutgoingBody::Full(body.body));
     *request.method_mut() = if passes { exchange.request.method.clone() } else { Method::POST };
     *request.uri_mut() = uri;
     *request.headers_mut() = request_headers(backend, exchange, translation.is_some());
+    for (name, value) in headers {
+        request.headers_mut().insert(*name, HeaderValue::from_static(value));
+    }
     let usage = if body.asked_usage { UsageChunk::Hide } else { UsageChunk::Forward };
     Ok(Prepared { request, usage, translation })
 }
@@ -70,11 +75,13 @@ fn shape(backend: &Backend, exchange: &Exchange) -> Result<Shape, Answer> {
         let wanted = Wanted { model: &call.model, stream: call.stream, client_query };
         backend.targets.of(capability, wanted).ok_or_else(no_path)
     };
+    let stream_headers = |capability: &'static Capability| if call.stream { capability.stream_headers } else { &[] };
     match backend.provider.course(call.protocol, &call.model) {
         Some(Course::Same(capability)) => Ok(Shape {
             uri: place(capability, Some(query.as_deref().unwrap_or_default()))?,
             body: llm::shape_request(scan, &backend.rules, call.protocol),
             translation: None,
+            headers: stream_headers(capability),
         }),
         Some(Course::Translated { client, provider, capability }) => {
             let quirks = backend.provider.quirks;
@@ -85,12 +92,14 @@ fn shape(backend: &Backend, exchange: &Exchange) -> Result<Shape, Answer> {
                 uri: place(capability, None)?,
                 body: llm::shape_request(&translated, &backend.rules, capability.protocol),
                 translation: Some(Box::new(translation)),
+                headers: stream_headers(capability),
             })
         }
         Some(Course::Passed) => Ok(Shape {
             uri: backend.targets.passed(uri.path(), query.as_deref()).ok_or_else(no_path)?,
             body: llm::shape_request(scan, &backend.rules, Protocol::Passthrough),
             translation: None,
+            headers: &[],
         }),
         Some(Course::Mapped { .. }) | None => Err(not_spoken(backend, call.protocol)),
     }

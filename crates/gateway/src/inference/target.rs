@@ -5,7 +5,7 @@
 
 use http::Uri;
 use http::uri::{InvalidUri, PathAndQuery};
-use llm::{Capability, Protocol, Provider, StreamForm};
+use llm::{Capability, Provider, StreamForm};
 
 use crate::credential::decode_argument;
 
@@ -61,7 +61,7 @@ pub(super) struct Targets {
 
 #[derive(Debug)]
 struct Target {
-    protocol: Protocol,
+    capability: &'static Capability,
     whole: PathPlan,
     stream: PathPlan,
 }
@@ -98,7 +98,7 @@ impl Targets {
                 Some(path) => targets.plan(path, place)?,
                 None => whole.clone(),
             };
-            targets.rows.push(Target { protocol: capability.protocol, whole, stream });
+            targets.rows.push(Target { capability, whole, stream });
         }
         Ok(targets)
     }
@@ -116,7 +116,7 @@ impl Targets {
 
     /// The URI for a request in `capability`'s protocol; `None` if its path cannot be told.
     pub(super) fn of(&self, capability: &Capability, wanted: Wanted<'_>) -> Option<Uri> {
-        let target = self.rows.iter().find(|target| target.protocol == capability.protocol)?;
+        let target = self.rows.iter().find(|target| target.capability == capability)?;
         let plan = if wanted.stream { &target.stream } else { &target.whole };
         let template = match plan {
             PathPlan::Fixed(uri) => return Some(uri.clone()),

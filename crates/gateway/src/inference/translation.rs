@@ -4,7 +4,10 @@
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use llm::{BodyScan, Dialect, LossPolicy, PathFacts, Quirks, Raw, Renames, StreamFilter, StreamForm, StreamTranslator};
+use llm::{
+    BodyScan, Dialect, LossPolicy, PathFacts, ProviderDialect, Quirks, Raw, Renames, StreamFilter, StreamForm,
+    StreamTranslator,
+};
 
 use super::call::LlmCall;
 use crate::answer::{Answer, ResponseHead};
@@ -23,7 +26,7 @@ const EVENT_STREAM: HeaderValue = HeaderValue::from_static("application/vnd.amaz
 #[derive(Debug)]
 pub(super) struct Translation {
     client: Dialect,
-    provider: Dialect,
+    provider: ProviderDialect,
     renames: Renames,
     reply: llm::Reply,
     /// As a header shows them; empty if nothing was left out of the request.
@@ -34,7 +37,7 @@ pub(super) struct Translation {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pair {
     pub client: Dialect,
-    pub provider: Dialect,
+    pub provider: ProviderDialect,
     pub quirks: Quirks,
     pub losses: LossPolicy,
     /// How the client wants its stream framed.
@@ -48,7 +51,8 @@ impl Translation {
     /// The answer for a request that is not what its dialect says, or that the configuration does not let be cut.
     pub(super) fn of_request(pair: Pair, call: &LlmCall, scan: &BodyScan) -> Result<(BodyScan, Self), Answer> {
         let target = llm::Target { dialect: pair.provider, quirks: pair.quirks, losses: pair.losses };
-        let model = (!call.request_model.is_empty()).then_some(&*call.request_model);
+        // What a provider's form can say depends on the model that really answers.
+        let model = (!call.model.is_empty()).then_some(&*call.model);
         let path = PathFacts { model, stream: call.stream };
         let refuse = |message: String| Answer::error_msg(StatusCode::BAD_REQUEST, &message);
         let translated = llm::translate_request(pair.client, &target, scan.raw(), path)
@@ -93,7 +97,7 @@ impl Translation {
     pub(super) fn refusal(&self, head: &mut ResponseHead, body: &[u8]) -> Bytes {
         let exception = head.headers.remove(AMZN_ERRORTYPE);
         let exception = exception.as_ref().and_then(|value| value.to_str().ok());
-        let error = llm::read_error(self.provider, head.status.as_u16(), exception, body);
+        let error = llm::read_error(self.provider.relative(), head.status.as_u16(), exception, body);
         let told = llm::write_error(self.client, &error);
         head.status = StatusCode::from_u16(told.status).unwrap_or(head.status);
         if let Some(exception) = told.amzn_errortype {

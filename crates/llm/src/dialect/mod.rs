@@ -12,10 +12,13 @@ mod chat;
 mod cohere;
 mod data_uri;
 mod gemini;
+mod native;
 mod responses;
 mod strict_schema;
 
 pub(crate) use bedrock::write_exception;
+pub(crate) use native::MULTIMODAL_MODELS;
+pub use native::ProviderDialect;
 
 use std::fmt;
 use std::str::FromStr;

@@ -161,6 +161,8 @@ fn family(protocol: Protocol) -> Dialect {
         | Protocol::OpenAiEmbeddings
         | Protocol::OpenAiCompletions
         | Protocol::OpenAiModerations
+        | Protocol::OllamaChat
+        | Protocol::DashScopeGeneration
         | Protocol::Passthrough => Dialect::OpenAiChat,
         Protocol::OpenAiResponses => Dialect::OpenAiResponses,
         Protocol::AnthropicMessages | Protocol::AnthropicCountTokens => Dialect::Anthropic,

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::Facts;
-use crate::dialect::{Dialect, EventReader};
+use crate::dialect::{EventReader, ProviderDialect};
 use crate::framing::Deframer;
 use crate::model::Event;
 use crate::protocol::Protocol;
@@ -23,8 +23,8 @@ impl fmt::Debug for Events {
 }
 
 impl Events {
-    pub(super) fn of(dialect: Dialect) -> Self {
-        Self { deframer: Deframer::of(dialect), reader: dialect.stream_reader() }
+    pub(super) fn of(provider: ProviderDialect) -> Self {
+        Self { deframer: Deframer::new(provider.codec().framing), reader: provider.stream_reader() }
     }
 
     /// Takes in the next bytes; `false` once the stream cannot be followed.
@@ -59,8 +59,8 @@ pub(super) fn note(protocol: Protocol, facts: &mut Facts, event: &Event<'_>) {
         Event::Media { .. } => facts.saw_first_token = true,
         Event::Stop { stop, .. } => facts.set_finish_reason(&stop.native),
         Event::Usage(counts) => {
-            if let Some(dialect) = protocol.dialect() {
-                let usage = Usage::of(dialect, counts);
+            if let Some(provider) = protocol.provider_dialect() {
+                let usage = Usage::of(provider.relative(), counts);
                 facts.usage.get_or_insert_default().merge(&usage);
             }
         }

@@ -12,7 +12,7 @@ mod template;
 
 use serde_json::{Map, Value};
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, ProviderDialect};
 use crate::endpoint::{Framing, endpoint};
 use crate::json::{Raw, unescape};
 use crate::model::Event;
@@ -161,10 +161,14 @@ impl StreamObserver {
     /// decoded: they end [`StreamEnd::Complete`] when their bytes end.
     pub fn new(protocol: Protocol) -> Self {
         let row = endpoint(protocol);
-        let reader = match (row.framing, protocol.dialect()) {
-            (_, Some(dialect @ (Dialect::Gemini | Dialect::Cohere | Dialect::BedrockConverse))) => {
-                Some(Reader::Events(Box::new(events::Events::of(dialect))))
-            }
+        let reader = match (row.framing, protocol.provider_dialect()) {
+            (
+                _,
+                Some(
+                    provider @ (ProviderDialect::Shared(Dialect::Gemini | Dialect::Cohere | Dialect::BedrockConverse)
+                    | ProviderDialect::BedrockInvoke),
+                ),
+            ) => Some(Reader::Events(Box::new(events::Events::of(provider)))),
             (Framing::Sse | Framing::NamedSse, _) if protocol != Protocol::Passthrough => {
                 let decoder = SseDecoder::new(row.max_event_bytes);
                 Some(Reader::Sse { decoder, chat: chat::Progress::default() })

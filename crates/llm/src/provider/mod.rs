@@ -6,7 +6,7 @@
 
 mod table;
 
-use crate::dialect::{Dialect, Quirks};
+use crate::dialect::{Dialect, ProviderDialect, Quirks};
 use crate::protocol::Protocol;
 
 /// How a provider wants to be told the output limit.
@@ -26,6 +26,8 @@ pub enum Models {
     Beginning(&'static str),
     /// All others.
     NotBeginning(&'static str),
+    /// Those whose name has one of these in it.
+    Containing(&'static [&'static str]),
 }
 
 impl Models {
@@ -35,6 +37,7 @@ impl Models {
             Models::Any => true,
             Models::Beginning(prefix) => model.starts_with(prefix),
             Models::NotBeginning(prefix) => !model.starts_with(prefix),
+            Models::Containing(pieces) => pieces.iter().any(|piece| model.contains(piece)),
         }
     }
 }
@@ -57,6 +60,8 @@ pub struct Capability {
     pub adds: &'static [(&'static str, &'static str)],
     /// Fields that the body must not have, for the path tells them.
     pub removes: &'static [&'static str],
+    /// Headers by which a streamed answer is asked for; in lower case.
+    pub stream_headers: &'static [(&'static str, &'static str)],
 }
 
 /// How a provider is shown a key, and where its clients show theirs.
@@ -95,7 +100,7 @@ pub enum Course {
     /// In the client's own.
     Same(&'static Capability),
     /// In this dialect, from that of the client.
-    Translated { client: Dialect, provider: Dialect, capability: &'static Capability },
+    Translated { client: Dialect, provider: ProviderDialect, capability: &'static Capability },
     /// In this protocol for embeddings or ranking, from the client's.
     Mapped { client: Protocol, capability: &'static Capability },
     /// As it came, to the path it came to.
@@ -126,7 +131,7 @@ impl Provider {
         }
         match (protocol.dialect(), protocol.kind()) {
             (Some(client), _) => serving.find_map(|capability| {
-                let provider = capability.protocol.dialect()?;
+                let provider = capability.protocol.provider_dialect()?;
                 Some(Course::Translated { client, provider, capability })
             }),
             (None, ProtocolKind::Embeddings) => serving
@@ -169,6 +174,8 @@ impl Protocol {
             | Protocol::AnthropicCountTokens
             | Protocol::GeminiCountTokens
             | Protocol::BedrockInvoke
+            | Protocol::OllamaChat
+            | Protocol::DashScopeGeneration
             | Protocol::Passthrough => ProtocolKind::Other,
         }
     }
@@ -176,6 +183,13 @@ impl Protocol {
     /// A provider whose row does not list the protocol is sent the request as it came. APISIX knows none of these, and
     /// passes what it does not know.
     const fn passes_unknown(self) -> bool {
-        !matches!(self, Protocol::OpenAiEmbeddings | Protocol::VertexPredict | Protocol::CohereEmbed)
+        !matches!(
+            self,
+            Protocol::OpenAiEmbeddings
+                | Protocol::VertexPredict
+                | Protocol::CohereEmbed
+                | Protocol::OllamaChat
+                | Protocol::DashScopeGeneration
+        )
     }
 }

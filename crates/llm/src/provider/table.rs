@@ -2,7 +2,7 @@
 //! APISIX.
 
 use super::{Capability, KeyPlace, MaxTokensField, Models, Provider};
-use crate::dialect::Quirks;
+use crate::dialect::{MULTIMODAL_MODELS, Quirks};
 use crate::protocol::Protocol;
 
 const fn at(protocol: Protocol, path: &'static str) -> Capability {
@@ -15,6 +15,7 @@ const fn at(protocol: Protocol, path: &'static str) -> Capability {
         models: Models::Any,
         adds: &[],
         removes: &[],
+        stream_headers: &[],
     }
 }
 
@@ -45,6 +46,13 @@ const fn gemini(path: &'static str, stream_path: &'static str) -> Capability {
     Capability { stream_path: Some(stream_path), max_tokens, ..at(Protocol::GeminiGenerate, path) }
 }
 
+const fn generation(path: &'static str) -> Capability {
+    Capability {
+        stream_headers: &[("x-dashscope-sse", "enable")],
+        ..speaks(Protocol::DashScopeGeneration, path, &["parameters", "max_tokens"])
+    }
+}
+
 const PLAIN: Quirks = Quirks { max_tokens_field: "max_tokens", developer_role: false };
 
 /// As APISIX's converter writes the limit for every provider.
@@ -67,6 +75,12 @@ const HOSTED: Provider = Provider {
 
 /// A server on the user's own machine.
 const LOCAL: Provider = Provider { scheme: "http", host: Some("127.0.0.1"), ..HOSTED };
+
+const CONVERSE: Capability = Capability {
+    stream_path: Some("/model/{model}/converse-stream"),
+    removes: &["stream"],
+    ..speaks(Protocol::BedrockConverse, "/model/{model}/converse", &["inferenceConfig", "maxTokens"])
+};
 
 const ANTHROPIC_VERSION: &[(&str, &str)] = &[("anthropic-version", "2023-06-01")];
 
@@ -205,15 +219,29 @@ pub(super) static PROVIDERS: &[Provider] = &[
         name: "bedrock",
         host: Some("bedrock-runtime.{region}.amazonaws.com"),
         capabilities: &[
-            Capability {
-                stream_path: Some("/model/{model}/converse-stream"),
-                removes: &["stream"],
-                ..speaks(Protocol::BedrockConverse, "/model/{model}/converse", &["inferenceConfig", "maxTokens"])
-            },
+            CONVERSE,
             Capability {
                 stream_path: Some("/model/{model}/invoke-with-response-stream"),
                 ..at(Protocol::BedrockInvoke, "/model/{model}/invoke")
             },
+        ],
+        removes_model: true,
+        key: KeyPlace::SigV4,
+        ..HOSTED
+    },
+    Provider {
+        // Models of Anthropic are invoked in their own form, all others go by Converse.
+        name: "bedrock-invoke",
+        host: Some("bedrock-runtime.{region}.amazonaws.com"),
+        capabilities: &[
+            Capability {
+                models: Models::Containing(&["anthropic.", "claude"]),
+                stream_path: Some("/model/{model}/invoke-with-response-stream"),
+                adds: &[("anthropic_version", "\"bedrock-2023-05-31\"")],
+                removes: &["model", "stream"],
+                ..speaks(Protocol::BedrockInvoke, "/model/{model}/invoke", &["max_tokens"])
+            },
+            CONVERSE,
         ],
         removes_model: true,
         key: KeyPlace::SigV4,
@@ -250,6 +278,18 @@ pub(super) static PROVIDERS: &[Provider] = &[
         name: "dashscope",
         host: Some("dashscope.aliyuncs.com"),
         capabilities: &[chat("/compatible-mode/v1/chat/completions"), embeds("/compatible-mode/v1/embeddings")],
+        ..HOSTED
+    },
+    Provider {
+        name: "dashscope-native",
+        host: Some("dashscope.aliyuncs.com"),
+        capabilities: &[
+            Capability {
+                models: Models::Containing(MULTIMODAL_MODELS),
+                ..generation("/api/v1/services/aigc/multimodal-generation/generation")
+            },
+            generation("/api/v1/services/aigc/text-generation/generation"),
+        ],
         ..HOSTED
     },
     Provider {
@@ -337,6 +377,12 @@ pub(super) static PROVIDERS: &[Provider] = &[
             embeds("/v1/embeddings"),
             at(Protocol::OpenAiCompletions, "/v1/completions"),
         ],
+        ..LOCAL
+    },
+    Provider {
+        name: "ollama-native",
+        port: 11434,
+        capabilities: &[speaks(Protocol::OllamaChat, "/api/chat", &["options", "num_predict"])],
         ..LOCAL
     },
     Provider {

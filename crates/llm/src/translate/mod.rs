@@ -10,7 +10,7 @@ mod stream;
 pub use names::Renames;
 pub use stream::{StreamTranslator, TranslatedEnd};
 
-use crate::dialect::{Dialect, Quirks, ReadError, Reply};
+use crate::dialect::{Dialect, ProviderDialect, Quirks, ReadError, Reply};
 use crate::json::Raw;
 use crate::model::{Event, Extras, Feature, Losses, PartBody, Request, Response};
 
@@ -22,7 +22,7 @@ pub enum TranslateError {
     Read(#[from] ReadError),
     /// The configuration wants nothing to be left out.
     #[error("{dialect} has no words for: {losses}")]
-    Lossy { dialect: Dialect, losses: Losses },
+    Lossy { dialect: ProviderDialect, losses: Losses },
 }
 
 /// What is to be done about what the target dialect has no words for.
@@ -45,7 +45,7 @@ pub struct PathFacts<'a> {
 /// Where a request goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Target {
-    pub dialect: Dialect,
+    pub dialect: ProviderDialect,
     pub quirks: Quirks,
     pub losses: LossPolicy,
 }
@@ -81,7 +81,7 @@ pub fn translate_request(
     let codec = target.dialect.codec();
     let renames = names::fit_names(&mut request, codec.names);
     names::fit_calls(&mut request, codec.call_ids);
-    drop_foreign(&mut request, target.dialect, &mut losses);
+    drop_foreign(&mut request, target.dialect.dialect(), &mut losses);
     let body = target.dialect.write_request(&request, &target.quirks, &mut losses);
     if target.losses == LossPolicy::Refuse && !losses.is_empty() {
         return Err(TranslateError::Lossy { dialect: target.dialect, losses });
@@ -101,9 +101,9 @@ fn lose_extras(extras: &mut Extras<'_>, losses: &mut Losses) {
 
 /// Takes out what only another dialect knows: opaque parts and tools, fields beyond the model, and signatures that
 /// the target's provider could not check.
-fn drop_foreign(request: &mut Request<'_>, target: Dialect, losses: &mut Losses) {
+fn drop_foreign(request: &mut Request<'_>, target: Option<Dialect>, losses: &mut Losses) {
     use crate::model::{ResponseFormat, ToolBody, ToolChoice};
-    if request.dialect == target {
+    if target == Some(request.dialect) {
         return;
     }
     lose_extras(&mut request.extras, losses);
@@ -139,9 +139,9 @@ fn drop_foreign(request: &mut Request<'_>, target: Dialect, losses: &mut Losses)
 }
 
 /// `true` if `body` means something in `target`.
-fn keep_part(body: &mut PartBody<'_>, target: Dialect, losses: &mut Losses) -> bool {
+fn keep_part(body: &mut PartBody<'_>, target: Option<Dialect>, losses: &mut Losses) -> bool {
     let foreign = |signature: &Option<crate::model::Signature<'_>>| {
-        signature.as_ref().is_some_and(|signature| signature.origin != target)
+        signature.as_ref().is_some_and(|signature| target != Some(signature.origin))
     };
     match body {
         PartBody::Opaque(_) => {
@@ -188,13 +188,16 @@ fn keep_part(body: &mut PartBody<'_>, target: Dialect, losses: &mut Losses) -> b
 /// # Errors
 /// If the body is not what its dialect says.
 pub fn translate_response(
-    provider: Dialect,
+    provider: impl Into<ProviderDialect>,
     client: Dialect,
     body: Raw<'_>,
     reply: &Reply,
     renames: &Renames,
 ) -> Result<(Vec<u8>, Losses), ReadError> {
-    let mut response = provider.read_response(body)?;
+    let mut response = provider.into().read_response(body)?;
+    if response.id.is_empty() {
+        response.id = reply.id.to_string().into();
+    }
     let mut losses = Losses::default();
     fit_answer(&mut response, client, renames, &mut losses);
     let body = client.write_response(&response, reply, &mut losses);

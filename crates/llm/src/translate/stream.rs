@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::dialect::{Dialect, EventReader, EventWriter, Reply};
+use crate::dialect::{Dialect, EventReader, EventWriter, ProviderDialect, Reply};
 use crate::errors::ApiError;
 use crate::framing::{Deframer, FrameError};
 use crate::model::{Event, StreamStart};
@@ -33,15 +33,16 @@ pub enum TranslatedEnd {
 
 impl StreamTranslator {
     /// From `provider`'s stream to `client`'s.
-    pub fn new(provider: Dialect, client: Dialect, reply: Reply, renames: Renames) -> Self {
+    pub fn new(provider: impl Into<ProviderDialect>, client: Dialect, reply: Reply, renames: Renames) -> Self {
+        let provider = provider.into();
         Self {
-            deframer: Deframer::of(provider),
+            deframer: Deframer::new(provider.codec().framing),
             reader: provider.stream_reader(),
             output: Output {
                 writer: client.stream_writer(reply.clone()),
                 reply,
                 renames,
-                foreign: provider != client,
+                foreign: provider.dialect() != Some(client),
                 started: false,
                 state: State::Open,
                 calls: 0,

@@ -291,18 +291,6 @@ fn counts_that_a_later_report_leaves_out_are_kept() {
 }
 
 #[test]
-fn bedrocks_wrapped_events_are_read() {
-    let inner = base64(br#"{"type":"message_delta","delta":{},"usage":{"output_tokens":8}}"#);
-    let Some(Event::Usage(usage)) = told(&[json!({"bytes": inner, "p": "abc"})]).pop() else { panic!() };
-    assert_eq!(usage.output, 8);
-}
-
-fn base64(bytes: &[u8]) -> String {
-    use base64::Engine;
-    base64::engine::general_purpose::STANDARD.encode(bytes)
-}
-
-#[test]
 fn pings_and_unknown_events_tell_nothing_and_errors_do() {
     let error = json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}});
     let events = told(&[json!({"type": "ping"}), json!({"type": "novelty"}), json!([]), error]);

@@ -17,7 +17,7 @@ const CLAUDE: &str = "us.anthropic.claude-sonnet-4-20250514-v1:0";
 fn from_chat(model: &str, mut body: Value) -> (Value, String) {
     body["model"] = model.into();
     let text = body.to_string();
-    let target = Target { dialect: DIALECT, quirks: Quirks::default(), losses: LossPolicy::Drop };
+    let target = Target { dialect: DIALECT.into(), quirks: Quirks::default(), losses: LossPolicy::Drop };
     let raw = Raw::new(text.as_bytes()).unwrap();
     let translated = translate_request(Dialect::OpenAiChat, &target, raw, PathFacts::default()).unwrap();
     (serde_json::from_slice(&translated.body).unwrap(), translated.losses.to_string())

@@ -140,7 +140,7 @@ fn reasoning_goes_back_to_the_field_it_came_from_through_a_client_of_another_dia
             {"role": "user", "content": "why"},
         ]})
         .to_string();
-        let target = Target { dialect: CHAT, quirks: Quirks::default(), losses: Default::default() };
+        let target = Target { dialect: CHAT.into(), quirks: Quirks::default(), losses: Default::default() };
         let sent = translate_request(Dialect::Anthropic, &target, raw(next.as_bytes()), PathFacts::default()).unwrap();
         let sent: Value = serde_json::from_slice(&sent.body).unwrap();
         assert_eq!(sent["messages"][1][field], "hm", "{sent}");

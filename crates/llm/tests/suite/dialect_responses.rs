@@ -108,7 +108,7 @@ fn what_the_dialect_carries_is_never_lost_and_all_else_is_told() {
 /// What is lost of `body` on its way to Anthropic.
 fn lost_at_anthropic(body: &Value) -> String {
     let body = body.to_string();
-    let target = Target { dialect: Dialect::Anthropic, quirks: Quirks::default(), losses: LossPolicy::Drop };
+    let target = Target { dialect: Dialect::Anthropic.into(), quirks: Quirks::default(), losses: LossPolicy::Drop };
     let raw = Raw::new(body.as_bytes()).unwrap();
     translate_request(DIALECT, &target, raw, PathFacts::default()).unwrap().losses.to_string()
 }

@@ -37,7 +37,7 @@ pub fn exchanges(api: &str) -> Vec<Exchange> {
             status: response["status"].as_u64().unwrap(),
             request: recording["request"]["body"].take(),
             body: response["body"].take(),
-            stream: response["sse"].as_str().map(str::to_owned),
+            stream: response["sse"].as_str().or(response["ndjson"].as_str()).map(str::to_owned),
         });
     }
     assert!(!exchanges.is_empty(), "no exchange of {api} under {}", wire.display());

@@ -40,7 +40,9 @@ fn check(config: &Value, _: Side) -> Result<(), String> {
             let message = "vertex-ai requires either provider_conf (project_id + region) or override.endpoint";
             return Err(message.to_owned());
         }
-        "bedrock" if place.region.is_none() => return Err("bedrock requires provider_conf.region".to_owned()),
+        name @ ("bedrock" | "bedrock-invoke") if place.region.is_none() => {
+            return Err(format!("{name} requires provider_conf.region"));
+        }
         _ => {}
     }
     config.auth.check(provider)

@@ -23,6 +23,9 @@ mod write;
 use crate::dialect::{Codec, NameRule};
 use crate::model::Feature;
 
+pub(in crate::dialect) use response::{read_choice, read_text_choice};
+pub(in crate::dialect) use stream::Reader;
+
 pub(super) static CODEC: Codec = Codec {
     read_request: request::read,
     write_request: write::write,

@@ -71,7 +71,14 @@ fn attach_sources<'a>(sources: Raw<'a>, choice: &mut Choice<'a>) {
     }
 }
 
-fn read_choice(raw: Raw<'_>) -> Choice<'_> {
+/// A choice that is plain text, as providers tell it that know Chat's parts but not its messages.
+pub(in crate::dialect) fn read_text_choice<'a>(text: Raw<'a>, reason: Option<Raw<'a>>) -> Choice<'a> {
+    let parts = text.text().filter(|text| !text.is_empty()).map(Part::text).into_iter().collect();
+    Choice { parts, stop: stop::read(reason, None), ..Choice::default() }
+}
+
+/// Reads one element of `choices`.
+pub(in crate::dialect) fn read_choice(raw: Raw<'_>) -> Choice<'_> {
     let mut choice = Choice::default();
     let (mut message, mut reason, mut sequence) = (None, None, None);
     for (key, value) in raw.members().filter(|(_, value)| !value.is_null()) {

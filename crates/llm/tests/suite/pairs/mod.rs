@@ -21,7 +21,7 @@ pub fn raw(text: &[u8]) -> Raw<'_> {
 
 /// A request's way to a provider that speaks `dialect`.
 pub fn to(dialect: Dialect) -> Target {
-    Target { dialect, quirks: Quirks::default(), losses: LossPolicy::Drop }
+    Target { dialect: dialect.into(), quirks: Quirks::default(), losses: LossPolicy::Drop }
 }
 
 /// What an answer gets that its provider does not tell.

@@ -1,10 +1,7 @@
 //! Reads a stream.
 //!
 //! Blocks that only this dialect knows are gathered and told whole. Only `message_stop` ends the answer: a connection that
-//! ends before it was cut. Bedrock's invoke puts each event, in base64, into a frame of its own.
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+//! ends before it was cut.
 
 use crate::dialect::anthropic::block;
 use crate::dialect::anthropic::stop;
@@ -61,7 +58,6 @@ impl EventReader for Reader {
                 b"type" => kind = value.text(),
                 b"message" | b"content_block" | b"delta" => body = Some(value),
                 b"usage" => usage = Some(value),
-                b"bytes" => return self.read_wrapped(value, tell),
                 _ => {}
             }
         }
@@ -107,15 +103,6 @@ fn tell_stop(delta: Raw<'_>, tell: &mut dyn FnMut(Event<'_>)) {
 }
 
 impl Reader {
-    /// Bedrock's invoke wraps each event.
-    fn read_wrapped(&mut self, wrapped: Raw<'_>, tell: &mut dyn FnMut(Event<'_>)) {
-        let Some(inner) = wrapped.text().and_then(|text| STANDARD.decode(text.as_bytes()).ok()) else { return };
-        let is_wrapped_again = Raw::new(&inner).is_some_and(|event| event.first("bytes").is_some());
-        if !is_wrapped_again {
-            self.read(Frame { name: b"", data: &inner, is_exception: false }, tell);
-        }
-    }
-
     fn start(&mut self, message: Raw<'_>, tell: &mut dyn FnMut(Event<'_>)) {
         let mut start = StreamStart::default();
         for (key, value) in message.members() {

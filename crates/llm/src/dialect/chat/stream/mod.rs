@@ -8,5 +8,5 @@ mod delta;
 mod read;
 mod write;
 
-pub(super) use read::Reader;
+pub(in crate::dialect) use read::Reader;
 pub(super) use write::Writer;

@@ -14,7 +14,7 @@ use crate::model::{Event, Media, MediaKind, MediaSource, PartBody, Signature, St
 
 /// Reads one stream.
 #[derive(Debug, Default)]
-pub(in super::super) struct Reader {
+pub(in crate::dialect) struct Reader {
     has_started: bool,
     choices: Vec<Choice>,
     /// Sources told so far: Perplexity repeats all of them in every chunk.

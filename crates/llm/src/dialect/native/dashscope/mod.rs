@@ -1,0 +1,25 @@
+//! The own form of Alibaba Cloud Model Studio (DashScope): `text-generation` and `multimodal-generation`.
+//!
+//! OpenAI Chat's messages, tools and choices in an envelope: what the model reads in `input`, all settings in `parameters`,
+//! the choices in `output`. Its peculiarities: pieces of a stream repeat what was said before unless only increments are
+//! asked for; a finish reason that is not told yet is the word `null`; models that see or hear read content as a list whose
+//! parts have no type. Invariant: whatever is the same in Chat is read and written by Chat's own code.
+
+mod answer;
+mod request;
+
+use super::ProviderCodec;
+use crate::dialect::NameRule;
+use crate::framing::StreamFraming;
+
+/// Pieces of the names of models that see or hear; they have a path of their own.
+pub(crate) const MULTIMODAL_MODELS: &[&str] = &["-vl", "-audio", "-omni", "-ocr", "qvq"];
+
+pub(super) const CODEC: ProviderCodec = ProviderCodec {
+    write_request: request::write,
+    read_response: answer::read,
+    stream_reader: || Box::new(answer::Reader::default()),
+    framing: StreamFraming::Sse,
+    names: NameRule { max_length: 64, punctuation: "_-" },
+    call_ids: NameRule { max_length: 64, punctuation: "_-" },
+};

@@ -1,0 +1,171 @@
+//! A request's body: Chat's, put into the envelope.
+//!
+//! Invariant: messages are asked for in Chat's form and streams in increments, for nothing else is read.
+
+use super::MULTIMODAL_MODELS;
+use crate::dialect::{Dialect, Quirks};
+use crate::json::{ArrayWriter, Kind, ObjectWriter, Raw, unescape};
+use crate::model::{Effort, Feature, Losses, ReasoningRequest, Request};
+
+/// How Chat is written for the envelope.
+const QUIRKS: Quirks = Quirks { max_tokens_field: "max_tokens", developer_role: false };
+
+/// Writes a request's body.
+pub(super) fn write(request: &Request<'_>, _quirks: &Quirks, losses: &mut Losses) -> Vec<u8> {
+    let chat = Dialect::OpenAiChat.write_request(&plain(request, losses), &QUIRKS, losses);
+    let is_multimodal =
+        request.model.as_deref().is_some_and(|model| MULTIMODAL_MODELS.iter().any(|piece| model.contains(piece)));
+    let form = if is_multimodal { Form::List } else { Form::Text };
+    let mut out = Vec::with_capacity(chat.len() + 256);
+    let mut body = ObjectWriter::new(&mut out);
+    body.maybe_string("model", request.model.as_deref());
+    let members = || Raw::new(&chat).into_iter().flat_map(Raw::members);
+    let mut input = body.object("input");
+    let mut messages = input.array("messages");
+    for (_, list) in members().filter(|(key, _)| *key == b"messages") {
+        list.elements().for_each(|message| write_message(message, form, &mut messages.object(), losses));
+    }
+    drop(messages);
+    drop(input);
+    let mut parameters = body.object("parameters");
+    parameters.string("result_format", "message");
+    if request.stream {
+        parameters.boolean("incremental_output", true);
+    }
+    for (key, value) in members() {
+        match key {
+            b"model" | b"messages" | b"stream" | b"stream_options" => {}
+            _ => parameters.raw(&unescape(key), value.bytes),
+        }
+    }
+    if let Some(wanted) = &request.reasoning {
+        write_thinking(wanted, &mut parameters);
+    }
+    drop(parameters);
+    drop(body);
+    out
+}
+
+/// The request without what DashScope has no words for, as if it had come in Chat: so it may use what compatible
+/// providers have added.
+fn plain<'a>(request: &Request<'a>, losses: &mut Losses) -> Request<'a> {
+    let mut plain = Request { dialect: Dialect::OpenAiChat, reasoning: None, ..request.clone() };
+    lose(&mut plain.logit_bias, Feature::LogitBias, losses);
+    lose(&mut plain.frequency_penalty, Feature::FrequencyPenalty, losses);
+    lose(&mut plain.end_user, Feature::EndUser, losses);
+    lose(&mut plain.metadata, Feature::Metadata, losses);
+    lose(&mut plain.service_tier, Feature::ServiceTier, losses);
+    lose(&mut plain.prompt_cache_key, Feature::PromptCacheKey, losses);
+    lose(&mut plain.verbosity, Feature::Verbosity, losses);
+    for turn in &mut plain.turns {
+        lose(&mut turn.name, Feature::TurnName, losses);
+        turn.parts.iter_mut().for_each(|part| lose(&mut part.cache, Feature::CacheControl, losses));
+    }
+    plain.tools.iter_mut().for_each(|tool| lose(&mut tool.cache, Feature::CacheControl, losses));
+    plain
+}
+
+fn lose<T>(field: &mut Option<T>, feature: Feature, losses: &mut Losses) {
+    losses.lose_some(feature, field.take().as_ref());
+}
+
+/// How the model reads content.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    Text,
+    List,
+}
+
+fn write_message(message: Raw<'_>, form: Form, object: &mut ObjectWriter<'_>, losses: &mut Losses) {
+    for (key, value) in message.members() {
+        match (key, form) {
+            (b"content", Form::Text) if value.kind == Kind::Array => {
+                object.string("content", &joined_text(value, losses));
+            }
+            (b"content", Form::Text) if value.is_null() => object.string("content", ""),
+            (b"content", Form::List) => write_list(value, &mut object.array("content"), losses),
+            _ => object.raw(&unescape(key), value.bytes),
+        }
+    }
+}
+
+fn joined_text(content: Raw<'_>, losses: &mut Losses) -> String {
+    let mut pieces = Vec::new();
+    for part in content.elements() {
+        match Part::read(part) {
+            Part::Text(text) => pieces.extend(text.text()),
+            Part::Image(_) => losses.lose(Feature::Image),
+            Part::Video(_) => losses.lose(Feature::Video),
+            Part::Audio(_) => losses.lose(Feature::Audio),
+            Part::Unknown => losses.lose(Feature::Document),
+        }
+    }
+    pieces.join("\n")
+}
+
+fn write_list(content: Raw<'_>, list: &mut ArrayWriter<'_>, losses: &mut Losses) {
+    if content.kind == Kind::String {
+        return list.object().raw("text", content.bytes);
+    }
+    for part in content.elements() {
+        match Part::read(part) {
+            Part::Text(text) => list.object().raw("text", text.bytes),
+            Part::Image(url) => list.object().raw("image", url.bytes),
+            Part::Video(url) => list.object().raw("video", url.bytes),
+            Part::Audio(audio) => write_audio(audio, list),
+            Part::Unknown => losses.lose(Feature::Document),
+        }
+    }
+}
+
+/// Sound is named by URL; bytes become one.
+fn write_audio(audio: Raw<'_>, list: &mut ArrayWriter<'_>) {
+    let member = |name| audio.first(name).and_then(Raw::text);
+    match member("data") {
+        None => list.object().raw("audio", audio.bytes),
+        Some(data) => {
+            let format = member("format").unwrap_or("wav".into());
+            list.object().string("audio", &format!("data:audio/{format};base64,{data}"));
+        }
+    }
+}
+
+/// A part of Chat's content.
+enum Part<'a> {
+    Text(Raw<'a>),
+    Image(Raw<'a>),
+    Video(Raw<'a>),
+    /// An object with `data`, or a URL.
+    Audio(Raw<'a>),
+    Unknown,
+}
+
+impl<'a> Part<'a> {
+    fn read(part: Raw<'a>) -> Self {
+        for (key, value) in part.members() {
+            let url = || value.first("url").unwrap_or(value);
+            match key {
+                b"text" | b"refusal" if value.kind == Kind::String => return Part::Text(value),
+                b"image_url" => return Part::Image(url()),
+                b"video_url" => return Part::Video(url()),
+                b"input_audio" => return Part::Audio(value),
+                _ => {}
+            }
+        }
+        Part::Unknown
+    }
+}
+
+/// Thinking is a switch with a budget.
+fn write_thinking(wanted: &ReasoningRequest<'_>, parameters: &mut ObjectWriter<'_>) {
+    let budget = wanted.budget_tokens.or_else(|| wanted.effort.as_ref().map(Effort::budget));
+    let enabled = match (wanted.enabled, budget) {
+        (Some(enabled), _) => enabled && budget != Some(0),
+        (None, Some(budget)) => budget > 0,
+        (None, None) => return,
+    };
+    parameters.boolean("enable_thinking", enabled);
+    if let Some(budget) = budget.filter(|_| enabled) {
+        parameters.number("thinking_budget", budget);
+    }
+}

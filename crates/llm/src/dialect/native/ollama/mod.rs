@@ -1,0 +1,22 @@
+//! Ollama's own `/api/chat`.
+//!
+//! Its peculiarities: streaming is on unless it is switched off, and a stream is lines of JSON; settings of sampling stand in
+//! `options`; arguments of calls are objects and calls have no identifiers; images are bare base64 beside the text;
+//! `done_reason` does not tell of calls.
+
+mod answer;
+mod message;
+mod request;
+
+use super::ProviderCodec;
+use crate::dialect::NameRule;
+use crate::framing::StreamFraming;
+
+pub(super) const CODEC: ProviderCodec = ProviderCodec {
+    write_request: request::write,
+    read_response: answer::read,
+    stream_reader: || Box::new(answer::Reader::default()),
+    framing: StreamFraming::Lines,
+    names: NameRule { max_length: 64, punctuation: "_-" },
+    call_ids: NameRule { max_length: 64, punctuation: "_-" },
+};
