@@ -48,9 +48,9 @@ impl<'a> Raw<'a> {
         Some(Self { bytes, kind: Kind::of(*bytes.first()?)? })
     }
 
-    /// The one value that `text` is; `None` if it is not well-formed throughout.
+    /// The one value that `text` is; `None` if it is not well-formed or no UTF-8 throughout.
     pub(crate) fn checked(text: &'a [u8]) -> Option<Self> {
-        let bytes = text.trim_ascii();
+        let bytes = std::str::from_utf8(text).ok()?.as_bytes().trim_ascii();
         let mut cursor = Cursor::new(bytes);
         cursor.take().filter(|value| value.bytes.len() == bytes.len())
     }

@@ -51,7 +51,7 @@ impl EventReader for Reader {
             let name = std::str::from_utf8(frame.name).ok();
             return tell(Event::Error(read_error(Dialect::BedrockConverse, 0, name, frame.data)));
         }
-        let Some(event) = Raw::new(frame.data).and_then(Raw::object) else { return };
+        let Some(event) = Raw::checked(frame.data).and_then(Raw::object) else { return };
         let (mut kind, mut body, mut usage) = (None, None, None);
         for (key, value) in event.members() {
             match key {

@@ -94,7 +94,7 @@ impl<'a> Members<'a> {
 
 impl EventReader for Reader {
     fn read(&mut self, frame: Frame<'_>, tell: &mut dyn FnMut(Event<'_>)) {
-        let Some(event) = Raw::new(frame.data).and_then(Raw::object) else { return };
+        let Some(event) = Raw::checked(frame.data).and_then(Raw::object) else { return };
         let members = Members::of(event);
         match members.kind.unwrap_or(frame.name) {
             b"response.created" | b"response.queued" | b"response.in_progress" => self.start(members.response, tell),
