@@ -19,7 +19,8 @@ pub(super) fn read(usage: Raw<'_>) -> TokenCounts {
             b"cacheDetails" => {
                 let hourly =
                     value.elements().filter(|detail| detail.get("ttl").and_then(Raw::text).as_deref() == Some("1h"));
-                counts.cache_write_1h = hourly.filter_map(|detail| detail.get("inputTokens")?.count()).sum();
+                counts.cache_write_1h =
+                    hourly.filter_map(|detail| detail.get("inputTokens")?.count()).fold(0, u64::saturating_add);
             }
             _ => {}
         }

@@ -45,14 +45,18 @@ pub(super) fn read(metadata: Raw<'_>) -> Report<'_> {
             }
         }
     }
-    counts.input = prompt + counts.tool_input;
-    counts.output = candidates + counts.reasoning;
+    counts.input = prompt.saturating_add(counts.tool_input);
+    counts.output = candidates.saturating_add(counts.reasoning);
     report
 }
 
 fn audio(details: Raw<'_>) -> u64 {
     let of_audio = |detail: &Raw<'_>| detail.get("modality").is_some_and(|modality| AUDIO.contains(&modality.bytes));
-    details.elements().filter(of_audio).filter_map(|detail| detail.get("tokenCount")?.count()).sum()
+    details
+        .elements()
+        .filter(of_audio)
+        .filter_map(|detail| detail.get("tokenCount")?.count())
+        .fold(0, u64::saturating_add)
 }
 
 /// Writes the counts as members of `usageMetadata`; `extras` are an answer's, if it was Gemini's own.
