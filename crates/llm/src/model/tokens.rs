@@ -3,6 +3,9 @@
 //! Providers differ in what a count includes: OpenAI counts cached input within the prompt, Anthropic beside it; Gemini
 //! and xAI count reasoning beside the output. Invariant: here every count includes its details.
 
+/// Larger numbers are not exact in JavaScript, and nonsense.
+const MOST: u64 = 1 << 53;
+
 /// Tokens of one answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TokenCounts {
@@ -40,6 +43,28 @@ impl TokenCounts {
     /// Output that is not reasoning.
     pub fn visible_output(&self) -> u64 {
         self.output.saturating_sub(self.reasoning)
+    }
+
+    /// The same counts with no detail larger than what it is a part of, so that every dialect's sums hold.
+    ///
+    /// OpenRouter lists tokens of Gemini's as both read from and written to the cache.
+    #[must_use]
+    pub fn bounded(&self) -> Self {
+        let (input, output) = (self.input.min(MOST), self.output.min(MOST));
+        let cache_read = self.cache_read.min(input);
+        let cache_write = self.cache_write.min(input - cache_read);
+        let reasoning = self.reasoning.min(output);
+        Self {
+            input,
+            cache_read,
+            cache_write,
+            cache_write_1h: self.cache_write_1h.min(cache_write),
+            audio_input: self.audio_input.min(input),
+            tool_input: self.tool_input.min(input),
+            output,
+            reasoning,
+            audio_output: self.audio_output.min(output - reasoning),
+        }
     }
 
     /// Takes in a later report of the same stream. Reports are cumulative: a positive count replaces, a zero erases

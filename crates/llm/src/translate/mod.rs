@@ -204,10 +204,11 @@ pub fn translate_response(
     Ok((body, losses))
 }
 
-/// Names functions as the client knows them, makes identifiers up where there are none, and takes out what only the
-/// provider's dialect knows. Signatures stay: they travel with a tag.
+/// Names functions as the client knows them, makes identifiers up where there are none, brings counts to sums that
+/// hold, and takes out what only the provider's dialect knows. Signatures stay: they travel with a tag.
 fn fit_answer(response: &mut Response<'_>, client: Dialect, renames: &Renames, losses: &mut Losses) {
     let foreign = response.dialect != client;
+    response.usage = response.usage.map(|counts| counts.bounded());
     let seed = response.id.clone();
     let mut calls = 0;
     for choice in &mut response.choices {

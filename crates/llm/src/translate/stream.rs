@@ -9,7 +9,7 @@ use std::fmt;
 use crate::dialect::{Dialect, EventReader, EventWriter, ProviderDialect, Reply};
 use crate::errors::ApiError;
 use crate::framing::{Deframer, FrameError};
-use crate::model::{Event, StreamStart};
+use crate::model::{Event, StreamStart, TokenCounts};
 
 use super::names::Renames;
 use super::{call_id, fit_event};
@@ -46,6 +46,7 @@ impl StreamTranslator {
                 started: false,
                 state: State::Open,
                 calls: 0,
+                counts: TokenCounts::default(),
             },
         }
     }
@@ -106,6 +107,8 @@ struct Output {
     state: State,
     /// Calls told so far.
     calls: usize,
+    /// All counts told so far.
+    counts: TokenCounts,
 }
 
 enum State {
@@ -135,11 +138,18 @@ impl Output {
             _ => {}
         }
         let Some(mut event) = fit_event(event, self.foreign, &self.renames) else { return };
-        if let Event::ToolCall { id, .. } = &mut event {
-            if id.is_empty() {
-                *id = call_id(&self.reply.id, self.calls).into();
+        match &mut event {
+            Event::ToolCall { id, .. } => {
+                if id.is_empty() {
+                    *id = call_id(&self.reply.id, self.calls).into();
+                }
+                self.calls += 1;
             }
-            self.calls += 1;
+            Event::Usage(counts) => {
+                self.counts.merge(counts);
+                *counts = self.counts.bounded();
+            }
+            _ => {}
         }
         self.writer.write(&event, out);
     }

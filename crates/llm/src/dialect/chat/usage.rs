@@ -27,9 +27,6 @@ pub(super) fn read(usage: Raw<'_>) -> TokenCounts {
         }
     }
     count_in(&mut counts, total);
-    // OpenRouter over Gemini lists what is read from the cache as written, too.
-    counts.cache_read = counts.cache_read.min(counts.input);
-    counts.cache_write = counts.cache_write.min(counts.input - counts.cache_read);
     counts
 }
 
