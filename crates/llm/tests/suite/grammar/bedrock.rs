@@ -37,11 +37,20 @@ pub fn check(stream: &[u8]) -> Result<(), String> {
     let mut next = 0;
     for (name, payload) in events(stream)? {
         state = step(state, &name, &payload, &mut next).ok_or_else(|| format!("misplaced {name}: {payload}"))?;
+        if name == "metadata" && !is_sum(&payload["usage"]) {
+            return Err(format!("the total is not the sum: {payload}"));
+        }
     }
     match state {
         State::Ended => Ok(()),
         State::Before | State::Between | State::In(_) | State::Stopped => Err("the stream has no end".to_owned()),
     }
+}
+
+fn is_sum(usage: &Value) -> bool {
+    let count = |name: &&str| usage[*name].as_u64().unwrap_or(0);
+    let counts = ["inputTokens", "outputTokens", "cacheReadInputTokens", "cacheWriteInputTokens"];
+    count(&"totalTokens") == counts.iter().map(count).sum::<u64>()
 }
 
 enum State {
@@ -78,10 +87,8 @@ fn step(state: State, name: &str, payload: &Value, next: &mut u64) -> Option<Sta
         (State::Between, "messageStop") if payload["stopReason"].is_string() => Some(State::Stopped),
         (State::Stopped, "metadata") => {
             let usage = &payload["usage"];
-            let count = |name: &str| usage[name].as_u64();
-            let cached = count("cacheReadInputTokens").unwrap_or(0) + count("cacheWriteInputTokens").unwrap_or(0);
-            let sum = count("inputTokens")? + count("outputTokens")? + cached;
-            (count("totalTokens")? == sum && payload["metrics"]["latencyMs"].is_u64()).then_some(State::Ended)
+            let is_counted = ["inputTokens", "outputTokens", "totalTokens"].iter().all(|name| usage[name].is_u64());
+            (is_counted && payload["metrics"]["latencyMs"].is_u64()).then_some(State::Ended)
         }
         (State::Before | State::Between | State::In(_), name) if name.ends_with("Exception") => {
             payload["message"].is_string().then_some(State::Ended)

@@ -61,7 +61,7 @@ fn check_chunk(chunk: &Value) -> Result<(), String> {
     let Some(usage) = chunk.get("usageMetadata") else { return Ok(()) };
     let count = |name: &str| usage[name].as_u64().unwrap_or_default();
     let counts = ["promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "toolUsePromptTokenCount"];
-    match counts.into_iter().map(count).sum::<u64>() == count("totalTokenCount") {
+    match counts.into_iter().map(count).fold(0, u64::saturating_add) == count("totalTokenCount") {
         true => Ok(()),
         false => Err("the total is not the sum".to_owned()),
     }

@@ -4,8 +4,8 @@ use tidegate_llm::model::{Feature, Response};
 use tidegate_llm::{Dialect, Renames, translate_response};
 
 use super::facts::{AnswerFacts, thoughts};
-use super::recorded::{exchanges, others};
-use super::{Faults, raw, reply};
+use super::recorded::exchanges;
+use super::{Faults, others, raw, reply};
 
 #[test]
 fn every_recorded_answer_tells_the_same_in_every_dialect_and_back() {

@@ -14,6 +14,11 @@ use tidegate_llm::{Dialect, LossPolicy, Quirks, Raw, Renames, Reply, StreamTrans
 
 use crate::grammar;
 
+/// Every dialect but `dialect`.
+fn others(dialect: Dialect) -> impl Iterator<Item = Dialect> {
+    Dialect::ALL.into_iter().filter(move |other| *other != dialect)
+}
+
 /// The value that `text` is.
 pub fn raw(text: &[u8]) -> Raw<'_> {
     Raw::new(text).unwrap()

@@ -5,29 +5,17 @@ use std::sync::LazyLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use tidegate_llm::{Dialect, PathFacts};
+use tidegate_llm::Dialect;
 
 /// One recorded exchange.
 pub struct Exchange {
     /// `provider/file`, for messages.
     pub name: String,
     pub dialect: Dialect,
-    pub model: String,
     pub request: Option<Vec<u8>>,
     /// A whole answer that is no error.
     pub answer: Option<Vec<u8>>,
     pub stream: Option<Vec<u8>>,
-}
-
-impl Exchange {
-    pub fn path(&self) -> PathFacts<'_> {
-        PathFacts { model: Some(&self.model), stream: self.stream.is_some() }
-    }
-}
-
-/// Every pair of two dialects that begins with this exchange's.
-pub fn others(dialect: Dialect) -> impl Iterator<Item = Dialect> {
-    Dialect::ALL.into_iter().filter(move |other| *other != dialect)
 }
 
 /// All of them. Empty, with a note, where there are no recordings.
@@ -67,7 +55,6 @@ fn exchange(name: String, recording: &Value) -> Option<Exchange> {
     Some(Exchange {
         name,
         dialect,
-        model: recording["model"].as_str().unwrap_or("a-model").to_owned(),
         request: request.is_object().then(|| request.to_string().into_bytes()),
         answer: (is_good && response["body"].is_object()).then(|| response["body"].to_string().into_bytes()),
         stream: text.or(messages).filter(|_| is_good),

@@ -4,8 +4,8 @@ use tidegate_llm::model::Response;
 use tidegate_llm::{Dialect, TranslatedEnd};
 
 use super::facts::AnswerFacts;
-use super::recorded::{exchanges, others};
-use super::{Faults, check, translate};
+use super::recorded::exchanges;
+use super::{Faults, check, others, translate};
 
 #[test]
 fn every_recorded_stream_tells_the_same_in_every_dialect_and_back() {
