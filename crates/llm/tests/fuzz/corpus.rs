@@ -1,0 +1,63 @@
+//! What the changes begin with.
+
+use std::path::Path;
+
+use tidegate_llm::{Dialect, EventStreamDecoder};
+
+use crate::recorded::exchanges;
+
+/// Larger recordings change too slowly to be of use.
+const LARGEST: usize = 32 * 1024;
+
+/// What an input is meant to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Request,
+    Answer,
+    /// Of Bedrock: lines, each a message's type and its payload.
+    Stream,
+}
+
+/// Inputs of one kind: the files `DIALECT.KIND*` and recordings.
+pub fn of(dialect: Dialect, kind: Kind) -> Vec<Vec<u8>> {
+    let prefix = format!("{dialect}.{}", format!("{kind:?}").to_lowercase());
+    let mut inputs = files(&prefix);
+    assert!(!inputs.is_empty(), "no file {prefix}*");
+    inputs.extend(exchanges().iter().filter(|exchange| exchange.dialect == dialect).filter_map(|exchange| {
+        let input = match kind {
+            Kind::Request => exchange.request.clone(),
+            Kind::Answer => exchange.answer.clone(),
+            Kind::Stream if dialect == Dialect::BedrockConverse => exchange.stream.as_deref().map(lines),
+            Kind::Stream => exchange.stream.clone(),
+        };
+        input.filter(|input| input.len() <= LARGEST)
+    }));
+    inputs
+}
+
+/// Bodies of errors.
+pub fn errors() -> Vec<Vec<u8>> {
+    files("error.")
+}
+
+fn files(prefix: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let is_wanted = |path: &&std::path::PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with(prefix);
+    files.iter().filter(is_wanted).map(|path| std::fs::read(path).unwrap()).collect()
+}
+
+/// An event stream as lines of types and payloads.
+fn lines(stream: &[u8]) -> Vec<u8> {
+    let mut lines = Vec::new();
+    EventStreamDecoder::new(1 << 20)
+        .push(stream, |message| {
+            lines.extend_from_slice(message.text(":event-type").unwrap_or_default().as_bytes());
+            lines.push(b' ');
+            lines.extend_from_slice(message.payload);
+            lines.push(b'\n');
+        })
+        .unwrap();
+    lines
+}
