@@ -28,7 +28,7 @@ fn assert_json(written: impl Into<Bytes>, input: &[u8], to: Dialect) {
 pub fn request(from: Dialect, input: &[u8]) {
     let Ok(scan) = BodyScan::parse(&Bytes::copy_from_slice(input), 128) else { return };
     for dialect in Dialect::ALL {
-        let target = Target { dialect, quirks: Quirks::default(), losses: LossPolicy::Drop };
+        let target = Target { dialect: dialect.into(), quirks: Quirks::default(), losses: LossPolicy::Drop };
         let path = PathFacts { model: Some("a-model"), stream: false };
         if let Ok(translated) = translate_request(from, &target, scan.raw(), path) {
             assert_json(translated.body, input, dialect);
