@@ -126,7 +126,9 @@ impl<'a> Told<'a> {
         }
         let words =
             [self.code.as_deref(), self.reason.as_deref(), exception, self.kind.as_deref(), self.status.as_deref()];
-        let by_word = words.into_iter().flatten().find_map(meaning::of_word);
+        // `server_error` says less than a status that tells of overload or of time.
+        let tells = |kind: &ErrorKind| *kind != ErrorKind::Upstream || !matches!(status, 503 | 504 | 529);
+        let by_word = words.into_iter().flatten().find_map(meaning::of_word).filter(tells);
         let zhipu = self.number.filter(|_| self.is_nested && dialect == Dialect::OpenAiChat);
         let by_number = zhipu.and_then(meaning::of_zhipu_code);
         let message = self.message.as_deref().unwrap_or_default();

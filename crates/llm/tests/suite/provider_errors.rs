@@ -88,6 +88,9 @@ fn overload_is_found_behind_every_status() {
     }
     let inside = json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}});
     assert_eq!(kind(Dialect::Anthropic, 0, inside), ErrorKind::Overloaded);
+    let vague = openai("server_error", "server_error", "The server had an error.");
+    assert_eq!(kind(Dialect::OpenAiChat, 503, vague.clone()), ErrorKind::Overloaded);
+    assert_eq!(kind(Dialect::OpenAiChat, 500, vague), ErrorKind::Upstream);
     let slow = openai("slow_down", "requests", "slow down");
     assert_eq!(kind(Dialect::OpenAiChat, 429, slow), ErrorKind::RateLimited);
 }
