@@ -4,6 +4,7 @@
 //! turns. Invariant: what is renamed in the request is named as before in the answer.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use sha2::{Digest, Sha256};
 
@@ -89,6 +90,9 @@ fn fitted(name: &str, rule: NameRule) -> String {
 /// Dialects that match results by name and order give no identifiers: results are then matched in that way here.
 pub(super) fn fit_calls(request: &mut Request<'_>, rule: NameRule) {
     let mut calls: Vec<Call<'_>> = Vec::new();
+    let mut by_id: HashMap<Text<'_>, usize> = HashMap::new();
+    // All calls before this one are answered.
+    let mut first_open = 0;
     for part in request.turns.iter_mut().flat_map(|turn| &mut turn.parts) {
         match &mut part.body {
             PartBody::ToolCall(call) => {
@@ -98,15 +102,22 @@ pub(super) fn fit_calls(request: &mut Request<'_>, rule: NameRule) {
                 } else if !rule.accepts(&call.id) {
                     call.id = Cow::Owned(hashed(&call.id, rule));
                 }
-                calls.push(Call { original, id: call.id.clone(), name: call.name.clone(), answered: false });
+                by_id.entry(original).or_insert(calls.len());
+                calls.push(Call { id: call.id.clone(), name: call.name.clone(), answered: false });
             }
             PartBody::ToolResult(result) => {
-                let found = calls.iter_mut().find(|call| match result.call_id.is_empty() {
-                    true => !call.answered && result.name.as_ref().is_none_or(|name| *name == call.name),
-                    false => call.original == result.call_id,
-                });
+                let found = match result.call_id.is_empty() {
+                    true => {
+                        first_open += calls[first_open..].iter().take_while(|call| call.answered).count();
+                        let fits = |call: &Call<'_>| result.name.as_ref().is_none_or(|name| *name == call.name);
+                        let open = &calls[first_open..];
+                        open.iter().position(|call| !call.answered && fits(call)).map(|at| first_open + at)
+                    }
+                    false => by_id.get(&result.call_id).copied(),
+                };
                 match found {
-                    Some(call) => {
+                    Some(at) => {
+                        let call = &mut calls[at];
                         call.answered = true;
                         result.call_id = call.id.clone();
                         result.name.get_or_insert_with(|| call.name.clone());
@@ -125,7 +136,6 @@ pub(super) fn fit_calls(request: &mut Request<'_>, rule: NameRule) {
 
 /// A call that has been seen.
 struct Call<'a> {
-    original: Text<'a>,
     id: Text<'a>,
     name: Text<'a>,
     answered: bool,
