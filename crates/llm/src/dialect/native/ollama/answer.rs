@@ -86,7 +86,10 @@ fn read_call(raw: Raw<'_>) -> ToolCall<'_> {
                 for (key, value) in value.members() {
                     match key {
                         b"name" => call.name = value.text().unwrap_or_default(),
-                        b"arguments" => call.arguments = String::from_utf8_lossy(value.bytes),
+                        // An object; from gateways in between also its text.
+                        b"arguments" => {
+                            call.arguments = value.text().unwrap_or_else(|| String::from_utf8_lossy(value.bytes));
+                        }
                         _ => {}
                     }
                 }
