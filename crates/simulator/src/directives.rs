@@ -21,18 +21,18 @@
 //! | `tool=NAME` | calls this tool; given several times, several calls in one answer |
 //! | `prompt-tokens=N` | reports N prompt tokens in place of the counted ones |
 //! | `cached=N` | reports N of the prompt tokens as read from a cache |
-//! | `reasoning=N` | reports N reasoning tokens; Anthropic also shows them as a `thinking` block |
+//! | `reasoning=N` | reports N reasoning tokens; Anthropic, Gemini, Bedrock and Cohere also show them as thoughts |
 //! | `reasoning-text` | OpenAI chat shows them as `reasoning_content`, as DeepSeek and Qwen do |
 //! | `finish=REASON` | ends with this finish reason, in the dialect's own words |
 //! | `no-usage` | reports no usage at all |
-//! | `no-done` | a stream ends without its terminator (`[DONE]`, `message_stop`, `response.completed`) |
+//! | `no-done` | a stream ends without its terminator (`[DONE]`, `message_stop`, `response.completed`, …) |
 //! | `comments` | an SSE comment line before every event |
 //! | `crlf` | SSE lines end in CRLF |
 //! | `header=NAME:VALUE` | adds a header to the answer |
 //! | **Faults** | |
 //! | `status=CODE` | answers with this status and the dialect's error body |
 //! | `retry-after=VALUE` | adds `Retry-After`, with `status` or without |
-//! | `error-code=CODE`, `error-type=TYPE`, `error-message=TEXT` | what the error body says |
+//! | `error-code=CODE`, `error-type=TYPE`, `error-message=TEXT` | what the error body says; Gemini, Bedrock and Cohere only tell the text |
 //! | `require-auth` | answers 401 to a request that brings no key |
 //! | `hang`, `hang=N` | never answers; or falls silent after N events |
 //! | `cut`, `cut=N` | breaks off in the middle of a whole answer; or after N events of a stream |

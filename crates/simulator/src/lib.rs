@@ -1,4 +1,5 @@
-//! A provider that is not there: it speaks the dialects of OpenAI and Anthropic with scripted latency, faults and usage.
+//! A provider that is not there: it speaks the dialects of OpenAI, Anthropic, Gemini, Bedrock and Cohere with scripted
+//! latency, faults and usage.
 //!
 //! Three users: `tidegate simulate` runs it alone, the gateway serves it as a provider when no key is configured, and the
 //! tests and benchmarks put it behind the gateway to play every good and bad upstream.
@@ -13,6 +14,9 @@
 //! | `…/models`, `…/models/{id}` | OpenAI model list |
 //! | `…/messages` | Anthropic Messages, whole or streamed, with tools and thinking |
 //! | `…/messages/count_tokens` | Anthropic token count |
+//! | `…:generateContent`, `…:streamGenerateContent` | Gemini, whole or as server-sent events, with tools |
+//! | `…/converse`, `…/converse-stream` | Bedrock Converse, whole or as AWS's event stream, with tools |
+//! | `…/v2/chat` | Cohere, whole or streamed, with tools |
 //! | `/echo…` | what arrived, as JSON: method, path, query, headers, body |
 //! | `/bytes/{n}`, `/status/{code}` | n bytes; an empty answer with that status |
 //! | `/slow?ms=…`, `/stream?n=…&interval_ms=…` | a late answer; n chunks with pauses |
@@ -27,7 +31,8 @@
 //!
 //! # Invariant
 //!
-//! It shares no dialect code with the gateway, so that a mistake there cannot hide behind the same mistake here.
+//! OpenAI's and Anthropic's dialects share no code with the gateway, so that a mistake there cannot hide behind the same
+//! mistake here. The other three are written by the `llm` crate; recorded exchanges and SDKs are what checks them.
 
 mod answer;
 mod body;
