@@ -39,6 +39,7 @@ mod recorded_streams;
 mod recordings;
 mod request_facts;
 mod rerank;
+mod scaling;
 mod scanning;
 mod shaping;
 mod speed;
