@@ -13,6 +13,17 @@ pub enum ArrayError {
     ElementTooLarge { max: usize },
 }
 
+/// Where in the array its bytes have stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Before an element: behind the opening bracket or a comma.
+    BeforeElement,
+    WithinElement,
+    BehindElement,
+    /// Behind the closing bracket.
+    End,
+}
+
 /// Cuts a stream into the array's elements. What is no object or array is passed over, as are blanks and commas.
 #[derive(Debug)]
 pub(crate) struct ArrayDecoder {
@@ -22,13 +33,27 @@ pub(crate) struct ArrayDecoder {
     depth: usize,
     in_string: bool,
     after_backslash: bool,
+    /// Where the bytes stopped, if no element is open.
+    place: Place,
     max_element_bytes: usize,
 }
 
 impl ArrayDecoder {
     /// A decoder that holds at most `max_element_bytes` of an unfinished element.
     pub(crate) fn new(max_element_bytes: usize) -> Self {
-        Self { pending: Vec::new(), depth: 0, in_string: false, after_backslash: false, max_element_bytes }
+        Self {
+            pending: Vec::new(),
+            depth: 0,
+            in_string: false,
+            after_backslash: false,
+            place: Place::BeforeElement,
+            max_element_bytes,
+        }
+    }
+
+    /// Where the bytes taken in have stopped.
+    pub(crate) fn place(&self) -> Place {
+        if self.depth > 0 || self.in_string { Place::WithinElement } else { self.place }
     }
 
     /// Takes in `chunk`, which begins behind the array's opening bracket or anywhere later, and calls `on_element`
@@ -52,14 +77,16 @@ impl ArrayDecoder {
                     self.depth += 1;
                 }
                 // The array's own end; nothing may follow.
-                b'}' | b']' if self.depth == 0 => {}
+                b'}' | b']' if self.depth == 0 => self.place = Place::End,
                 b'}' | b']' => {
                     self.depth -= 1;
                     if self.depth == 0 {
                         self.emit(&chunk[start..=at], &mut on_element)?;
                         start = at + 1;
+                        self.place = Place::BehindElement;
                     }
                 }
+                b',' if self.depth == 0 => self.place = Place::BeforeElement,
                 _ => {}
             }
         }

@@ -9,8 +9,9 @@ use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::errors::{ApiError, ErrorKind, stream_error_event};
-use crate::framing::FrameError;
+use crate::dialect::Dialect;
+use crate::errors::{ApiError, ErrorKind, stream_error_event, write_error};
+use crate::framing::{FrameError, Seam};
 use crate::model::Event;
 use crate::observe::{EventClass, StreamEnd, StreamObserver};
 use crate::protocol::Protocol;
@@ -117,17 +118,28 @@ impl StreamFilter {
     /// the error stands on its own. Empty where that cannot be done: only the connection's end can tell then.
     pub fn error_event(&mut self, kind: ErrorKind, message: &str) -> Bytes {
         match &mut self.passage {
-            Passage::Same(_) if self.observer.is_torn() => Bytes::new(),
-            Passage::Same(usage_chunk) => {
-                let event = stream_error_event(self.observer.protocol(), kind, message);
-                let torn = *usage_chunk == UsageChunk::Forward && !self.observer.pending().is_empty();
-                if torn && !event.is_empty() { Bytes::from([b"\n\n", event.as_ref()].concat()) } else { event }
-            }
+            Passage::Same(UsageChunk::Hide) => stream_error_event(self.observer.protocol(), kind, message),
+            Passage::Same(UsageChunk::Forward) => self.error_behind_forwarded(kind, message),
             Passage::Translated(translator) => {
                 let mut out = Vec::new();
                 let status = kind.status();
                 translator.fail(&ApiError { kind, status, message: message.into(), code: None, param: None }, &mut out);
                 Bytes::from(out)
+            }
+        }
+    }
+
+    /// The error, joined on to what the client has got already.
+    fn error_behind_forwarded(&self, kind: ErrorKind, message: &str) -> Bytes {
+        match self.observer.seam() {
+            Seam::Torn => Bytes::new(),
+            Seam::Event { before } => {
+                let event = stream_error_event(self.observer.protocol(), kind, message);
+                if event.is_empty() { event } else { Bytes::from([before.as_bytes(), event.as_ref()].concat()) }
+            }
+            Seam::Element { before } => {
+                let error = write_error(Dialect::Gemini, &ApiError::new(kind, message)).body;
+                Bytes::from([before.as_bytes(), error.as_ref(), b"]"].concat())
             }
         }
     }

@@ -3,14 +3,14 @@
 //! Invariant: frames are handed out in order, each once, whatever the chunks' boundaries. Used by the stream
 //! translator.
 
-use crate::array_framing::{ArrayDecoder, ArrayError};
+use crate::array_framing::{ArrayDecoder, ArrayError, Place};
 use crate::dialect::{Dialect, Frame};
 use crate::eventstream::{EventStreamDecoder, EventStreamError, Message};
 use crate::line_framing::{LineDecoder, LineError};
-use crate::sse::{MAX_EVENT_BYTES, SseDecoder, SseError};
+use crate::sse::{SseDecoder, SseError};
 
-/// Gemini's chunks hold whole pictures and recordings.
-const MAX_MEDIA_BYTES: usize = 16 << 20;
+/// Frames hold whole pictures and recordings, and a `response.completed` the whole answer.
+const MAX_FRAME_BYTES: usize = 16 << 20;
 
 /// The bytes are no stream of the expected framing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +47,24 @@ impl Dialect {
     }
 }
 
+/// What a frame of our own needs so as to stand on its own where a stream has stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seam {
+    /// An event of the dialect's framing fits, behind `before`, which ends an event that had begun.
+    Event { before: &'static str },
+    /// An element of the stream's JSON array fits, behind `before`; the array's end must follow.
+    Element { before: &'static str },
+    /// A frame has begun that nothing but its own rest can end, or the framing has ended: nothing fits.
+    Torn,
+}
+
+impl Seam {
+    /// The seam behind a stream of server-sent events, `pending` being the bytes of one that is not complete.
+    pub(crate) fn behind_events(pending: &[u8]) -> Self {
+        Seam::Event { before: if pending.is_empty() { "" } else { "\n\n" } }
+    }
+}
+
 /// Cuts a provider's bytes into frames.
 #[derive(Debug)]
 pub enum Deframer {
@@ -62,18 +80,32 @@ impl Deframer {
     /// Cuts what `framing` carries.
     pub fn new(framing: StreamFraming) -> Self {
         match framing {
-            StreamFraming::Sse => Deframer::Sse(SseDecoder::new(MAX_EVENT_BYTES)),
-            StreamFraming::AwsEventStream => Deframer::AwsEventStream(EventStreamDecoder::new(MAX_EVENT_BYTES)),
+            StreamFraming::Sse => Deframer::Sse(SseDecoder::new(MAX_FRAME_BYTES)),
+            StreamFraming::AwsEventStream => Deframer::AwsEventStream(EventStreamDecoder::new(MAX_FRAME_BYTES)),
             StreamFraming::SseOrJsonArray => Deframer::SseOrJsonArray,
-            StreamFraming::Lines => Deframer::Lines(LineDecoder::new(MAX_EVENT_BYTES)),
+            StreamFraming::Lines => Deframer::Lines(LineDecoder::new(MAX_FRAME_BYTES)),
         }
     }
 
-    /// A message has begun that nothing but its own rest can end.
-    pub fn is_torn(&self) -> bool {
+    /// Where a frame of our own would have to join on now.
+    pub(crate) fn seam(&self) -> Seam {
         match self {
-            Deframer::AwsEventStream(decoder) => decoder.is_torn(),
-            Deframer::Sse(_) | Deframer::JsonArray(_) | Deframer::Lines(_) | Deframer::SseOrJsonArray => false,
+            Deframer::Sse(decoder) => Seam::behind_events(decoder.pending()),
+            Deframer::AwsEventStream(decoder) if decoder.is_torn() => Seam::Torn,
+            Deframer::AwsEventStream(_) | Deframer::Lines(_) | Deframer::SseOrJsonArray => Seam::Event { before: "" },
+            Deframer::JsonArray(decoder) => match decoder.place() {
+                Place::BeforeElement => Seam::Element { before: "" },
+                Place::BehindElement => Seam::Element { before: "," },
+                Place::WithinElement | Place::End => Seam::Torn,
+            },
+        }
+    }
+
+    /// The framing allows an end here: only an array has to be closed.
+    pub fn may_end(&self) -> bool {
+        match self {
+            Deframer::JsonArray(decoder) => decoder.place() == Place::End,
+            Deframer::Sse(_) | Deframer::AwsEventStream(_) | Deframer::Lines(_) | Deframer::SseOrJsonArray => true,
         }
     }
 
@@ -100,8 +132,8 @@ impl Deframer {
             Deframer::SseOrJsonArray => {
                 let Some(first) = chunk.iter().position(|byte| !byte.is_ascii_whitespace()) else { return Ok(()) };
                 let (decided, rest) = match chunk[first] {
-                    b'[' => (Deframer::JsonArray(ArrayDecoder::new(MAX_MEDIA_BYTES)), &chunk[first + 1..]),
-                    _ => (Deframer::Sse(SseDecoder::new(MAX_MEDIA_BYTES)), &chunk[first..]),
+                    b'[' => (Deframer::JsonArray(ArrayDecoder::new(MAX_FRAME_BYTES)), &chunk[first + 1..]),
+                    _ => (Deframer::Sse(SseDecoder::new(MAX_FRAME_BYTES)), &chunk[first..]),
                 };
                 *self = decided;
                 return self.push(rest, visit);

@@ -92,7 +92,7 @@ impl Usage {
 
     /// Counts made by the tokenizer.
     pub fn estimated(prompt: u64, completion: u64) -> Self {
-        Self { prompt, completion, total: prompt + completion, estimated: true, ..Self::default() }
+        Self { prompt, completion, total: prompt.saturating_add(completion), estimated: true, ..Self::default() }
     }
 
     /// Takes in a later report of the same stream: its positive counts win, its zeros erase nothing, and the

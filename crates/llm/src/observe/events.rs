@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::Facts;
 use crate::dialect::{EventReader, ProviderDialect};
-use crate::framing::Deframer;
+use crate::framing::{Deframer, Seam};
 use crate::model::Event;
 use crate::protocol::Protocol;
 use crate::usage::Usage;
@@ -33,12 +33,12 @@ impl Events {
         deframer.push(chunk, |frame| reader.read(frame, &mut |event| note(protocol, facts, &event))).is_ok()
     }
 
-    pub(super) fn is_torn(&self) -> bool {
-        self.deframer.is_torn()
+    pub(super) fn seam(&self) -> Seam {
+        self.deframer.seam()
     }
 
     pub(super) fn may_end(&self) -> bool {
-        self.reader.may_end()
+        self.deframer.may_end() && self.reader.may_end()
     }
 }
 

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::dialect::{Dialect, ProviderDialect};
 use crate::endpoint::{Framing, endpoint};
+use crate::framing::Seam;
 use crate::json::{Raw, unescape};
 use crate::model::Event;
 use crate::protocol::Protocol;
@@ -244,9 +245,13 @@ impl StreamObserver {
         }
     }
 
-    /// A message has begun that nothing but its own rest can end: what follows would be taken for that.
-    pub(crate) fn is_torn(&self) -> bool {
-        matches!(&self.reader, Some(Reader::Events(events)) if events.is_torn())
+    /// Where an event of our own would have to join on to what was observed.
+    pub(crate) fn seam(&self) -> Seam {
+        match &self.reader {
+            Some(Reader::Sse { decoder, .. }) => Seam::behind_events(decoder.pending()),
+            Some(Reader::Events(events)) => events.seam(),
+            Some(Reader::Told) | None => Seam::Event { before: "" },
+        }
     }
 
     /// Judges the stream as if its bytes ended here. A stream that is not decoded, or could not be followed because

@@ -199,6 +199,9 @@ pub fn translate_response(
         response.id = reply.id.to_string().into();
     }
     let mut losses = Losses::default();
+    if response.id.is_empty() {
+        response.id = reply.id.to_string().into();
+    }
     fit_answer(&mut response, client, renames, &mut losses);
     let body = client.write_response(&response, reply, &mut losses);
     Ok((body, losses))

@@ -1,35 +1,31 @@
 //! Names of functions and identifiers of calls, fitted to what the provider accepts.
 //!
 //! The name mapping is APISIX's, a pure function of the name, so that a conversation keeps its names over all its
-//! turns. Invariant: what is renamed in the request is named as before in the answer.
+//! turns. Invariant: what is renamed in the request is named as before in the answer; whatever a client sends, the work
+//! grows with the length of its body alone.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 
 use sha2::{Digest, Sha256};
 
 use crate::dialect::NameRule;
-use crate::model::{PartBody, Request, Text, ToolBody, ToolChoice};
+use crate::model::{PartBody, Request, Text, ToolBody, ToolCall, ToolChoice, ToolResult};
 
 /// Of a name that must change, so much is kept before its hash.
 const KEPT_CHARS: usize = 55;
 
-/// Functions that go by another name at the provider.
+/// Functions that go by another name at the provider: the client's names by the provider's.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Renames(Vec<Rename>);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Rename {
-    client: Box<str>,
-    provider: Box<str>,
-}
+pub struct Renames(HashMap<Box<str>, Box<str>>);
 
 impl Renames {
     /// The client's name of the function that the provider calls `name`.
     pub(super) fn restore<'a>(&self, name: Text<'a>) -> Text<'a> {
-        match self.0.iter().find(|rename| *rename.provider == *name) {
+        match self.0.get(name.as_ref()) {
             None => name,
-            Some(rename) => Cow::Owned(rename.client.to_string()),
+            Some(client) => Cow::Owned(client.to_string()),
         }
     }
 }
@@ -42,9 +38,7 @@ pub(super) fn fit_names(request: &mut Request<'_>, rule: NameRule) -> Renames {
             return;
         }
         let fitted = fitted(name, rule);
-        if !renames.0.iter().any(|rename| *rename.client == **name) {
-            renames.0.push(Rename { client: name.as_ref().into(), provider: fitted.as_str().into() });
-        }
+        renames.0.entry(fitted.as_str().into()).or_insert_with(|| name.as_ref().into());
         *name = Cow::Owned(fitted);
     };
     for tool in &mut request.tools {
@@ -85,60 +79,103 @@ fn fitted(name: &str, rule: NameRule) -> String {
     )
 }
 
-/// Gives every call an identifier that `rule` accepts, and every result the identifier and the name of its call.
+/// Gives every call an identifier of its own that `rule` accepts, and every result the identifier and the name of its
+/// call.
 ///
-/// Dialects that match results by name and order give no identifiers: results are then matched in that way here.
+/// Dialects that match results by name and order give no identifiers: results are then matched in that way here. Where
+/// calls share an identifier, a result answers the last of them that has no answer.
 pub(super) fn fit_calls(request: &mut Request<'_>, rule: NameRule) {
-    let mut calls: Vec<Call<'_>> = Vec::new();
-    let mut by_id: HashMap<Text<'_>, usize> = HashMap::new();
-    // All calls before this one are answered.
-    let mut first_open = 0;
+    let mut calls = Calls::default();
     for part in request.turns.iter_mut().flat_map(|turn| &mut turn.parts) {
         match &mut part.body {
-            PartBody::ToolCall(call) => {
-                let original = call.id.clone();
-                if call.id.is_empty() {
-                    call.id = Cow::Owned(numbered(calls.len(), rule));
-                } else if !rule.accepts(&call.id) {
-                    call.id = Cow::Owned(hashed(&call.id, rule));
+            PartBody::ToolCall(call) => calls.begin(call, rule),
+            PartBody::ToolResult(result) => match calls.answer(result) {
+                Some(call) => {
+                    result.call_id = call.id.clone();
+                    result.name.get_or_insert_with(|| call.name.clone());
                 }
-                by_id.entry(original).or_insert(calls.len());
-                calls.push(Call { id: call.id.clone(), name: call.name.clone(), answered: false });
-            }
-            PartBody::ToolResult(result) => {
-                let found = match result.call_id.is_empty() {
-                    true => {
-                        first_open += calls[first_open..].iter().take_while(|call| call.answered).count();
-                        let fits = |call: &Call<'_>| result.name.as_ref().is_none_or(|name| *name == call.name);
-                        let open = &calls[first_open..];
-                        open.iter().position(|call| !call.answered && fits(call)).map(|at| first_open + at)
-                    }
-                    false => by_id.get(&result.call_id).copied(),
-                };
-                match found {
-                    Some(at) => {
-                        let call = &mut calls[at];
-                        call.answered = true;
-                        result.call_id = call.id.clone();
-                        result.name.get_or_insert_with(|| call.name.clone());
-                    }
-                    None if result.call_id.is_empty() => result.call_id = Cow::Owned(numbered(calls.len(), rule)),
-                    None if !rule.accepts(&result.call_id) => {
-                        result.call_id = Cow::Owned(hashed(&result.call_id, rule));
-                    }
-                    None => {}
+                None if result.call_id.is_empty() => {
+                    result.call_id = Cow::Owned(numbered(calls.seen.len(), rule));
                 }
-            }
+                None if !rule.accepts(&result.call_id) => {
+                    result.call_id = Cow::Owned(hashed(&result.call_id, rule));
+                }
+                None => {}
+            },
             _ => {}
         }
     }
 }
 
-/// A call that has been seen.
+/// The calls that have been seen, and in which order results without identifiers answer them.
+#[derive(Default)]
+struct Calls<'a> {
+    seen: Vec<Call<'a>>,
+    /// Where in `seen` the calls with one of the client's identifiers stand.
+    by_id: HashMap<Text<'a>, SameId>,
+    /// Calls that may have no answer, first to last: those of a name, and all.
+    waiting_by_name: HashMap<Text<'a>, VecDeque<usize>>,
+    waiting: VecDeque<usize>,
+}
+
+/// A call as the provider will see it.
 struct Call<'a> {
     id: Text<'a>,
     name: Text<'a>,
-    answered: bool,
+    is_answered: bool,
+}
+
+/// The calls with one identifier.
+struct SameId {
+    last: usize,
+    /// Those that may have no answer.
+    waiting: Vec<usize>,
+}
+
+impl<'a> Calls<'a> {
+    fn begin(&mut self, call: &mut ToolCall<'a>, rule: NameRule) {
+        let at = self.seen.len();
+        let original = call.id.clone();
+        if original.is_empty() {
+            call.id = Cow::Owned(numbered(at, rule));
+        } else {
+            if !rule.accepts(&original) {
+                call.id = Cow::Owned(hashed(&original, rule));
+            }
+            match self.by_id.entry(original) {
+                Entry::Vacant(entry) => {
+                    entry.insert(SameId { last: at, waiting: vec![at] });
+                }
+                Entry::Occupied(mut entry) => {
+                    call.id = Cow::Owned(hashed(&format!("{}#{at}", entry.key()), rule));
+                    entry.get_mut().last = at;
+                    entry.get_mut().waiting.push(at);
+                }
+            }
+        }
+        self.waiting_by_name.entry(call.name.clone()).or_default().push_back(at);
+        self.waiting.push_back(at);
+        self.seen.push(Call { id: call.id.clone(), name: call.name.clone(), is_answered: false });
+    }
+
+    /// The call that `result` answers.
+    fn answer(&mut self, result: &ToolResult<'a>) -> Option<&Call<'a>> {
+        let Self { seen, by_id, waiting_by_name, waiting } = self;
+        let is_open = |at: &usize| seen.get(*at).is_some_and(|call| !call.is_answered);
+        let at = if result.call_id.is_empty() {
+            let queue = match &result.name {
+                Some(name) => waiting_by_name.get_mut(name)?,
+                None => waiting,
+            };
+            std::iter::from_fn(|| queue.pop_front()).find(is_open)?
+        } else {
+            let same = by_id.get_mut(&result.call_id)?;
+            std::iter::from_fn(|| same.waiting.pop()).find(is_open).unwrap_or(same.last)
+        };
+        let call = seen.get_mut(at)?;
+        call.is_answered = true;
+        Some(call)
+    }
 }
 
 /// The identifier of the call numbered `at` in a conversation whose dialect gives none.

@@ -80,7 +80,7 @@ impl StreamTranslator {
 
     /// Takes the end of the provider's bytes and appends what is left to say, if they ended well.
     pub fn end(&mut self, out: &mut Vec<u8>) -> TranslatedEnd {
-        if matches!(self.output.state, State::Open) && self.reader.may_end() {
+        if matches!(self.output.state, State::Open) && self.deframer.may_end() && self.reader.may_end() {
             self.output.finish(out);
         }
         match &self.output.state {

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod call_identity;
 mod conversations;
 mod detection;
 mod dialect_anthropic_answers;
@@ -31,6 +32,7 @@ mod native;
 mod native_dashscope;
 mod native_invoke;
 mod native_ollama;
+mod odd_answers;
 mod pairs;
 mod provider_errors;
 mod rate_limits;

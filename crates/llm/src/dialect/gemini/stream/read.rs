@@ -1,7 +1,7 @@
 //! A stream's chunks, read.
 //!
-//! Invariant: the stream has no end marker; it may end once a candidate has told why it finished, or the prompt was
-//! blocked. A chunk that is no well-formed JSON tells nothing, so whatever is told of one can be written again.
+//! Invariant: the stream has no end marker; it may end once every candidate that began has told why it finished, or
+//! the prompt was blocked. A chunk that is no well-formed JSON tells nothing, so whatever is told of one can be written again.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::model::{Event, Part, PartBody, Signature, StreamStart, ToolCall};
 #[derive(Debug, Default)]
 pub(in crate::dialect::gemini) struct Reader {
     has_started: bool,
-    may_end: bool,
+    is_blocked: bool,
     choices: BTreeMap<u32, Progress>,
 }
 
@@ -23,6 +23,7 @@ pub(in crate::dialect::gemini) struct Reader {
 #[derive(Debug, Default)]
 struct Progress {
     calls: u32,
+    has_stopped: bool,
     /// All its visible text, which citations point into.
     text: String,
 }
@@ -55,13 +56,14 @@ impl EventReader for Reader {
             self.candidate(Candidate::read(candidate), at, tell);
         }
         if let Some(stop) = blocked {
-            self.may_end = true;
+            self.is_blocked = true;
             tell(Event::Stop { choice: 0, stop });
         }
     }
 
     fn may_end(&self) -> bool {
-        self.may_end
+        let has_stopped = !self.choices.is_empty() && self.choices.values().all(|progress| progress.has_stopped);
+        self.is_blocked || has_stopped
     }
 }
 
@@ -82,7 +84,7 @@ impl Reader {
             }
         }
         if let Some(stop) = candidate.finish_reason.and_then(|reason| stop::read(reason, progress.calls > 0)) {
-            self.may_end = true;
+            progress.has_stopped = true;
             tell(Event::Stop { choice, stop });
         }
     }
