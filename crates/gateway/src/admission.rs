@@ -54,6 +54,7 @@ pub(crate) fn begin(worker: &Worker, connection: Rc<Connection>, incoming: http:
     let remote_addr = real_address(&connection, &request.headers, &worker.services.settings.nginx_config.http);
     let mut exchange = Exchange::new(connection, request, RequestBody::new(body), worker.plan.get());
     exchange.remote_addr = remote_addr;
+    exchange.lend(&worker.pool);
     exchange.count(worker.services.metrics.traffic().request());
     exchange
 }

@@ -16,6 +16,7 @@ use http::{Method, Uri, Version};
 
 use crate::balance::InFlight;
 use crate::credential::CredentialPlace;
+use crate::inference::ask::Caller;
 use crate::inference::{Backend, LlmCall};
 use crate::metrics::Held;
 use crate::path::NormalPath;
@@ -25,6 +26,7 @@ use crate::plan::upstream::Upstream;
 use crate::plan::{ChainRef, LocalPlan};
 use crate::request_body::RequestBody;
 use crate::settlement::Settlement;
+use crate::transport::Pool;
 
 /// What is known of the client's connection; one per connection, shared by its requests.
 #[derive(Debug)]
@@ -234,6 +236,8 @@ pub struct Exchange {
     in_flight: Option<InFlight>,
     counted: Option<Held>,
     credential_places: Vec<CredentialPlace>,
+    /// The worker's connections; `None` outside a worker.
+    pool: Option<Rc<Pool>>,
 }
 
 impl Exchange {
@@ -271,7 +275,18 @@ impl Exchange {
             in_flight: None,
             counted: None,
             credential_places: Vec::new(),
+            pool: None,
         })
+    }
+
+    /// Lends the worker's connections to plugins.
+    pub(crate) fn lend(&mut self, pool: &Rc<Pool>) {
+        self.pool = Some(pool.clone());
+    }
+
+    /// What a plugin calls providers with. It borrows nothing of the exchange.
+    pub fn caller(&self) -> Caller {
+        Caller::new(self.pool.clone().unwrap_or_default())
     }
 
     /// Sets a header on whatever response the client will get, replacing one of the same name.

@@ -165,6 +165,15 @@ static BEDROCK_USAGE: UsageFields = UsageFields {
     reasoning: &[],
 };
 
+static GEMINI_EMBED_USAGE: UsageFields = UsageFields {
+    prompt: "promptTokenCount",
+    completion: "",
+    total: "totalTokenCount",
+    cached: &[],
+    cache_creation: &[],
+    reasoning: &[],
+};
+
 static NO_USAGE: UsageFields =
     UsageFields { prompt: "", completion: "", total: "", cached: &[], cache_creation: &[], reasoning: &[] };
 
@@ -272,23 +281,29 @@ const TABLE: [Endpoint; Protocol::ALL.len()] = [
         protocol: Protocol::AnthropicCountTokens,
         paths: &[PathForm::of("/v1/messages/count_tokens", StreamFlag::Never)],
         body: BodyRule::HasList("messages"),
+        prompt_fields: &["system", "messages", "tools"],
         ..PLAIN
     },
     Endpoint {
         protocol: Protocol::GeminiCountTokens,
         paths: &[PathForm::of_model(":countTokens", StreamFlag::Never)],
+        prompt_fields: &["contents", "systemInstruction", "system_instruction", "tools", "generateContentRequest"],
         ..PLAIN
     },
     Endpoint {
         protocol: Protocol::GeminiEmbed,
         paths: &[PathForm::of_model(":embedContent", StreamFlag::Never)],
         prompt_fields: &["content"],
+        usage_at: &["usageMetadata"],
+        usage: &GEMINI_EMBED_USAGE,
         ..PLAIN
     },
     Endpoint {
         protocol: Protocol::GeminiBatchEmbed,
         paths: &[PathForm::of_model(":batchEmbedContents", StreamFlag::Never)],
         prompt_fields: &["requests"],
+        usage_at: &["usageMetadata"],
+        usage: &GEMINI_EMBED_USAGE,
         ..PLAIN
     },
     Endpoint {
@@ -341,6 +356,8 @@ const TABLE: [Endpoint; Protocol::ALL.len()] = [
     // Spoken to providers alone: no request comes in so.
     Endpoint { protocol: Protocol::VertexPredict, body: BodyRule::Never, prompt_fields: &["instances"], ..PLAIN },
     Endpoint { protocol: Protocol::CohereEmbed, body: BodyRule::Never, prompt_fields: &["texts"], ..PLAIN },
+    Endpoint { protocol: Protocol::VoyageRerank, body: BodyRule::Never, ..PLAIN },
+    Endpoint { protocol: Protocol::DashScopeRerank, body: BodyRule::Never, ..PLAIN },
 ];
 
 static ROWS: [Endpoint; Protocol::ALL.len()] = TABLE;

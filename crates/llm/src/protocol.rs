@@ -37,13 +37,17 @@ pub enum Protocol {
     OllamaChat,
     /// DashScope's `generation`, spoken to providers alone.
     DashScopeGeneration,
+    /// Voyage's rerank, spoken to providers alone.
+    VoyageRerank,
+    /// DashScope's own text rerank, spoken to providers alone.
+    DashScopeRerank,
     /// JSON that is forwarded without being understood.
     Passthrough,
 }
 
 impl Protocol {
     /// Every protocol; the order has no meaning.
-    pub const ALL: [Protocol; 20] = [
+    pub const ALL: [Protocol; 22] = [
         Protocol::OpenAiChat,
         Protocol::OpenAiResponses,
         Protocol::OpenAiEmbeddings,
@@ -63,6 +67,8 @@ impl Protocol {
         Protocol::CohereEmbed,
         Protocol::OllamaChat,
         Protocol::DashScopeGeneration,
+        Protocol::VoyageRerank,
+        Protocol::DashScopeRerank,
         Protocol::Passthrough,
     ];
 
@@ -88,6 +94,8 @@ impl Protocol {
             Protocol::CohereEmbed => "cohere-embed",
             Protocol::OllamaChat => "ollama-chat",
             Protocol::DashScopeGeneration => "dashscope-generation",
+            Protocol::VoyageRerank => "voyage-rerank",
+            Protocol::DashScopeRerank => "dashscope-rerank",
             Protocol::Passthrough => "passthrough",
         }
     }
@@ -114,6 +122,8 @@ impl Protocol {
             | Protocol::CohereEmbed
             | Protocol::OllamaChat
             | Protocol::DashScopeGeneration
+            | Protocol::VoyageRerank
+            | Protocol::DashScopeRerank
             | Protocol::Passthrough => None,
         }
     }
@@ -128,6 +138,30 @@ impl Protocol {
                 Some(dialect) => Some(ProviderDialect::Shared(dialect)),
                 None => None,
             },
+        }
+    }
+
+    /// The dialect in which the protocol's errors are told: its own, or that of the family it belongs to.
+    pub const fn family(self) -> Dialect {
+        match self {
+            Protocol::OpenAiChat
+            | Protocol::OpenAiEmbeddings
+            | Protocol::OpenAiCompletions
+            | Protocol::OpenAiModerations
+            | Protocol::OllamaChat
+            | Protocol::DashScopeGeneration
+            | Protocol::VoyageRerank
+            | Protocol::DashScopeRerank
+            | Protocol::Passthrough => Dialect::OpenAiChat,
+            Protocol::OpenAiResponses => Dialect::OpenAiResponses,
+            Protocol::AnthropicMessages | Protocol::AnthropicCountTokens => Dialect::Anthropic,
+            Protocol::BedrockConverse | Protocol::BedrockInvoke => Dialect::BedrockConverse,
+            Protocol::CohereChat | Protocol::CohereEmbed | Protocol::Rerank => Dialect::Cohere,
+            Protocol::GeminiGenerate
+            | Protocol::GeminiCountTokens
+            | Protocol::GeminiEmbed
+            | Protocol::GeminiBatchEmbed
+            | Protocol::VertexPredict => Dialect::Gemini,
         }
     }
 }

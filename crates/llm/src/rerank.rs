@@ -7,6 +7,7 @@
 use crate::dialect::ReadError;
 use crate::json::{ObjectWriter, Raw, write_string};
 use crate::model::{Json, Text};
+use crate::protocol::Protocol;
 
 /// A form in which providers are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -80,6 +81,18 @@ impl<'a> RerankRequest<'a> {
             false => Ok(request),
         }
     }
+
+    /// The same request without a tie to the text it was read from.
+    pub(crate) fn into_owned(self) -> RerankRequest<'static> {
+        let owned = |text: Text<'_>| Text::Owned(text.into_owned());
+        RerankRequest {
+            model: self.model.map(owned),
+            query: owned(self.query),
+            documents: self.documents.into_iter().map(owned).collect(),
+            top_n: self.top_n,
+            return_documents: self.return_documents,
+        }
+    }
 }
 
 /// A document is its text, or an object that holds it.
@@ -89,6 +102,16 @@ fn read_document((document, at): (Raw<'_>, usize)) -> Result<Text<'_>, ReadError
 }
 
 impl RerankProvider {
+    /// The form of a provider that is addressed in `protocol`; `None` if that ranks nothing.
+    pub(crate) const fn of(protocol: Protocol) -> Option<Self> {
+        match protocol {
+            Protocol::Rerank => Some(RerankProvider::Plain),
+            Protocol::VoyageRerank => Some(RerankProvider::Voyage),
+            Protocol::DashScopeRerank => Some(RerankProvider::DashScope),
+            _ => None,
+        }
+    }
+
     /// Writes a provider's request.
     pub fn write_request(self, request: &RerankRequest<'_>) -> Vec<u8> {
         let mut out = Vec::new();

@@ -54,6 +54,9 @@ impl<'a> ResponseFacts<'a> {
     fn read_member(&mut self, protocol: Protocol, key: &[u8], value: &mut Cursor<'a>) -> Option<()> {
         match (protocol, key) {
             (_, b"model") => self.model = value.skim()?.text(),
+            (Protocol::GeminiEmbed | Protocol::GeminiBatchEmbed, b"usageMetadata") => {
+                self.usage = Usage::read_at(protocol, value)?;
+            }
             (_, b"usage") if reports_usage(protocol) => self.usage = Usage::read_at(protocol, value)?,
             (Protocol::OpenAiChat, b"choices") => value.skim_elements(|choice| self.read_choice(choice))?,
             (Protocol::OpenAiResponses, b"output") => {
@@ -189,6 +192,8 @@ fn for_each_text<'a>(protocol: Protocol, root: Raw<'a>, mut visit: impl FnMut(Co
         | Protocol::CohereEmbed
         | Protocol::OllamaChat
         | Protocol::DashScopeGeneration
+        | Protocol::VoyageRerank
+        | Protocol::DashScopeRerank
         | Protocol::Passthrough => {}
     }
 }

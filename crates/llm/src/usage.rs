@@ -90,6 +90,11 @@ impl Usage {
         Some(Self::of(ProviderDialect::BedrockInvoke.relative(), &counts))
     }
 
+    /// Of an exchange that only reads: embeddings, rankings.
+    pub fn of_prompt(tokens: u64) -> Self {
+        Self { prompt: tokens, total: tokens, ..Self::default() }
+    }
+
     /// Counts made by the tokenizer.
     pub fn estimated(prompt: u64, completion: u64) -> Self {
         Self { prompt, completion, total: prompt.saturating_add(completion), estimated: true, ..Self::default() }

@@ -118,7 +118,7 @@ impl LlmCall {
     }
 }
 
-/// Only requests whose text is known can be estimated.
+/// Only requests whose text is known can be estimated, and counting tokens costs none.
 fn counts_tokens(protocol: Protocol) -> bool {
-    protocol != Protocol::Passthrough
+    !matches!(protocol, Protocol::Passthrough | Protocol::AnthropicCountTokens | Protocol::GeminiCountTokens)
 }

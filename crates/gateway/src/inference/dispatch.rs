@@ -14,8 +14,8 @@ use super::backend::Backend;
 use super::call::LlmCall;
 use super::fault::StreamFault;
 use super::request::{Prepared, missing_call, prepare};
+use super::retelling::Retelling;
 use super::stream::{Bounds, LlmStream, Reading};
-use super::translation::Translation;
 use crate::admission::remove_hop_by_hop;
 use crate::answer::{Answer, ResponseHead};
 use crate::delivery::Source;
@@ -74,7 +74,7 @@ async fn call(
     backend: &Backend,
     exchange: &mut Exchange,
 ) -> Result<(ResponseHead, Source), Answer> {
-    let Prepared { mut request, usage, translation } = prepare(backend, exchange)?;
+    let Prepared { mut request, usage, retelling } = prepare(backend, exchange)?;
     if let Some(credentials) = &backend.credentials {
         Box::pin(credentials.authorise(backend.provider, &mut request)).await?;
     }
@@ -89,10 +89,11 @@ async fn call(
     let (parts, body) = response.into_parts();
     note_head(exchange, parts.status, connect_time);
     let mut head = response_head(parts);
+    retelling.retell_limits(&mut head.headers);
     let reading = reading(&head);
-    let arrays = translation.is_none() && reading == Reading::Observed && array_streams(exchange);
-    let streams = is_stream(&head.headers) || arrays;
-    let answer = Reply { body, usage, reading, translation };
+    let arrays = retelling.keeps_bytes() && reading == Reading::Observed && array_streams(exchange);
+    let streams = (is_stream(&head.headers) && retelling.may_stream()) || arrays;
+    let answer = Reply { body, usage, reading, retelling };
     let source = if streams && !is_retryable(head.status) {
         Source::Llm(start_stream(backend, exchange, answer, &mut head.headers).await?)
     } else {
@@ -106,7 +107,7 @@ struct Reply {
     body: UpstreamBody,
     usage: UsageChunk,
     reading: Reading,
-    translation: Option<Box<Translation>>,
+    retelling: Retelling,
 }
 
 fn begin_attempt(backend: &Backend, exchange: &mut Exchange) {
@@ -202,14 +203,16 @@ async fn start_stream(
     answer: Reply,
     headers: &mut HeaderMap,
 ) -> Result<Box<LlmStream>, Answer> {
-    let Reply { body, usage, reading, translation, .. } = answer;
+    let Reply { body, usage, reading, retelling } = answer;
     let call = exchange.llm.as_mut().ok_or_else(missing_call)?;
     call.answered = reading == Reading::Observed;
     let started = call.attempt_started.unwrap_or_else(Instant::now);
     let kept = if call.log_payload { MAX_LOGGED_TEXT_BYTES } else { MAX_COUNTED_TEXT_BYTES };
-    let filter = match (reading, translation) {
-        (Reading::Observed, Some(translation)) => translation.stream(headers, kept),
-        (Reading::Observed, None) => StreamFilter::new(StreamObserver::new(call.protocol).keep_text(kept), usage),
+    let filter = match (reading, retelling) {
+        (Reading::Observed, Retelling::Translated(translation)) => translation.stream(headers, kept),
+        (Reading::Observed, Retelling::AsItIs | Retelling::Mapped(_)) => {
+            StreamFilter::new(StreamObserver::new(call.protocol).keep_text(kept), usage)
+        }
         (Reading::Opaque, _) => StreamFilter::new(StreamObserver::new(Protocol::Passthrough), UsageChunk::Forward),
     };
     let bounds = Bounds {
@@ -243,14 +246,19 @@ async fn whole_answer(
 ) -> Result<Bytes, Answer> {
     // The configured limit is about answers: it must not hide why a provider refused.
     let limit = backend.max_response_bytes.filter(|_| !is_retryable(head.status)).unwrap_or(MAX_WHOLE_ANSWER_BYTES);
-    let mut whole = read_whole(exchange, answer.body, limit).await.map_err(|fault| broken_answer(exchange, fault))?;
-    match (&answer.translation, answer.reading) {
-        (Some(translation), Reading::Observed) => whole = translation.answer(&mut head.headers, &whole)?,
-        (Some(translation), Reading::Opaque) if !head.status.is_success() => {
-            whole = translation.refusal(head, &whole);
+    let whole = read_whole(exchange, answer.body, limit).await.map_err(|fault| broken_answer(exchange, fault))?;
+    let whole = match (&answer.retelling, answer.reading) {
+        (Retelling::AsItIs, _) => whole,
+        (Retelling::Translated(translation), Reading::Observed) => translation.answer(&mut head.headers, &whole)?,
+        (Retelling::Mapped(form), Reading::Observed) => {
+            let mapped = form.answer(&mut head.headers, &whole)?;
+            note_answer(exchange, Reading::Opaque, &head.headers, &whole);
+            note_usage(exchange, mapped.usage);
+            return Ok(mapped.body.into());
         }
-        (_, Reading::Observed | Reading::Opaque) => {}
-    }
+        (retelling, Reading::Opaque) if !head.status.is_success() => retelling.refusal(head, whole),
+        (_, Reading::Opaque) => whole,
+    };
     note_answer(exchange, answer.reading, &head.headers, &whole);
     Ok(whole)
 }
@@ -292,6 +300,14 @@ fn note_answer(exchange: &mut Exchange, reading: Reading, headers: &HeaderMap, b
     call.provider_time = took;
     if reading == Reading::Observed {
         read_facts(call, headers, body);
+    }
+}
+
+/// Notes an answer that has no other facts.
+fn note_usage(exchange: &mut Exchange, usage: Option<Usage>) {
+    if let Some(call) = exchange.llm.as_mut() {
+        call.answered = true;
+        call.usage = usage;
     }
 }
 

@@ -4,14 +4,17 @@
 //! translated on the way.
 
 mod admit;
+pub mod ask;
 mod backend;
 mod call;
+mod counted;
 mod credentials;
 mod dispatch;
 mod fault;
 mod keys;
 mod prompt;
 mod request;
+mod retelling;
 mod stream;
 mod target;
 mod translation;

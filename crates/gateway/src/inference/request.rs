@@ -6,18 +6,18 @@ use http::header::{
     HeaderValue,
 };
 use http::{Method, StatusCode, Uri};
-use llm::{Capability, Course, Protocol, Shaped, UsageChunk};
+use llm::{BodyScan, Capability, Course, Protocol, Shaped, UsageChunk};
 
 use super::backend::Backend;
+use super::counted;
 use super::keys;
+use super::retelling::{JSON, MappedForm, Retelling};
 use super::target::{self, Wanted};
 use super::translation::{Pair, Translation};
 use crate::answer::Answer;
 use crate::credential;
 use crate::exchange::Exchange;
 use crate::transport::OutgoingBody;
-
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// What the gateway itself told the request about the consumer; no provider's business.
 const OWN_HEADERS: [HeaderName; 3] = [
@@ -30,20 +30,22 @@ const OWN_HEADERS: [HeaderName; 3] = [
 pub(super) struct Prepared {
     pub request: http::Request<OutgoingBody>,
     pub usage: UsageChunk,
-    /// The answer must be told in another dialect than the provider's.
-    pub translation: Option<Box<Translation>>,
+    pub retelling: Retelling,
 }
 
 /// What is sent of a request's body, and where.
 struct Shape {
     uri: Uri,
     body: Shaped,
-    translation: Option<Box<Translation>>,
+    retelling: Retelling,
     /// By which the provider is asked for a stream.
     headers: &'static [(&'static str, &'static str)],
 }
 
 /// The request for the provider.
+///
+/// # Errors
+/// The answer for one that cannot be sent, or need not be, for the gateway knows it itself.
 pub(super) fn prepare(backend: &Backend, exchange: &mut Exchange) -> Result<Prepared, Answer> {
     let call = exchange.llm.as_mut().ok_or_else(missing_call)?;
     if let Some(model) = &backend.fixed_model {
@@ -53,16 +55,16 @@ pub(super) fn prepare(backend: &Backend, exchange: &mut Exchange) -> Result<Prep
     call.log_summary = backend.log_summary;
     call.log_payload = backend.log_payload;
     let passes = call.protocol == Protocol::Passthrough;
-    let Shape { uri, body, translation, headers } = shape(backend, exchange)?;
+    let Shape { uri, body, retelling, headers } = shape(backend, exchange)?;
     let mut request = http::Request::new(OutgoingBody::Full(body.body));
     *request.method_mut() = if passes { exchange.request.method.clone() } else { Method::POST };
     *request.uri_mut() = uri;
-    *request.headers_mut() = request_headers(backend, exchange, translation.is_some());
+    *request.headers_mut() = request_headers(backend, exchange, &retelling);
     for (name, value) in headers {
         request.headers_mut().insert(*name, HeaderValue::from_static(value));
     }
     let usage = if body.asked_usage { UsageChunk::Hide } else { UsageChunk::Forward };
-    Ok(Prepared { request, usage, translation })
+    Ok(Prepared { request, usage, retelling })
 }
 
 /// The body in the provider's protocol, as the configuration wants it, and where it goes.
@@ -80,7 +82,7 @@ fn shape(backend: &Backend, exchange: &Exchange) -> Result<Shape, Answer> {
         Some(Course::Same(capability)) => Ok(Shape {
             uri: place(capability, Some(query.as_deref().unwrap_or_default()))?,
             body: llm::shape_request(scan, &backend.rules, call.protocol),
-            translation: None,
+            retelling: Retelling::AsItIs,
             headers: stream_headers(capability),
         }),
         Some(Course::Translated { client, provider, capability }) => {
@@ -91,17 +93,29 @@ fn shape(backend: &Backend, exchange: &Exchange) -> Result<Shape, Answer> {
             Ok(Shape {
                 uri: place(capability, None)?,
                 body: llm::shape_request(&translated, &backend.rules, capability.protocol),
-                translation: Some(Box::new(translation)),
+                retelling: Retelling::Translated(Box::new(translation)),
                 headers: stream_headers(capability),
+            })
+        }
+        Some(Course::Mapped { map, capability }) => {
+            let protocols = [call.protocol, capability.protocol];
+            let (body, form) = MappedForm::of_request(map, protocols, scan.raw(), &call.request_model)?;
+            let body = BodyScan::parse(&body.into(), usize::MAX).map_err(|_| missing_call())?;
+            Ok(Shape {
+                uri: place(capability, None)?,
+                body: llm::shape_request(&body, &backend.rules, capability.protocol),
+                retelling: Retelling::Mapped(Box::new(form)),
+                headers: &[],
             })
         }
         Some(Course::Passed) => Ok(Shape {
             uri: backend.targets.passed(uri.path(), query.as_deref()).ok_or_else(no_path)?,
             body: llm::shape_request(scan, &backend.rules, Protocol::Passthrough),
-            translation: None,
+            retelling: Retelling::AsItIs,
             headers: &[],
         }),
-        Some(Course::Mapped { .. }) | None => Err(not_spoken(backend, call.protocol)),
+        Some(Course::Counted) => Err(counted::count(call.protocol, scan)),
+        None => Err(not_spoken(backend, call.protocol)),
     }
 }
 
@@ -128,7 +142,7 @@ pub(super) fn missing_call() -> Answer {
 
 /// The client's headers, but for those that concern its connection, the gateway or a credential of the gateway's;
 /// over them the provider's credentials.
-fn request_headers(backend: &Backend, exchange: &mut Exchange, translated: bool) -> HeaderMap {
+fn request_headers(backend: &Backend, exchange: &mut Exchange, retelling: &Retelling) -> HeaderMap {
     let keep = exchange.plan.global_chain().needs().merge(exchange.chain.needs()).headers;
     let mut headers =
         if keep { exchange.request.headers.clone() } else { std::mem::take(&mut exchange.request.headers) };
@@ -136,7 +150,7 @@ fn request_headers(backend: &Backend, exchange: &mut Exchange, translated: bool)
         headers.remove(name);
     }
     credential::strip_headers(&mut headers, exchange.credential_places());
-    if translated {
+    if !retelling.keeps_bytes() {
         keys::carry_over(&mut headers, backend.provider.key);
     }
     for (name, value) in &backend.headers {

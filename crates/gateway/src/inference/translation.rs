@@ -10,15 +10,12 @@ use llm::{
 };
 
 use super::call::LlmCall;
-use crate::answer::{Answer, ResponseHead};
+use super::retelling::{JSON, unreadable};
+use crate::answer::Answer;
 
 /// Names what the provider's dialect had no words for.
 pub(super) const DROPPED: HeaderName = HeaderName::from_static("x-tidegate-dropped");
 
-/// By which Bedrock's SDKs tell errors apart.
-const AMZN_ERRORTYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
-
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const SSE: HeaderValue = HeaderValue::from_static("text/event-stream");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("application/vnd.amazon.eventstream");
 
@@ -76,6 +73,11 @@ impl Translation {
         Ok((body, translation))
     }
 
+    /// The client's dialect and the provider's.
+    pub(super) fn dialects(&self) -> (Dialect, Dialect) {
+        (self.client, self.provider.relative())
+    }
+
     /// A whole answer in the client's dialect.
     ///
     /// # Errors
@@ -91,20 +93,6 @@ impl Translation {
         }
         show_dropped(headers, &dropped);
         Ok(Bytes::from(body))
-    }
-
-    /// A provider's refusal in the client's dialect, with the status that the client's SDK reads its meaning from.
-    pub(super) fn refusal(&self, head: &mut ResponseHead, body: &[u8]) -> Bytes {
-        let exception = head.headers.remove(AMZN_ERRORTYPE);
-        let exception = exception.as_ref().and_then(|value| value.to_str().ok());
-        let error = llm::read_error(self.provider.relative(), head.status.as_u16(), exception, body);
-        let told = llm::write_error(self.client, &error);
-        head.status = StatusCode::from_u16(told.status).unwrap_or(head.status);
-        if let Some(exception) = told.amzn_errortype {
-            head.headers.insert(AMZN_ERRORTYPE, HeaderValue::from_static(exception));
-        }
-        head.headers.insert(CONTENT_TYPE, JSON);
-        told.body
     }
 
     /// What translates a streamed answer and keeps up to `kept_text` bytes of its text; `headers` become those of the
@@ -131,11 +119,6 @@ fn show_dropped(headers: &mut HeaderMap, dropped: &str) {
     {
         headers.insert(DROPPED, value);
     }
-}
-
-fn unreadable(reason: &str) -> Answer {
-    tracing::warn!(reason, "a provider's answer cannot be translated");
-    Answer::text(StatusCode::INTERNAL_SERVER_ERROR, reason.to_owned())
 }
 
 fn unix_seconds() -> u64 {

@@ -17,6 +17,7 @@ mod vertex;
 use crate::dialect::ReadError;
 use crate::json::Raw;
 use crate::model::{Json, Text};
+use crate::protocol::Protocol;
 
 pub use vector::Vector;
 
@@ -110,6 +111,16 @@ pub enum EmbedError {
 }
 
 impl EmbedClient {
+    /// The form of a client that speaks `protocol`; `None` if that is not one of embeddings.
+    pub(crate) const fn of(protocol: Protocol) -> Option<Self> {
+        match protocol {
+            Protocol::OpenAiEmbeddings => Some(EmbedClient::OpenAi),
+            Protocol::GeminiEmbed => Some(EmbedClient::Gemini),
+            Protocol::GeminiBatchEmbed => Some(EmbedClient::GeminiBatch),
+            _ => None,
+        }
+    }
+
     /// Reads a client's request. Where the model stands in the path, it is left empty.
     ///
     /// # Errors
@@ -133,6 +144,34 @@ impl EmbedClient {
 }
 
 impl EmbedProvider {
+    /// The form of a provider that is addressed in `protocol` for `model`; `None` if that makes no vectors. Bedrock's
+    /// `invoke` has a form per family of models, whose names may begin with a region's.
+    pub fn of(protocol: Protocol, model: &str) -> Option<Self> {
+        match protocol {
+            Protocol::OpenAiEmbeddings => Some(EmbedProvider::OpenAi),
+            Protocol::GeminiEmbed => Some(EmbedProvider::Gemini),
+            Protocol::GeminiBatchEmbed => Some(EmbedProvider::GeminiBatch),
+            Protocol::VertexPredict => Some(EmbedProvider::VertexPredict),
+            Protocol::CohereEmbed => Some(EmbedProvider::Cohere),
+            Protocol::BedrockInvoke if model.contains("cohere.embed") => Some(EmbedProvider::BedrockCohere),
+            Protocol::BedrockInvoke if model.contains("amazon.titan-embed") => Some(EmbedProvider::BedrockTitan),
+            _ => None,
+        }
+    }
+
+    /// How many inputs the provider takes at once, by its own documentation; servers that speak OpenAI's form allow
+    /// less than OpenAI's 2048.
+    pub const fn most_inputs(self) -> usize {
+        match self {
+            EmbedProvider::Gemini | EmbedProvider::BedrockTitan => 1,
+            EmbedProvider::DashScope => 10,
+            EmbedProvider::Cohere | EmbedProvider::BedrockCohere => 96,
+            EmbedProvider::GeminiBatch => 100,
+            EmbedProvider::VertexPredict => 250,
+            EmbedProvider::OpenAi | EmbedProvider::Ollama => 256,
+        }
+    }
+
     /// Writes a provider's request.
     ///
     /// # Errors

@@ -26,6 +26,18 @@ impl<'a> Vector<'a> {
         }
     }
 
+    /// The vector's numbers; `None` if they cannot be read.
+    pub fn floats(&self) -> Option<Vec<f32>> {
+        match self {
+            Vector::Floats(json) => json.raw().elements().map(|number| Some(number.number()? as f32)).collect(),
+            Vector::Base64(text) => {
+                let bytes = STANDARD.decode(text.as_bytes()).ok()?;
+                let (floats, rest) = bytes.as_chunks::<4>();
+                rest.is_empty().then(|| floats.iter().map(|float| f32::from_le_bytes(*float)).collect())
+            }
+        }
+    }
+
     /// Appends the vector in `encoding`, as it stands if that is its own.
     pub(super) fn write(&self, encoding: Encoding, out: &mut Vec<u8>) {
         match (self, encoding) {
@@ -36,11 +48,8 @@ impl<'a> Vector<'a> {
                 let bytes: Vec<u8> = numbers.flat_map(|number| (number as f32).to_le_bytes()).collect();
                 write_string(out, &STANDARD.encode(bytes));
             }
-            (Vector::Base64(text), Encoding::Float) => {
-                let bytes = STANDARD.decode(text.as_bytes()).unwrap_or_default();
-                let (floats, _) = bytes.as_chunks::<4>();
-                let numbers: Vec<f32> = floats.iter().map(|float| f32::from_le_bytes(*float)).collect();
-                let json = serde_json::to_vec(&numbers);
+            (Vector::Base64(_), Encoding::Float) => {
+                let json = serde_json::to_vec(&self.floats().unwrap_or_default());
                 out.extend_from_slice(json.as_deref().unwrap_or(b"[]"));
             }
         }

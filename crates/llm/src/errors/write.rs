@@ -140,7 +140,7 @@ fn anthropic(error: &ApiError<'_>) -> Value {
 
 /// The JSON body of an error that we tell ourselves.
 pub fn error_body(protocol: Protocol, kind: ErrorKind, message: &str) -> Bytes {
-    let body = body(family(protocol), kind.status(), &ApiError::new(kind, message));
+    let body = body(protocol.family(), kind.status(), &ApiError::new(kind, message));
     Bytes::from(body.to_string())
 }
 
@@ -149,29 +149,7 @@ pub fn error_body(protocol: Protocol, kind: ErrorKind, message: &str) -> Bytes {
 pub fn stream_error_event(protocol: Protocol, kind: ErrorKind, message: &str) -> Bytes {
     let mut event = Vec::new();
     if endpoint(protocol).framing != Framing::None {
-        write_stream_error(family(protocol), &ApiError::new(kind, message), &mut event);
+        write_stream_error(protocol.family(), &ApiError::new(kind, message), &mut event);
     }
     Bytes::from(event)
-}
-
-/// The dialect whose errors `protocol` has: its own, or that of the family it belongs to.
-fn family(protocol: Protocol) -> Dialect {
-    match protocol {
-        Protocol::OpenAiChat
-        | Protocol::OpenAiEmbeddings
-        | Protocol::OpenAiCompletions
-        | Protocol::OpenAiModerations
-        | Protocol::OllamaChat
-        | Protocol::DashScopeGeneration
-        | Protocol::Passthrough => Dialect::OpenAiChat,
-        Protocol::OpenAiResponses => Dialect::OpenAiResponses,
-        Protocol::AnthropicMessages | Protocol::AnthropicCountTokens => Dialect::Anthropic,
-        Protocol::BedrockConverse | Protocol::BedrockInvoke => Dialect::BedrockConverse,
-        Protocol::CohereChat | Protocol::CohereEmbed | Protocol::Rerank => Dialect::Cohere,
-        Protocol::GeminiGenerate
-        | Protocol::GeminiCountTokens
-        | Protocol::GeminiEmbed
-        | Protocol::GeminiBatchEmbed
-        | Protocol::VertexPredict => Dialect::Gemini,
-    }
 }

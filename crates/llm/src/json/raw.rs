@@ -49,7 +49,7 @@ impl<'a> Raw<'a> {
     }
 
     /// The one value that `text` is; `None` if it is not well-formed or no UTF-8 throughout.
-    pub(crate) fn checked(text: &'a [u8]) -> Option<Self> {
+    pub fn checked(text: &'a [u8]) -> Option<Self> {
         let bytes = std::str::from_utf8(text).ok()?.as_bytes().trim_ascii();
         let mut cursor = Cursor::new(bytes);
         cursor.take().filter(|value| value.bytes.len() == bytes.len())

@@ -7,6 +7,7 @@
 mod table;
 
 use crate::dialect::{Dialect, ProviderDialect, Quirks};
+use crate::mapping::Map;
 use crate::protocol::Protocol;
 
 /// How a provider wants to be told the output limit.
@@ -101,8 +102,10 @@ pub enum Course {
     Same(&'static Capability),
     /// In this dialect, from that of the client.
     Translated { client: Dialect, provider: ProviderDialect, capability: &'static Capability },
-    /// In this protocol for embeddings or ranking, from the client's.
-    Mapped { client: Protocol, capability: &'static Capability },
+    /// In another form for embeddings or ranking than the client's.
+    Mapped { map: Map, capability: &'static Capability },
+    /// Not at all: the provider counts no tokens, so that the gateway does.
+    Counted,
     /// As it came, to the path it came to.
     Passed,
 }
@@ -129,67 +132,46 @@ impl Provider {
         if let Some(capability) = serving.clone().find(|capability| capability.protocol == protocol) {
             return Some(Course::Same(capability));
         }
-        match (protocol.dialect(), protocol.kind()) {
-            (Some(client), _) => serving.find_map(|capability| {
+        if let Some(client) = protocol.dialect() {
+            return serving.find_map(|capability| {
                 let provider = capability.protocol.provider_dialect()?;
                 Some(Course::Translated { client, provider, capability })
-            }),
-            (None, ProtocolKind::Embeddings) => serving
-                .find(|capability| capability.protocol.kind() == ProtocolKind::Embeddings)
-                .map(|capability| Course::Mapped { client: protocol, capability })
-                .or_else(|| protocol.passes_unknown().then_some(Course::Passed)),
-            (None, ProtocolKind::Other | ProtocolKind::Conversation) => {
-                protocol.passes_unknown().then_some(Course::Passed)
-            }
+            });
         }
+        let mapped = serving.find_map(|capability| {
+            let map = Map::between(protocol, capability.protocol, model)?;
+            Some(Course::Mapped { map, capability })
+        });
+        mapped.or_else(|| protocol.without_a_match())
     }
 }
 
-/// What a protocol is for; those of one kind can stand in for each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProtocolKind {
-    Conversation,
-    Embeddings,
-    Other,
-}
-
 impl Protocol {
-    /// What the protocol is for.
-    pub const fn kind(self) -> ProtocolKind {
+    /// What becomes of a request that the provider's row has no place for. It is sent as it came, unless APISIX refuses
+    /// it or the gateway knows the answer.
+    const fn without_a_match(self) -> Option<Course> {
         match self {
+            Protocol::OpenAiEmbeddings
+            | Protocol::VertexPredict
+            | Protocol::CohereEmbed
+            | Protocol::VoyageRerank
+            | Protocol::DashScopeRerank
+            | Protocol::OllamaChat
+            | Protocol::DashScopeGeneration => None,
+            Protocol::AnthropicCountTokens | Protocol::GeminiCountTokens => Some(Course::Counted),
             Protocol::OpenAiChat
             | Protocol::OpenAiResponses
             | Protocol::AnthropicMessages
             | Protocol::BedrockConverse
             | Protocol::GeminiGenerate
-            | Protocol::CohereChat => ProtocolKind::Conversation,
-            Protocol::OpenAiEmbeddings
-            | Protocol::GeminiEmbed
-            | Protocol::GeminiBatchEmbed
-            | Protocol::VertexPredict
-            | Protocol::CohereEmbed => ProtocolKind::Embeddings,
-            Protocol::OpenAiCompletions
+            | Protocol::CohereChat
+            | Protocol::OpenAiCompletions
             | Protocol::OpenAiModerations
             | Protocol::Rerank
-            | Protocol::AnthropicCountTokens
-            | Protocol::GeminiCountTokens
+            | Protocol::GeminiEmbed
+            | Protocol::GeminiBatchEmbed
             | Protocol::BedrockInvoke
-            | Protocol::OllamaChat
-            | Protocol::DashScopeGeneration
-            | Protocol::Passthrough => ProtocolKind::Other,
+            | Protocol::Passthrough => Some(Course::Passed),
         }
-    }
-
-    /// A provider whose row does not list the protocol is sent the request as it came. APISIX knows none of these, and
-    /// passes what it does not know.
-    const fn passes_unknown(self) -> bool {
-        !matches!(
-            self,
-            Protocol::OpenAiEmbeddings
-                | Protocol::VertexPredict
-                | Protocol::CohereEmbed
-                | Protocol::OllamaChat
-                | Protocol::DashScopeGeneration
-        )
     }
 }

@@ -277,7 +277,11 @@ pub(super) static PROVIDERS: &[Provider] = &[
     Provider {
         name: "dashscope",
         host: Some("dashscope.aliyuncs.com"),
-        capabilities: &[chat("/compatible-mode/v1/chat/completions"), embeds("/compatible-mode/v1/embeddings")],
+        capabilities: &[
+            chat("/compatible-mode/v1/chat/completions"),
+            embeds("/compatible-mode/v1/embeddings"),
+            at(Protocol::DashScopeRerank, "/api/v1/services/rerank/text-rerank/text-rerank"),
+        ],
         ..HOSTED
     },
     Provider {
@@ -367,6 +371,18 @@ pub(super) static PROVIDERS: &[Provider] = &[
         host: Some("api.cerebras.ai"),
         capabilities: &[new_chat("/v1/chat/completions")],
         quirks: LIKE_OPENAI,
+        ..HOSTED
+    },
+    Provider {
+        name: "voyage",
+        host: Some("api.voyageai.com"),
+        capabilities: &[embeds("/v1/embeddings"), at(Protocol::VoyageRerank, "/v1/rerank")],
+        ..HOSTED
+    },
+    Provider {
+        name: "jina",
+        host: Some("api.jina.ai"),
+        capabilities: &[embeds("/v1/embeddings"), at(Protocol::Rerank, "/v1/rerank")],
         ..HOSTED
     },
     Provider {

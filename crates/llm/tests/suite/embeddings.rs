@@ -188,3 +188,13 @@ fn recorded_embeddings_of_bedrock_are_read() {
     }
     assert!(seen > 0 || std::env::var_os("TIDEGATE_FIXTURES").is_none());
 }
+
+#[test]
+fn a_vectors_numbers_are_read_from_either_encoding() {
+    let answer = answered(
+        EmbedProvider::OpenAi,
+        &json!({"data": [{"embedding": [0.5, -1]}, {"embedding": "AAAAPwAAgL8="}, {"embedding": "AAAA"}]}),
+    );
+    let numbers: Vec<_> = answer.vectors.iter().map(Vector::floats).collect();
+    assert_eq!(numbers, [Some(vec![0.5, -1.0]), Some(vec![0.5, -1.0]), None]);
+}

@@ -20,7 +20,8 @@ use gateway::tls::client::Verify;
 use llm::{LossPolicy, ShapeConfig, ShapeRules};
 use serde_json::Value;
 
-use self::config::{Config, OnLoss, ProviderName};
+use self::config::{Config, OnLoss};
+use super::provider_name::ProviderName;
 use crate::definition::{self, Declare as _};
 
 pub(crate) fn definition() -> PluginDef {

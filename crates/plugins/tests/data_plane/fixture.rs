@@ -103,6 +103,11 @@ impl Gateway {
         read(self.open("POST", path, headers, &body.to_string()))
     }
 
+    /// `POST path` with `headers` and `body`.
+    pub fn post_text(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
+        read(self.open("POST", path, headers, body))
+    }
+
     /// A connection on which a request has been sent; the response is the caller's to read.
     pub fn open(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> TcpStream {
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: test.com\r\n");
@@ -203,7 +208,8 @@ fn answer(mut stream: TcpStream) {
     let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&request));
 }
 
-fn services(settings: Settings, side: tokio::runtime::Handle) -> Services {
+/// What a data plane needs, with `side` as its second runtime.
+pub fn services(settings: Settings, side: tokio::runtime::Handle) -> Services {
     let settings = Arc::new(settings);
     let tls = gateway::tls::client::ClientConfigs::new(None).expect("a trust store");
     Services {

@@ -1,7 +1,10 @@
 //! LLM requests through a data plane, with the simulator as their provider.
 
 mod credentials;
+mod embedder;
 mod errors;
+mod mapped;
+mod rewriting;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -7,6 +7,7 @@ mod inference;
 mod limits;
 mod observability;
 mod paths;
+mod provider;
 mod rewriting;
 mod security;
 mod websocket;

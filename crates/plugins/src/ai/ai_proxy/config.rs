@@ -3,13 +3,12 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use llm::Provider;
 use schemars::JsonSchema;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::auth::Auth;
+use crate::ai::provider_name::ProviderName;
 
 /// Which provider, with which credentials, and what is done to requests.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -62,33 +61,6 @@ pub struct Config {
     /// Check the provider's certificate.
     #[serde(default = "yes")]
     pub ssl_verify: bool,
-}
-
-/// A provider's name: those that APISIX knows, and all others of the table.
-#[derive(Debug, Clone, Copy)]
-pub struct ProviderName(pub &'static Provider);
-
-impl<'de> Deserialize<'de> for ProviderName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = Cow::<str>::deserialize(deserializer)?;
-        let provider = Provider::by_name(&name);
-        provider.map(Self).ok_or_else(|| D::Error::custom(format!("there is no provider {name:?}")))
-    }
-}
-
-impl JsonSchema for ProviderName {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "ProviderName".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let names: Vec<&str> = Provider::all().iter().map(|provider| provider.name).collect();
-        schemars::json_schema!({ "type": "string", "enum": names })
-    }
 }
 
 /// What is done about what the provider's dialect has no words for, where it is another than the client's.

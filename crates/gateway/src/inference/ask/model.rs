@@ -1,0 +1,40 @@
+//! Asking a model: one request, one whole answer, as text.
+
+use llm::model::{Losses, Request};
+use llm::{Course, Protocol, Raw, ResponseFacts, Usage, response_text};
+
+use super::{AskError, Caller};
+use crate::inference::backend::Backend;
+
+/// What a model said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// The answer's pieces, joined by one space; `None` if it has no text at all.
+    pub text: Option<String>,
+    /// What the provider reported.
+    pub usage: Option<Usage>,
+}
+
+impl Caller {
+    /// Asks `backend` in OpenAI's chat dialect if it speaks it, else in its own. The backend's `options` are laid over
+    /// the request, whose answer must not be streamed.
+    ///
+    /// # Errors
+    /// If no answer of status 200 comes, or one that is not what the dialect says.
+    pub async fn ask(&self, backend: &Backend, request: &Request<'_>) -> Result<Said, AskError> {
+        let provider = backend.provider;
+        let model = backend.fixed_model.as_deref().or(request.model.as_deref()).unwrap_or_default();
+        let (Some(Course::Same(capability)) | Some(Course::Translated { capability, .. })) =
+            provider.course(Protocol::OpenAiChat, model)
+        else {
+            return Err(AskError::NotSpoken(provider.name));
+        };
+        let protocol = capability.protocol;
+        let dialect = protocol.dialect().ok_or(AskError::NotSpoken(provider.name))?;
+        let body = dialect.write_request(request, &provider.quirks, &mut Losses::default());
+        let answer = self.call(backend, capability, model, body).await?;
+        let raw = Raw::new(&answer).ok_or_else(|| AskError::Unreadable("it is not JSON".to_owned()))?;
+        dialect.read_response(raw).map_err(|error| AskError::Unreadable(error.to_string()))?;
+        Ok(Said { text: response_text(protocol, &answer), usage: ResponseFacts::read(protocol, &answer).usage })
+    }
+}

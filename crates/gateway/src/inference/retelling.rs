@@ -1,0 +1,120 @@
+//! Answers for a client that does not speak as its provider does: in another dialect, or in another form of embeddings
+//! or rankings. What both have in common stands here: refusals, and the headers that tell of limits.
+
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use llm::{Dialect, Map, Mapped, Mapping, Protocol, RateLimits, Raw};
+
+use super::translation::Translation;
+use crate::answer::{Answer, ResponseHead};
+
+/// By which Bedrock's SDKs tell errors apart.
+const AMZN_ERRORTYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// How an answer becomes one that its client understands.
+#[derive(Debug)]
+pub(super) enum Retelling {
+    /// The client speaks as the provider does.
+    AsItIs,
+    Translated(Box<Translation>),
+    Mapped(Box<MappedForm>),
+}
+
+/// An exchange in two forms of embeddings or rankings.
+#[derive(Debug)]
+pub(super) struct MappedForm {
+    client: Protocol,
+    provider: Protocol,
+    mapping: Mapping,
+}
+
+impl Retelling {
+    /// The client's and the provider's dialects, or the families that their protocols belong to; `None` if they are
+    /// one.
+    fn dialects(&self) -> Option<(Dialect, Dialect)> {
+        match self {
+            Retelling::AsItIs => None,
+            Retelling::Translated(translation) => Some(translation.dialects()),
+            Retelling::Mapped(form) => Some((form.client.family(), form.provider.family())),
+        }
+    }
+
+    /// The answer's bytes go to the client as they are.
+    pub(super) fn keeps_bytes(&self) -> bool {
+        matches!(self, Retelling::AsItIs)
+    }
+
+    /// Vectors and rankings come whole, whatever the provider calls them.
+    pub(super) fn may_stream(&self) -> bool {
+        !matches!(self, Retelling::Mapped(_))
+    }
+
+    /// A provider's refusal in the client's dialect, with the status that the client's SDK reads its meaning from.
+    pub(super) fn refusal(&self, head: &mut ResponseHead, body: Bytes) -> Bytes {
+        let Some((client, provider)) = self.dialects() else { return body };
+        let exception = head.headers.remove(AMZN_ERRORTYPE);
+        let exception = exception.as_ref().and_then(|value| value.to_str().ok());
+        let error = llm::read_error(provider, head.status.as_u16(), exception, &body);
+        let told = llm::write_error(client, &error);
+        head.status = StatusCode::from_u16(told.status).unwrap_or(head.status);
+        if let Some(exception) = told.amzn_errortype {
+            head.headers.insert(AMZN_ERRORTYPE, HeaderValue::from_static(exception));
+        }
+        head.headers.insert(CONTENT_TYPE, JSON);
+        told.body
+    }
+
+    /// Adds what the provider tells of limits in the words of the client's dialect. Its own words stay beside them,
+    /// and win where both have the same name.
+    pub(super) fn retell_limits(&self, headers: &mut HeaderMap) {
+        let Some((client, _)) = self.dialects() else { return };
+        let now = SystemTime::now();
+        let told = headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let limits = RateLimits::read(told, now);
+        for (name, value) in limits.headers(client, now) {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.entry(HeaderName::from_static(name)).or_insert(value);
+            }
+        }
+    }
+}
+
+impl MappedForm {
+    /// The request `body`, JSON that has been scanned, in the form of `provider`, and how its answer is told. `model`
+    /// is the client's own word for it.
+    ///
+    /// # Errors
+    /// The answer for a request that is not what its form says, or that the provider cannot be asked at once.
+    pub(super) fn of_request(
+        map: Map,
+        [client, provider]: [Protocol; 2],
+        body: Raw<'_>,
+        model: &str,
+    ) -> Result<(Vec<u8>, Self), Answer> {
+        let model = (!model.is_empty()).then_some(model);
+        let (body, mapping) =
+            map.request(body, model).map_err(|error| Answer::error_msg(StatusCode::BAD_REQUEST, &error.to_string()))?;
+        Ok((body, Self { client, provider, mapping }))
+    }
+
+    /// A whole answer in the client's form.
+    ///
+    /// # Errors
+    /// The answer for one that is not what the provider's form says.
+    pub(super) fn answer(&self, headers: &mut HeaderMap, body: &[u8]) -> Result<Mapped, Answer> {
+        let mapped = self.mapping.answer(body).map_err(|error| unreadable(&error.to_string()))?;
+        headers.insert(CONTENT_TYPE, JSON);
+        Ok(mapped)
+    }
+}
+
+/// The answer for a provider's that cannot be told to the client.
+pub(super) fn unreadable(reason: &str) -> Answer {
+    tracing::warn!(reason, "a provider's answer cannot be translated");
+    Answer::text(StatusCode::INTERNAL_SERVER_ERROR, reason.to_owned())
+}

@@ -1,0 +1,75 @@
+//! `ai-request-rewrite`: bodies that a model has rewritten.
+
+use serde_json::{Value, json};
+
+use crate::fixture::{Gateway, Response};
+use crate::provider::Provider;
+
+const REWRITTEN: &str = r#"{"model":"m","messages":[{"role":"user","content":"rewritten"}]}"#;
+
+fn said(text: &str) -> String {
+    json!({"choices": [{"index": 0, "message": {"role": "assistant", "content": text}}]}).to_string()
+}
+
+fn plugin(model: &Provider) -> Value {
+    json!({
+        "prompt": "Rewrite.", "provider": "openai", "auth": {"header": {"Authorization": "Bearer own"}},
+        "options": {"model": "small"}, "override": {"endpoint": model.endpoint()}, "max_req_body_size": 1000,
+    })
+}
+
+fn post(model: &Provider, body: &str) -> Response {
+    let gateway = Gateway::with_plugins(json!({"ai-request-rewrite": plugin(model)}));
+    gateway.post_text("/", &[("Authorization", "Bearer client"), ("Cookie", "a=b")], body)
+}
+
+#[test]
+fn a_models_text_becomes_the_body_and_the_model_sees_nothing_else_of_the_client() {
+    let model = Provider::answering(200, "", &said("twelve bytes"));
+    let response = post(&model, "not JSON");
+    assert_eq!(response.status, 200);
+    assert!(response.body.to_ascii_lowercase().contains("content-length: 12\r\n"), "{}", response.body);
+    let asked = model.asked();
+    let messages = json!([{"role": "system", "content": "Rewrite."}, {"role": "user", "content": "not JSON"}]);
+    assert_eq!((&asked.body["messages"], &asked.body["model"]), (&messages, &json!("small")));
+    assert_eq!(asked.path, "/v1/chat/completions");
+    assert!(asked.head.contains("authorization: bearer own\r\n"), "{}", asked.head);
+    assert!(!asked.head.contains("cookie"), "{}", asked.head);
+}
+
+#[test]
+fn plugins_that_follow_read_the_rewritten_body() {
+    let model = Provider::answering(200, "", &said(REWRITTEN));
+    let provider = Provider::answering(200, "", &said("hi"));
+    let gateway = Gateway::with_plugins(json!({
+        "ai-request-rewrite": plugin(&model),
+        "ai-proxy": {"provider": "openai", "auth": {}, "override": {"endpoint": provider.endpoint()}},
+    }));
+    let original = json!({"model": "x", "messages": [{"role": "user", "content": "original"}]});
+    assert_eq!(gateway.post("/v1/chat/completions", &[], &original).status, 200);
+    assert_eq!(provider.asked().body, serde_json::from_str::<Value>(REWRITTEN).expect("JSON"));
+}
+
+#[test]
+fn a_body_that_is_missing_or_too_long_is_refused_without_asking_the_model() {
+    let model = Provider::answering(200, "", &said("text"));
+    for body in ["", &"x".repeat(1001)] {
+        let response = post(&model, body);
+        assert_eq!(response.status, 400);
+        assert!(response.body.contains("<h1>400 Bad Request</h1>"), "{}", response.body);
+    }
+    assert!(model.is_idle());
+}
+
+#[test]
+fn a_model_that_gives_no_text_fails_the_request() {
+    let no_text = r#"{"choices":[]}"#;
+    for (status, answer) in
+        [(500, said("text")), (201, said("text")), (200, "no JSON".to_owned()), (200, no_text.into())]
+    {
+        let model = Provider::answering(status, "", &answer);
+        let response = post(&model, "body");
+        assert_eq!(response.status, 500, "{status} {answer}");
+        assert!(response.body.contains("<h1>500 Internal Server Error</h1>"), "{}", response.body);
+    }
+}
