@@ -35,21 +35,30 @@ pub fn for_each_prompt_text<'a>(protocol: Protocol, scan: &'a BodyScan, mut visi
 }
 
 /// Members whose strings are data or names, not words.
-const NOT_WORDS: [&[u8]; 14] = [
+const NOT_WORDS: [&[u8]; 23] = [
     b"type",
     b"role",
     b"id",
     b"call_id",
     b"tool_call_id",
     b"tool_use_id",
+    b"toolUseId",
     b"url",
     b"image_url",
+    b"uri",
+    b"fileUri",
     b"data",
+    b"bytes",
     b"file_data",
     b"file_id",
     b"media_type",
+    b"mimeType",
+    b"format",
     b"signature",
+    b"thoughtSignature",
+    b"thought_signature",
     b"encrypted_content",
+    b"redactedContent",
 ];
 
 fn visit_words<'a>(value: Raw<'a>, visit: &mut impl FnMut(Cow<'a, str>)) {

@@ -9,6 +9,7 @@ mod anthropic;
 mod bedrock;
 mod calls;
 mod chat;
+mod cited;
 mod cohere;
 mod data_uri;
 mod gemini;
@@ -251,6 +252,9 @@ pub trait EventReader: Send {
 
     /// The answer is complete if the provider's bytes end now.
     fn may_end(&self) -> bool;
+
+    /// Citations need not be told, nor what only they need be kept.
+    fn forgo_citations(&mut self) {}
 }
 
 /// Writes a stream, event by event.

@@ -187,6 +187,27 @@ pub struct Media<'a> {
     pub citations: Option<bool>,
 }
 
+impl Media<'_> {
+    /// The same medium without a tie to the text it was read from.
+    pub fn into_owned(self) -> Media<'static> {
+        let owned = |text: Text<'_>| Text::Owned(text.into_owned());
+        Media {
+            kind: self.kind,
+            source: match self.source {
+                MediaSource::Base64(text) => MediaSource::Base64(owned(text)),
+                MediaSource::Url(text) => MediaSource::Url(owned(text)),
+                MediaSource::File(text) => MediaSource::File(owned(text)),
+                MediaSource::PlainText(text) => MediaSource::PlainText(owned(text)),
+            },
+            media_type: self.media_type.map(owned),
+            name: self.name.map(owned),
+            context: self.context.map(owned),
+            detail: self.detail.map(owned),
+            citations: self.citations,
+        }
+    }
+}
+
 /// Where a medium's bytes are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MediaSource<'a> {

@@ -24,7 +24,9 @@ impl fmt::Debug for Events {
 
 impl Events {
     pub(super) fn of(provider: ProviderDialect) -> Self {
-        Self { deframer: Deframer::new(provider.codec().framing), reader: provider.stream_reader() }
+        let mut reader = provider.stream_reader();
+        reader.forgo_citations();
+        Self { deframer: Deframer::new(provider.codec().framing), reader }
     }
 
     /// Takes in the next bytes; `false` once the stream cannot be followed.

@@ -28,6 +28,7 @@ mod framing;
 mod golden;
 mod grammar;
 mod leaves;
+mod mixed_calls;
 mod native;
 mod native_dashscope;
 mod native_invoke;

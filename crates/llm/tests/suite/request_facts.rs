@@ -49,6 +49,22 @@ fn only_words_are_prompt_text() {
 }
 
 #[test]
+fn media_and_signatures_are_no_words_in_any_dialect() {
+    let bedrock = r#"{"messages":[{"role":"user","content":[{"text":"what is"},
+        {"image":{"format":"png","source":{"bytes":"AAAA"}}},{"image":{"format":"png","source":{"s3Location":{"uri":"s3://b"}}}},
+        {"toolResult":{"toolUseId":"t-1","content":[{"text":"it"}]}},
+        {"reasoningContent":{"redactedContent":"CCCC"}}]}]}"#;
+    let gemini = r#"{"contents":[{"role":"user","parts":[{"text":"what is"},{"inlineData":{"mimeType":"image/png","data":"AAAA"}},
+        {"fileData":{"mimeType":"image/png","fileUri":"gs://b"}},{"text":"it","thoughtSignature":"BBBB"}]}]}"#;
+    for (protocol, body) in [(Protocol::BedrockConverse, bedrock), (Protocol::GeminiGenerate, gemini)] {
+        let body = scan(body);
+        let mut words = Vec::new();
+        for_each_prompt_text(protocol, &body, |text| words.push(text.into_owned()));
+        assert_eq!(words, ["what is", "it"], "{protocol}");
+    }
+}
+
+#[test]
 fn estimates_are_near_and_say_that_they_are_estimates() {
     assert_eq!(estimate_text(""), 0);
     assert_eq!(estimate_text("Hello, world!"), 4);

@@ -42,16 +42,16 @@ fn read_source<'a>(source: Raw<'a>, citation: &mut Citation<'a>) {
     }
 }
 
-/// Appends one citation of `text`, the answer it belongs to.
-pub(super) fn write(citation: &Citation<'_>, text: &str, out: &mut Vec<u8>) {
+/// Appends one citation of `text`, the answer it belongs to; `None` if that is not known.
+pub(super) fn write(citation: &Citation<'_>, text: Option<&str>, out: &mut Vec<u8>) {
     if let Some(native) = citation.native.as_ref().filter(|native| native.raw().get("sources").is_some()) {
         return out.extend_from_slice(native.bytes());
     }
-    let (start, end) = citation.span.unwrap_or_default();
+    let (start, end) = text.and(citation.span).unwrap_or_default();
     let mut object = ObjectWriter::new(out);
     write_number(object.key("start"), start);
     write_number(object.key("end"), end);
-    write_string(object.key("text"), &words(text, start, end));
+    write_string(object.key("text"), &words(text.unwrap_or_default(), start, end));
     let mut sources = object.array("sources");
     let mut source = sources.object();
     source.string("type", "document");

@@ -10,7 +10,7 @@ use crate::json::{ObjectWriter, Raw, write_number};
 use crate::model::{Citation, Text};
 
 /// More citations of one answer are not told.
-const MOST: usize = 1000;
+pub(super) const MOST: usize = 1000;
 
 /// The citations of a candidate whose visible text is `text`.
 pub(super) fn read<'a>(grounding: Option<Raw<'a>>, cited: Option<Raw<'a>>, text: &str) -> Vec<Citation<'a>> {

@@ -6,7 +6,7 @@
 use crate::dialect::anthropic::block;
 use crate::dialect::anthropic::stop::{self, Content};
 use crate::dialect::anthropic::usage;
-use crate::dialect::calls::{Progress, Queue, Waiting};
+use crate::dialect::calls::{Next, Progress, Queue, Waiting};
 use crate::dialect::{Dialect, EventWriter, Reply};
 use crate::errors::write_stream_error;
 use crate::json::{ObjectWriter, write_string};
@@ -52,55 +52,8 @@ impl Writer {
 
 impl EventWriter for Writer {
     fn write(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
-        match event {
-            Event::Start(start) => self.start(start, out),
-            Event::Text { choice: CHOICE, text } => self.text(text, out),
-            Event::Refusal { choice: CHOICE, text } => {
-                self.content.has_refusal = true;
-                self.text(text, out);
-            }
-            Event::Reasoning { choice: CHOICE, text, .. } => self.reasoning(text, out),
-            Event::Signature { choice: CHOICE, signature } => self.sign(signature, out),
-            Event::EncryptedReasoning { choice: CHOICE, data, .. } => {
-                self.close_all(out);
-                let data = data.written(Dialect::Anthropic);
-                self.whole(out, |out| drop(block::write_redacted(out, &data)));
-            }
-            Event::ToolCall { choice: CHOICE, call, id, name, signature } => {
-                let signature = signature.as_ref().map(|signature| signature.written(Dialect::Anthropic).into_owned());
-                let (id, name) = (id.to_string(), name.to_string());
-                self.call(Waiting { call: *call, id, name, signature }, out);
-            }
-            Event::Arguments { choice: CHOICE, call, json } => self.arguments(*call, json, out),
-            Event::Citation { choice: CHOICE, citation } => {
-                self.open_text(out);
-                self.delta(out, "citations_delta", "citation", |out| block::write_citation(out, citation));
-            }
-            Event::PartEnd { choice: CHOICE } => self.part_end(out),
-            Event::Opaque { choice: CHOICE, json } => {
-                self.close_all(out);
-                self.whole(out, |out| out.extend_from_slice(json.bytes()));
-            }
-            Event::Stop { choice: CHOICE, stop: Stop { reason, sequence, .. } } => {
-                self.stop = Some((*reason, sequence.as_ref().map(ToString::to_string)));
-            }
-            Event::Usage(counts) => self.usage.merge(counts),
-            Event::Error(error) => write_stream_error(Dialect::Anthropic, error, out),
-            // Other choices, media and log probabilities have no words here; the end is told by `finish`.
-            Event::Text { .. }
-            | Event::Refusal { .. }
-            | Event::Reasoning { .. }
-            | Event::Signature { .. }
-            | Event::EncryptedReasoning { .. }
-            | Event::ToolCall { .. }
-            | Event::Arguments { .. }
-            | Event::Citation { .. }
-            | Event::PartEnd { .. }
-            | Event::Opaque { .. }
-            | Event::Stop { .. }
-            | Event::Media { .. }
-            | Event::Logprobs { .. }
-            | Event::End => {}
+        if !(self.is_within_call() && self.queue.hold(event)) {
+            self.tell(event, out);
         }
     }
 
@@ -136,6 +89,59 @@ fn send(out: &mut Vec<u8>, name: &str, fill: impl FnOnce(&mut ObjectWriter<'_>))
 }
 
 impl Writer {
+    fn tell(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+        match event {
+            Event::Start(start) => self.start(start, out),
+            Event::Text { choice: CHOICE, text } => self.text(text, out),
+            Event::Refusal { choice: CHOICE, text } => {
+                self.content.has_refusal = true;
+                self.text(text, out);
+            }
+            Event::Reasoning { choice: CHOICE, text, .. } => self.reasoning(text, out),
+            Event::Signature { choice: CHOICE, signature } => self.sign(signature, out),
+            Event::EncryptedReasoning { choice: CHOICE, data, .. } => {
+                self.close(out);
+                let data = data.written(Dialect::Anthropic);
+                self.whole(out, |out| drop(block::write_redacted(out, &data)));
+            }
+            Event::ToolCall { choice: CHOICE, call, id, name, signature } => {
+                let signature = signature.as_ref().map(|signature| signature.written(Dialect::Anthropic).into_owned());
+                let (id, name) = (id.to_string(), name.to_string());
+                self.call(Waiting { call: *call, id, name, signature }, out);
+            }
+            Event::Arguments { choice: CHOICE, call, json } => self.arguments(*call, json, out),
+            Event::Citation { choice: CHOICE, citation } => {
+                self.open_text(out);
+                self.delta(out, "citations_delta", "citation", |out| block::write_citation(out, citation));
+            }
+            Event::PartEnd { choice: CHOICE } => self.part_end(out),
+            Event::Opaque { choice: CHOICE, json } => {
+                self.close(out);
+                self.whole(out, |out| out.extend_from_slice(json.bytes()));
+            }
+            Event::Stop { choice: CHOICE, stop: Stop { reason, sequence, .. } } => {
+                self.stop = Some((*reason, sequence.as_ref().map(ToString::to_string)));
+            }
+            Event::Usage(counts) => self.usage.merge(counts),
+            Event::Error(error) => write_stream_error(Dialect::Anthropic, error, out),
+            // Other choices, media and log probabilities have no words here; the end is told by `finish`.
+            Event::Text { .. }
+            | Event::Refusal { .. }
+            | Event::Reasoning { .. }
+            | Event::Signature { .. }
+            | Event::EncryptedReasoning { .. }
+            | Event::ToolCall { .. }
+            | Event::Arguments { .. }
+            | Event::Citation { .. }
+            | Event::PartEnd { .. }
+            | Event::Opaque { .. }
+            | Event::Stop { .. }
+            | Event::Media { .. }
+            | Event::Logprobs { .. }
+            | Event::End => {}
+        }
+    }
+
     fn start(&mut self, start: &StreamStart<'_>, out: &mut Vec<u8>) {
         let counts = self.usage;
         let reply = &self.reply;
@@ -162,7 +168,7 @@ impl Writer {
 
     fn open_text(&mut self, out: &mut Vec<u8>) {
         if !matches!(self.open, Open::Text) {
-            self.close_all(out);
+            self.close(out);
             self.begin(out, |out| drop(block::write_text(out, "")));
             self.open = Open::Text;
         }
@@ -179,7 +185,7 @@ impl Writer {
     /// A signature closes what it signs.
     fn open_thinking(&mut self, out: &mut Vec<u8>) {
         if !matches!(self.open, Open::Thinking { is_signed: false }) {
-            self.close_all(out);
+            self.close(out);
             self.begin(out, |out| drop(block::write_thinking(out, "", "")));
             self.open = Open::Thinking { is_signed: false };
         }
@@ -234,9 +240,8 @@ impl Writer {
             Open::Call { call: open, .. } if open == call => self.write_arguments(json, out),
             Open::Call { .. } | Open::None | Open::Text | Open::Thinking { .. } => self.queue.add(call, json),
         }
-        while !self.queue.is_empty() && self.is_complete() {
-            self.close(out);
-            self.begin_next(out);
+        while !self.queue.is_empty() && !self.is_within_call() {
+            self.go_on(out);
         }
     }
 
@@ -247,13 +252,20 @@ impl Writer {
         self.delta(out, "input_json_delta", "partial_json", |out| write_string(out, json));
     }
 
-    fn is_complete(&self) -> bool {
-        matches!(&self.open, Open::Call { progress, .. } if progress.is_complete())
+    /// A call is open whose arguments are not complete: nothing else can be told.
+    fn is_within_call(&self) -> bool {
+        matches!(&self.open, Open::Call { progress, .. } if !progress.is_complete())
     }
 
-    fn begin_next(&mut self, out: &mut Vec<u8>) {
-        if let Some((waiting, arguments)) = self.queue.next() {
-            self.begin_call(&waiting, &arguments, out);
+    /// Tells what waits next.
+    fn go_on(&mut self, out: &mut Vec<u8>) {
+        match self.queue.next() {
+            Some(Next::Call(waiting, arguments)) => {
+                self.close(out);
+                self.begin_call(&waiting, &arguments, out);
+            }
+            Some(Next::News(event)) => self.tell(&event, out),
+            None => {}
         }
     }
 
@@ -264,13 +276,15 @@ impl Writer {
         }
     }
 
-    /// Closes the open block and writes all that waits.
+    /// Writes all that waits, and closes the open block.
     fn close_all(&mut self, out: &mut Vec<u8>) {
-        self.close(out);
         while !self.queue.is_empty() {
-            self.begin_next(out);
-            self.close(out);
+            if self.is_within_call() {
+                self.close(out);
+            }
+            self.go_on(out);
         }
+        self.close(out);
     }
 
     fn begin(&mut self, out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>)) {

@@ -4,7 +4,7 @@
 //! error nothing follows.
 
 use crate::dialect::bedrock::{block, media, stop, usage};
-use crate::dialect::calls::{Progress, Queue, Waiting};
+use crate::dialect::calls::{Next, Progress, Queue, Waiting};
 use crate::dialect::{Dialect, EventWriter, Reply};
 use crate::errors::{ApiError, ErrorKind};
 use crate::eventstream::write_message;
@@ -50,6 +50,54 @@ impl Writer {
 
 impl EventWriter for Writer {
     fn write(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+        if !(self.is_within_call() && self.queue.hold(event)) {
+            self.tell(event, out);
+        }
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        self.close_all(out);
+        let ended = Stop { reason: StopReason::End, native: Default::default(), sequence: None };
+        let mut stop = self.stop.take().unwrap_or(ended);
+        if self.has_calls && matches!(stop.reason, StopReason::End | StopReason::Other) {
+            stop.reason = StopReason::ToolCalls;
+        }
+        send(out, "messageStop", |payload| payload.string("stopReason", stop::word(&stop)));
+        let counts = self.usage;
+        send(out, "metadata", |payload| {
+            usage::write(&counts, &mut payload.object("usage"));
+            payload.object("metrics").number("latencyMs", 0);
+        });
+    }
+}
+
+/// Appends an event of type `name`; `fill` adds its members.
+fn send(out: &mut Vec<u8>, name: &str, fill: impl FnOnce(&mut ObjectWriter<'_>)) {
+    let headers = [(":event-type", name), (":content-type", "application/json"), (":message-type", "event")];
+    write_message(out, &headers, |out| fill(&mut ObjectWriter::new(out)));
+}
+
+/// Appends the exception that tells a client of a stream's failure. Streams know these five alone.
+pub(crate) fn write_exception(error: &ApiError<'_>, out: &mut Vec<u8>) {
+    let name = match error.kind {
+        ErrorKind::InvalidRequest
+        | ErrorKind::Authentication
+        | ErrorKind::PermissionDenied
+        | ErrorKind::NotFound
+        | ErrorKind::RequestTooLarge
+        | ErrorKind::ContextTooLong
+        | ErrorKind::ContentFiltered => "validationException",
+        ErrorKind::RateLimited | ErrorKind::QuotaExceeded => "throttlingException",
+        ErrorKind::Upstream | ErrorKind::StreamCut | ErrorKind::Timeout => "modelStreamErrorException",
+        ErrorKind::Overloaded => "serviceUnavailableException",
+        ErrorKind::Internal => "internalServerException",
+    };
+    let headers = [(":exception-type", name), (":content-type", "application/json"), (":message-type", "exception")];
+    write_message(out, &headers, |out| ObjectWriter::new(out).string("message", &error.message));
+}
+
+impl Writer {
+    fn tell(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         match event {
             Event::Start(_) => send(out, "messageStart", |payload| payload.string("role", "assistant")),
             Event::Text { choice: CHOICE, text } | Event::Refusal { choice: CHOICE, text } => self.text(text, out),
@@ -99,48 +147,6 @@ impl EventWriter for Writer {
         }
     }
 
-    fn finish(&mut self, out: &mut Vec<u8>) {
-        self.close_all(out);
-        let ended = Stop { reason: StopReason::End, native: Default::default(), sequence: None };
-        let mut stop = self.stop.take().unwrap_or(ended);
-        if self.has_calls && matches!(stop.reason, StopReason::End | StopReason::Other) {
-            stop.reason = StopReason::ToolCalls;
-        }
-        send(out, "messageStop", |payload| payload.string("stopReason", stop::word(&stop)));
-        let counts = self.usage;
-        send(out, "metadata", |payload| {
-            usage::write(&counts, &mut payload.object("usage"));
-            payload.object("metrics").number("latencyMs", 0);
-        });
-    }
-}
-
-/// Appends an event of type `name`; `fill` adds its members.
-fn send(out: &mut Vec<u8>, name: &str, fill: impl FnOnce(&mut ObjectWriter<'_>)) {
-    let headers = [(":event-type", name), (":content-type", "application/json"), (":message-type", "event")];
-    write_message(out, &headers, |out| fill(&mut ObjectWriter::new(out)));
-}
-
-/// Appends the exception that tells a client of a stream's failure. Streams know these five alone.
-pub(crate) fn write_exception(error: &ApiError<'_>, out: &mut Vec<u8>) {
-    let name = match error.kind {
-        ErrorKind::InvalidRequest
-        | ErrorKind::Authentication
-        | ErrorKind::PermissionDenied
-        | ErrorKind::NotFound
-        | ErrorKind::RequestTooLarge
-        | ErrorKind::ContextTooLong
-        | ErrorKind::ContentFiltered => "validationException",
-        ErrorKind::RateLimited | ErrorKind::QuotaExceeded => "throttlingException",
-        ErrorKind::Upstream | ErrorKind::StreamCut | ErrorKind::Timeout => "modelStreamErrorException",
-        ErrorKind::Overloaded => "serviceUnavailableException",
-        ErrorKind::Internal => "internalServerException",
-    };
-    let headers = [(":exception-type", name), (":content-type", "application/json"), (":message-type", "exception")];
-    write_message(out, &headers, |out| ObjectWriter::new(out).string("message", &error.message));
-}
-
-impl Writer {
     fn text(&mut self, text: &str, out: &mut Vec<u8>) {
         if text.is_empty() {
             return;
@@ -151,7 +157,7 @@ impl Writer {
 
     fn open_text(&mut self, out: &mut Vec<u8>) {
         if !matches!(self.open, Open::Text) {
-            self.close_all(out);
+            self.close(out);
             self.open = Open::Text;
         }
     }
@@ -167,7 +173,7 @@ impl Writer {
     /// A signature closes what it signs.
     fn open_thought(&mut self, out: &mut Vec<u8>) {
         if !matches!(self.open, Open::Thought { is_signed: false }) {
-            self.close_all(out);
+            self.close(out);
             self.open = Open::Thought { is_signed: false };
         }
     }
@@ -180,7 +186,7 @@ impl Writer {
     }
 
     fn redacted(&mut self, data: &Signature<'_>, out: &mut Vec<u8>) {
-        self.close_all(out);
+        self.close(out);
         self.delta(out, |delta| block::write_redacted(data, &mut delta.object("reasoningContent")));
         self.end_block(out);
     }
@@ -190,7 +196,7 @@ impl Writer {
         if media.kind != MediaKind::Image || media::lost_with(media).is_some() {
             return;
         }
-        self.close_all(out);
+        self.close(out);
         let mut written = Vec::new();
         media::write(media, None, None, &mut ObjectWriter::new(&mut written));
         let Some(image) = crate::json::Raw::new(&written) else { return };
@@ -237,9 +243,8 @@ impl Writer {
             Open::Call { call: open, .. } if open == call => self.write_arguments(json, out),
             Open::Call { .. } | Open::None | Open::Text | Open::Thought { .. } => self.queue.add(call, json),
         }
-        while !self.queue.is_empty() && self.is_complete() {
-            self.close(out);
-            self.begin_next(out);
+        while !self.queue.is_empty() && !self.is_within_call() {
+            self.go_on(out);
         }
     }
 
@@ -250,23 +255,32 @@ impl Writer {
         self.delta(out, |delta| write_string(delta.object("toolUse").key("input"), json));
     }
 
-    fn is_complete(&self) -> bool {
-        matches!(&self.open, Open::Call { progress, .. } if progress.is_complete())
+    /// A call is open whose arguments are not complete: nothing else can be told.
+    fn is_within_call(&self) -> bool {
+        matches!(&self.open, Open::Call { progress, .. } if !progress.is_complete())
     }
 
-    fn begin_next(&mut self, out: &mut Vec<u8>) {
-        if let Some((waiting, arguments)) = self.queue.next() {
-            self.begin_call(&waiting, &arguments, out);
+    /// Tells what waits next.
+    fn go_on(&mut self, out: &mut Vec<u8>) {
+        match self.queue.next() {
+            Some(Next::Call(waiting, arguments)) => {
+                self.close(out);
+                self.begin_call(&waiting, &arguments, out);
+            }
+            Some(Next::News(event)) => self.tell(&event, out),
+            None => {}
         }
     }
 
-    /// Closes the open block and writes all that waits.
+    /// Writes all that waits, and closes the open block.
     fn close_all(&mut self, out: &mut Vec<u8>) {
-        self.close(out);
         while !self.queue.is_empty() {
-            self.begin_next(out);
-            self.close(out);
+            if self.is_within_call() {
+                self.close(out);
+            }
+            self.go_on(out);
         }
+        self.close(out);
     }
 
     fn begin(&mut self, out: &mut Vec<u8>, fill: impl FnOnce(&mut ObjectWriter<'_>)) {

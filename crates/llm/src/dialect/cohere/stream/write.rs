@@ -4,6 +4,8 @@
 //! nothing follows `[DONE]` or an error. Only the first choice is told: Cohere knows no other.
 
 use super::super::{citation, stop, usage};
+use crate::dialect::calls::{Next, Progress, Queue, Waiting};
+use crate::dialect::cited::CitedText;
 use crate::dialect::{Dialect, EventWriter, Reply};
 use crate::errors::write_stream_error;
 use crate::json::ObjectWriter;
@@ -14,27 +16,18 @@ use crate::model::{Event, Stop, StopReason, Text, TokenCounts};
 pub(in super::super) struct Writer {
     reply: Reply,
     open: Open,
-    /// Calls that began while another was open: Cohere tells one after the other.
-    waiting: Vec<Call>,
+    /// What began while a call was not complete.
+    queue: Queue,
     /// The numbers of the next content, call and citation.
     contents: u64,
     calls: u64,
     citations: u64,
     /// The text so far, for citations to quote.
-    text: String,
+    text: CitedText,
     stop: Option<Stop<'static>>,
     counts: Option<TokenCounts>,
     has_started: bool,
     has_failed: bool,
-}
-
-/// A call whose turn has not come.
-#[derive(Debug)]
-struct Call {
-    number: u32,
-    id: Box<str>,
-    name: Box<str>,
-    arguments: String,
 }
 
 /// The part that is open.
@@ -43,8 +36,12 @@ enum Open {
     Nothing,
     Text,
     Thinking,
-    /// The model's number of the call, and whether it has arguments.
-    Call(u32, bool),
+    Call {
+        /// The model's number of it.
+        call: u32,
+        progress: Progress,
+        has_arguments: bool,
+    },
 }
 
 impl Writer {
@@ -52,11 +49,11 @@ impl Writer {
         Self {
             reply,
             open: Open::Nothing,
-            waiting: Vec::new(),
+            queue: Queue::default(),
             contents: 0,
             calls: 0,
             citations: 0,
-            text: String::new(),
+            text: CitedText::default(),
             stop: None,
             counts: None,
             has_started: false,
@@ -67,36 +64,8 @@ impl Writer {
 
 impl EventWriter for Writer {
     fn write(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
-        match event {
-            Event::Start(start) => self.start(&start.id, out),
-            Event::Text { choice: 0, text } | Event::Refusal { choice: 0, text } => {
-                self.text.push_str(text);
-                self.content(Open::Text, text, out);
-            }
-            Event::Reasoning { choice: 0, text, .. } => self.content(Open::Thinking, text, out),
-            Event::ToolCall { choice: 0, call, id, name, .. } => self.call(*call, id, name, out),
-            Event::Arguments { choice: 0, call, json } => self.arguments(*call, json, out),
-            Event::Citation { choice: 0, citation } => {
-                let (index, text) = (self.citations, &self.text);
-                self.citations += 1;
-                write_event(out, "citation-start", index, |message| {
-                    citation::write(citation, text, message.key("citations"));
-                });
-                write_end(out, "citation-end", index);
-            }
-            Event::PartEnd { choice: 0 } => self.close(out),
-            Event::Stop { choice: 0, stop } => {
-                let sequence = stop.sequence.as_ref().map(|text| Text::Owned(text.clone().into_owned()));
-                let native = Text::Owned(stop.native.clone().into_owned());
-                self.stop = Some(Stop { reason: stop.reason, native, sequence });
-            }
-            Event::Usage(counts) => self.counts.get_or_insert_default().merge(counts),
-            Event::Error(error) => {
-                self.has_failed = true;
-                write_stream_error(Dialect::Cohere, error, out);
-            }
-            // Without words here: signatures, media, probabilities, and other choices.
-            _ => {}
+        if !(self.is_within_call() && self.queue.hold(event)) {
+            self.tell(event, out);
         }
     }
 
@@ -105,7 +74,7 @@ impl EventWriter for Writer {
             return;
         }
         self.start("", out);
-        self.close(out);
+        self.close_all(out);
         let reason = if self.calls > 0 { StopReason::ToolCalls } else { StopReason::End };
         let stop = self.stop.take().unwrap_or(Stop { reason, native: Text::default(), sequence: None });
         out.extend_from_slice(b"event: message-end\ndata: ");
@@ -123,6 +92,61 @@ impl EventWriter for Writer {
 }
 
 impl Writer {
+    fn tell(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+        match event {
+            Event::Start(start) => self.start(&start.id, out),
+            Event::Text { choice: 0, text } | Event::Refusal { choice: 0, text } => {
+                self.text.push(text);
+                self.content(Open::Text, text, out);
+            }
+            Event::Reasoning { choice: 0, text, .. } => self.content(Open::Thinking, text, out),
+            Event::ToolCall { choice: 0, call, id, name, .. } => {
+                let (id, name) = (id.to_string(), name.to_string());
+                self.call(Waiting { call: *call, id, name, signature: None }, out);
+            }
+            Event::Arguments { choice: 0, call, json } => self.arguments(*call, json, out),
+            Event::Citation { choice: 0, citation } => {
+                let (index, text) = (self.citations, &self.text);
+                self.citations += 1;
+                write_event(out, "citation-start", index, |message| {
+                    citation::write(citation, text.get(), message.key("citations"));
+                });
+                write_end(out, "citation-end", index);
+            }
+            Event::PartEnd { choice: 0 } => {
+                // Arguments of the calls that wait may still come.
+                if self.queue.is_empty() {
+                    self.close(out);
+                }
+            }
+            Event::Stop { choice: 0, stop } => {
+                let sequence = stop.sequence.as_ref().map(|text| Text::Owned(text.clone().into_owned()));
+                let native = Text::Owned(stop.native.clone().into_owned());
+                self.stop = Some(Stop { reason: stop.reason, native, sequence });
+            }
+            Event::Usage(counts) => self.counts.get_or_insert_default().merge(counts),
+            Event::Error(error) => {
+                self.has_failed = true;
+                write_stream_error(Dialect::Cohere, error, out);
+            }
+            // Signatures, media, probabilities and other choices have no words here; the end is told by `finish`.
+            Event::Text { .. }
+            | Event::Refusal { .. }
+            | Event::Reasoning { .. }
+            | Event::Signature { .. }
+            | Event::EncryptedReasoning { .. }
+            | Event::ToolCall { .. }
+            | Event::Arguments { .. }
+            | Event::Citation { .. }
+            | Event::PartEnd { .. }
+            | Event::Stop { .. }
+            | Event::Media { .. }
+            | Event::Opaque { .. }
+            | Event::Logprobs { .. }
+            | Event::End => {}
+        }
+    }
+
     fn start(&mut self, id: &str, out: &mut Vec<u8>) {
         if std::mem::replace(&mut self.has_started, true) {
             return;
@@ -161,53 +185,85 @@ impl Writer {
         });
     }
 
-    fn call(&mut self, call: u32, id: &str, name: &str, out: &mut Vec<u8>) {
-        if matches!(self.open, Open::Call(..)) {
-            let arguments = String::new();
-            return self.waiting.push(Call { number: call, id: id.into(), name: name.into(), arguments });
+    /// Begins a call, or lets it wait while another is not complete.
+    fn call(&mut self, call: Waiting, out: &mut Vec<u8>) {
+        if self.is_within_call() {
+            return self.queue.push(call);
         }
         self.close(out);
-        self.begin_call(call, id, name, out);
+        self.begin_call(&call, "", out);
     }
 
-    fn begin_call(&mut self, call: u32, id: &str, name: &str, out: &mut Vec<u8>) {
-        self.open = Open::Call(call, false);
+    fn begin_call(&mut self, waiting: &Waiting, arguments: &str, out: &mut Vec<u8>) {
+        self.open = Open::Call { call: waiting.call, progress: Progress::default(), has_arguments: false };
         write_event(out, "tool-call-start", self.calls, |message| {
             let mut object = message.object("tool_calls");
-            object.string("id", id);
+            object.string("id", &waiting.id);
             object.string("type", "function");
             let mut function = object.object("function");
-            function.string("name", name);
+            function.string("name", &waiting.name);
             function.string("arguments", "");
         });
+        if !arguments.is_empty() {
+            self.write_arguments(arguments, out);
+        }
     }
 
     fn arguments(&mut self, call: u32, json: &str, out: &mut Vec<u8>) {
-        if !matches!(self.open, Open::Call(open, _) if open == call) {
-            if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.number == call) {
-                waiting.arguments.push_str(json);
+        if json.is_empty() {
+            return;
+        }
+        match self.open {
+            Open::Call { call: open, .. } if open == call => self.write_arguments(json, out),
+            Open::Call { .. } | Open::Nothing | Open::Text | Open::Thinking => self.queue.add(call, json),
+        }
+        while !self.queue.is_empty() && !self.is_within_call() {
+            self.go_on(out);
+        }
+    }
+
+    fn write_arguments(&mut self, json: &str, out: &mut Vec<u8>) {
+        if let Open::Call { progress, has_arguments, .. } = &mut self.open {
+            progress.take(json);
+            *has_arguments = true;
+        }
+        write_event(out, "tool-call-delta", self.calls, |message| {
+            message.object("tool_calls").object("function").string("arguments", json);
+        });
+    }
+
+    /// A call is open whose arguments are not complete: nothing else can be told.
+    fn is_within_call(&self) -> bool {
+        matches!(&self.open, Open::Call { progress, .. } if !progress.is_complete())
+    }
+
+    /// Tells what waits next.
+    fn go_on(&mut self, out: &mut Vec<u8>) {
+        match self.queue.next() {
+            Some(Next::Call(waiting, arguments)) => {
+                self.close(out);
+                self.begin_call(&waiting, &arguments, out);
             }
-        } else if !json.is_empty() {
-            self.open = Open::Call(call, true);
-            write_event(out, "tool-call-delta", self.calls, |message| {
-                message.object("tool_calls").object("function").string("arguments", json);
-            });
+            Some(Next::News(event)) => self.tell(&event, out),
+            None => {}
         }
     }
 
-    /// Ends the part that is open, and the calls that wait for its end.
+    /// Writes all that waits, and ends the part that is open.
+    fn close_all(&mut self, out: &mut Vec<u8>) {
+        while !self.queue.is_empty() {
+            if self.is_within_call() {
+                self.close(out);
+            }
+            self.go_on(out);
+        }
+        self.close(out);
+    }
+
+    /// Ends the part that is open.
     fn close(&mut self, out: &mut Vec<u8>) {
-        self.close_part(out);
-        for call in std::mem::take(&mut self.waiting) {
-            self.begin_call(call.number, &call.id, &call.name, out);
-            self.arguments(call.number, &call.arguments, out);
-            self.close_part(out);
-        }
-    }
-
-    fn close_part(&mut self, out: &mut Vec<u8>) {
-        if let Open::Call(call, false) = self.open {
-            self.arguments(call, "{}", out);
+        if let Open::Call { has_arguments: false, .. } = self.open {
+            self.write_arguments("{}", out);
         }
         match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Nothing => {}
@@ -215,7 +271,7 @@ impl Writer {
                 write_end(out, "content-end", self.contents);
                 self.contents += 1;
             }
-            Open::Call(..) => {
+            Open::Call { .. } => {
                 write_end(out, "tool-call-end", self.calls);
                 self.calls += 1;
             }

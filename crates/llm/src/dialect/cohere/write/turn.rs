@@ -219,7 +219,7 @@ pub(in super::super) fn write_citations(parts: &[Part<'_>], message: &mut Object
     }
     let mut list = message.array("citations");
     for (text, citations) in cited() {
-        citations.iter().for_each(|citation| citation::write(citation, text, list.element()));
+        citations.iter().for_each(|citation| citation::write(citation, Some(text), list.element()));
     }
 }
 

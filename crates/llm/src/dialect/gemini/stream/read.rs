@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::dialect::cited::CitedText;
 use crate::dialect::gemini::response::{Candidate, visible_text};
 use crate::dialect::gemini::{grounding, logprobs, part, stop, usage};
 use crate::dialect::{Dialect, EventReader, Frame};
@@ -16,6 +17,7 @@ use crate::model::{Event, Part, PartBody, Signature, StreamStart, ToolCall};
 pub(in crate::dialect::gemini) struct Reader {
     has_started: bool,
     is_blocked: bool,
+    forgoes_citations: bool,
     choices: BTreeMap<u32, Progress>,
 }
 
@@ -25,7 +27,7 @@ struct Progress {
     calls: u32,
     has_stopped: bool,
     /// All its visible text, which citations point into.
-    text: String,
+    text: CitedText,
 }
 
 impl EventReader for Reader {
@@ -65,6 +67,10 @@ impl EventReader for Reader {
         let has_stopped = !self.choices.is_empty() && self.choices.values().all(|progress| progress.has_stopped);
         self.is_blocked || has_stopped
     }
+
+    fn forgo_citations(&mut self) {
+        self.forgoes_citations = true;
+    }
 }
 
 impl Reader {
@@ -72,14 +78,18 @@ impl Reader {
         let choice = candidate.index.unwrap_or(at);
         let progress = self.choices.entry(choice).or_default();
         for part in candidate.parts {
-            progress.text.push_str(visible_text(&part).unwrap_or_default());
+            if !self.forgoes_citations {
+                progress.text.push(visible_text(&part).unwrap_or_default());
+            }
             tell_part(choice, part, &mut progress.calls, tell);
         }
         if let Some(told) = candidate.logprobs {
             tell(Event::Logprobs { choice, logprobs: logprobs::read(told) });
         }
-        if candidate.grounding.is_some() || candidate.citations.is_some() {
-            for citation in grounding::read(candidate.grounding, candidate.citations, &progress.text) {
+        if !self.forgoes_citations && (candidate.grounding.is_some() || candidate.citations.is_some()) {
+            let text = progress.text.get();
+            for mut citation in grounding::read(candidate.grounding, candidate.citations, text.unwrap_or_default()) {
+                citation.span = citation.span.filter(|_| text.is_some());
                 tell(Event::Citation { choice, citation: Box::new(citation) });
             }
         }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::chunks::Chunks;
+use crate::dialect::cited::CitedText;
 use crate::dialect::gemini::Source;
 use crate::dialect::gemini::grounding::{self, Grounded};
 use crate::dialect::gemini::response::{Proof, write_part, write_reasoning, write_text};
@@ -28,7 +29,7 @@ struct Open {
     calls: Vec<OpenCall>,
     incomplete: usize,
     /// All its visible text, which citations point into, and how many characters stood before the open part.
-    text: String,
+    text: CitedText,
     characters: u64,
     part_start: u64,
     citations: Vec<Citation<'static>>,
@@ -85,7 +86,7 @@ impl Writer {
         }
         self.send_part(choice, OpenPart::Text, out, |parts| write_text(&mut parts.object(), text, None));
         let open = self.choices.entry(choice).or_default();
-        open.text.push_str(text);
+        open.text.push(text);
         open.characters += text.chars().count() as u64;
     }
 
@@ -167,6 +168,9 @@ impl EventWriter for Writer {
             }
             Event::Citation { choice, citation } => {
                 let open = self.choices.entry(*choice).or_default();
+                if open.citations.len() == grounding::MOST {
+                    return;
+                }
                 let mut citation = citation.as_ref().clone().into_owned();
                 let shift = |at: u64| at.saturating_add(open.part_start);
                 citation.span = citation.span.map(|(start, end)| (shift(start), shift(end)));
@@ -199,7 +203,10 @@ impl EventWriter for Writer {
         let told: Vec<u32> = self.choices.keys().copied().collect();
         told.into_iter().for_each(|choice| self.send_calls(choice, out));
         self.choices.entry(0).or_default();
-        let choices = std::mem::take(&mut self.choices);
+        let mut choices = std::mem::take(&mut self.choices);
+        for open in choices.values_mut().filter(|open| open.text.get().is_none()) {
+            open.citations.iter_mut().for_each(|citation| citation.span = None);
+        }
         self.chunks.send(out, |candidates| {
             for (choice, open) in &choices {
                 let mut candidate = candidates.object();
@@ -207,7 +214,7 @@ impl EventWriter for Writer {
                 fill_content(&mut candidate, |parts| write_text(&mut parts.object(), "", None));
                 candidate.string("finishReason", open.finish_reason.as_deref().unwrap_or(stop::END));
                 candidate.number("index", u64::from(*choice));
-                let cited = |citation| Grounded { citation, text: &open.text, part: 0 };
+                let cited = |citation| Grounded { citation, text: open.text.get().unwrap_or_default(), part: 0 };
                 grounding::write(&mut candidate, &open.citations.iter().map(cited).collect::<Vec<_>>());
             }
         });

@@ -1,0 +1,115 @@
+//! Calls and texts whose pieces a provider mixes: clients whose dialect cannot mix them get one after the other, whole;
+//! and the citations of long texts.
+
+use tidegate_llm::model::{Citation, Event, PartBody, Stop, StopReason, StreamStart};
+use tidegate_llm::{Dialect, TranslatedEnd};
+
+use crate::pairs::{check, reply, translate};
+
+fn call(call: u32, id: &'static str) -> Event<'static> {
+    Event::ToolCall { choice: 0, call, id: id.into(), name: "f".into(), signature: None }
+}
+
+fn piece(call: u32, json: &'static str) -> Event<'static> {
+    Event::Arguments { choice: 0, call, json: json.into() }
+}
+
+fn text(text: impl Into<String>) -> Event<'static> {
+    Event::Text { choice: 0, text: text.into().into() }
+}
+
+fn stop(reason: StopReason) -> Event<'static> {
+    Event::Stop { choice: 0, stop: Stop { reason, native: "".into(), sequence: None } }
+}
+
+/// `events` as a stream of `dialect`.
+fn written(dialect: Dialect, events: &[Event<'_>]) -> Vec<u8> {
+    let mut writer = dialect.stream_writer(reply());
+    let mut out = Vec::new();
+    writer.write(&Event::Start(StreamStart::default()), &mut out);
+    events.iter().for_each(|event| writer.write(event, &mut out));
+    writer.finish(&mut out);
+    check(dialect, &out).unwrap_or_else(|fault| panic!("{dialect}: {fault}: {}", String::from_utf8_lossy(&out)));
+    out
+}
+
+/// The dialects that tell one part after the other, calls among them.
+const IN_ORDER: [Dialect; 3] = [Dialect::Anthropic, Dialect::BedrockConverse, Dialect::Cohere];
+
+#[test]
+fn no_argument_is_lost_where_text_and_other_calls_come_between() {
+    const END: Event<'static> = Event::PartEnd { choice: 0 };
+    let called = || stop(StopReason::ToolCalls);
+    let streams = [
+        vec![
+            call(0, "a"),
+            piece(0, "{\"x\""),
+            text("so"),
+            piece(0, ":1}"),
+            call(1, "b"),
+            piece(1, "{\"y\":2}"),
+            called(),
+        ],
+        vec![call(0, "a"), text("so"), piece(0, "{\"x\":1}"), call(1, "b"), piece(1, "{\"y\":2}"), called()],
+        vec![
+            call(0, "a"),
+            piece(0, "{\"x\""),
+            call(1, "b"),
+            piece(1, "{\"y"),
+            END,
+            piece(0, ":1}"),
+            piece(1, "\":2}"),
+            text("so"),
+        ],
+        vec![
+            call(0, "a"),
+            piece(0, "{"),
+            call(1, "b"),
+            text("so"),
+            piece(1, "{\"y\":2}"),
+            piece(0, "\"x\":1}"),
+            called(),
+        ],
+    ];
+    for (dialect, events) in IN_ORDER.into_iter().flat_map(|dialect| streams.iter().map(move |one| (dialect, one))) {
+        let stream = written(dialect, events);
+        let told = translate(dialect, Dialect::OpenAiChat, [stream.as_slice()]);
+        assert_eq!(told.end, TranslatedEnd::Complete);
+        let (mut arguments, mut words) = (Vec::new(), String::new());
+        for part in &told.answer.choices[0].parts {
+            match &part.body {
+                PartBody::ToolCall(call) => arguments.push(call.arguments.replace(' ', "")),
+                PartBody::Text { text, .. } => words.push_str(text),
+                _ => {}
+            }
+        }
+        assert_eq!(
+            (arguments, words.as_str()),
+            (vec!["{\"x\":1}".into(), "{\"y\":2}".into()], "so"),
+            "{dialect}: {events:?}"
+        );
+    }
+}
+
+/// Where the citations point that come of a stream of `dialect` that tells so much text and cites its beginning.
+fn span_after(dialect: Dialect, length: usize) -> Option<(u64, u64)> {
+    let cited = Citation { url: Some("https://a.example".into()), span: Some((0, 4)), ..Citation::default() };
+    let words = "word ".repeat(length / 5);
+    let events = [text(words), Event::Citation { choice: 0, citation: Box::new(cited) }, stop(StopReason::End)];
+    let told = translate(dialect, Dialect::OpenAiChat, [written(dialect, &events).as_slice()]);
+    let cited = told.answer.choices[0].parts.iter().find_map(|part| match &part.body {
+        PartBody::Text { citations, .. } => citations.first().cloned(),
+        _ => None,
+    });
+    let cited = cited.unwrap_or_else(|| panic!("{dialect}: no citation of {length} bytes"));
+    assert_eq!(cited.url.as_deref(), Some("https://a.example"));
+    cited.span.filter(|(start, end)| start < end)
+}
+
+#[test]
+fn citations_of_a_text_too_long_to_be_kept_have_no_span() {
+    for dialect in [Dialect::Gemini, Dialect::Cohere] {
+        assert_eq!(span_after(dialect, 1000), Some((0, 4)), "{dialect}");
+        assert_eq!(span_after(dialect, 2 << 20), None, "{dialect}");
+    }
+}
