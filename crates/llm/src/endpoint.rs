@@ -160,8 +160,8 @@ static BEDROCK_USAGE: UsageFields = UsageFields {
     prompt: "inputTokens",
     completion: "outputTokens",
     total: "totalTokens",
-    cached: &[],
-    cache_creation: &[],
+    cached: &[&["cacheReadInputTokens"], &["cacheReadInputTokenCount"]],
+    cache_creation: &[&["cacheWriteInputTokens"], &["cacheWriteInputTokenCount"]],
     reasoning: &[],
 };
 

@@ -2,7 +2,8 @@
 //! where the client speaks another dialect, all of it in that.
 //!
 //! Invariant: complete events are never delayed. In the same dialect they are never rewritten either; an event is
-//! dropped whole or forwarded byte for byte. Only where a chunk may have to be dropped are bytes of an unfinished event held until its end arrives.
+//! dropped whole or forwarded byte for byte. Only where a chunk may have to be dropped are bytes of an unfinished event
+//! held until its end arrives.
 //! The data plane runs every chunk of a streamed answer through one filter.
 
 use std::ops::Range;

@@ -1,8 +1,8 @@
 //! JSON in place: text is walked and sliced, never built into a tree.
 //!
 //! [`cursor`] knows the grammar and refuses what breaks it; [`skim`] gets past values without checking them; [`raw`]
-//! looks at one value at a time; [`write`] makes new text. Invariant: nothing here copies or outlives the text it was given. Called by the body
-//! scan, the readers of buffered answers and usage, and the stream observer.
+//! looks at one value at a time; [`write`] makes new text. Invariant: nothing here copies or outlives the
+//! text it was given. Called by the body scan, the readers of buffered answers and usage, and the stream observer.
 
 mod cursor;
 mod raw;

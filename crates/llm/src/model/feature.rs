@@ -130,7 +130,7 @@ impl fmt::Display for Feature {
     }
 }
 
-/// More names of fields than this are counted, not kept: the client chooses them.
+/// No more names of fields than this are kept, for the client chooses them; the rest is not told.
 const MOST_FIELDS: usize = 32;
 
 /// What a writer had no words for.

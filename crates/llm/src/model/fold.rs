@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::{
-    Choice, Citation, Event, Json, Media, Part, PartBody, Reasoning, Response, Signature, Text, TokenCounts, ToolCall,
+    Choice, Citation, Event, Json, Part, PartBody, Reasoning, Response, Signature, Text, TokenCounts, ToolCall,
 };
 use crate::dialect::Dialect;
 
@@ -55,23 +55,23 @@ impl Fold {
             Event::ToolCall { choice, call, id, name, signature } => {
                 let signature = signature.clone().map(Signature::into_owned);
                 let body = ToolCall { id: owned(id), name: owned(name), arguments: Text::default(), signature };
-                let (at, open) = self.choice(*choice);
-                self.open[open].calls.push((*call, self.response.choices[at].parts.len()));
+                let at = self.choice(*choice);
+                self.open[at].calls.push((*call, self.response.choices[at].parts.len()));
                 self.whole(*choice, PartBody::ToolCall(body));
             }
             Event::Arguments { choice, call, json } => self.add_arguments(*choice, *call, json),
             Event::Citation { choice, citation } => self.cite(*choice, citation),
             Event::Media { choice, media } => {
-                self.whole(*choice, PartBody::Media(Box::new(owned_media(media))));
+                self.whole(*choice, PartBody::Media(Box::new(media.as_ref().clone().into_owned())));
             }
             Event::Logprobs { choice, logprobs } => self.add_logprobs(*choice, logprobs),
             Event::PartEnd { choice } => {
-                let (_, open) = self.choice(*choice);
-                self.open[open].continues = false;
+                let at = self.choice(*choice);
+                self.open[at].continues = false;
             }
             Event::Opaque { choice, json } => self.whole(*choice, PartBody::Opaque(json.clone().into_owned())),
             Event::Stop { choice, stop } => {
-                let (at, _) = self.choice(*choice);
+                let at = self.choice(*choice);
                 self.response.choices[at].stop = Some(stop.clone().into_owned());
             }
             Event::Usage(counts) => self.response.usage.get_or_insert_with(TokenCounts::default).merge(counts),
@@ -92,35 +92,34 @@ impl Fold {
     }
 
     /// Where the choice numbered `index` is in the answer and in `open`, made if it is not there yet.
-    fn choice(&mut self, index: u32) -> (usize, usize) {
+    fn choice(&mut self, index: u32) -> usize {
         let known = self.response.choices.iter().position(|choice| choice.index == index);
-        let at = known.unwrap_or_else(|| {
+        known.unwrap_or_else(|| {
             self.response.choices.push(Choice { index, ..Choice::default() });
             self.open.push(Open::default());
             self.open.len() - 1
-        });
-        (at, at)
+        })
     }
 
     /// The part that is being told, if there is one.
     fn current(&mut self, choice: u32) -> Option<&mut PartBody<'static>> {
-        let (at, open) = self.choice(choice);
-        let continues = self.open[open].continues;
+        let at = self.choice(choice);
+        let continues = self.open[at].continues;
         self.response.choices[at].parts.last_mut().filter(|_| continues).map(|part| &mut part.body)
     }
 
     /// Begins a part that may be continued.
     fn begin(&mut self, choice: u32, body: PartBody<'static>) {
-        let (at, open) = self.choice(choice);
+        let at = self.choice(choice);
         self.response.choices[at].parts.push(body.into());
-        self.open[open].continues = true;
+        self.open[at].continues = true;
     }
 
     /// Adds a part that is complete.
     fn whole(&mut self, choice: u32, body: PartBody<'static>) {
         self.begin(choice, body);
-        let (_, open) = self.choice(choice);
-        self.open[open].continues = false;
+        let at = self.choice(choice);
+        self.open[at].continues = false;
     }
 
     fn add_text(&mut self, choice: u32, more: &str) {
@@ -162,8 +161,8 @@ impl Fold {
     }
 
     fn add_arguments(&mut self, choice: u32, call: u32, more: &str) {
-        let (at, open) = self.choice(choice);
-        let part = self.open[open].calls.iter().rev().find(|(known, _)| *known == call).map(|(_, part)| *part);
+        let at = self.choice(choice);
+        let part = self.open[at].calls.iter().rev().find(|(known, _)| *known == call).map(|(_, part)| *part);
         let Some(part) = part.and_then(|part| self.response.choices[at].parts.get_mut(part)) else { return };
         if let PartBody::ToolCall(call) = &mut part.body {
             call.arguments.to_mut().push_str(more);
@@ -181,9 +180,9 @@ impl Fold {
     }
 
     fn add_logprobs(&mut self, choice: u32, logprobs: &Json<'_>) {
-        let (_, open) = self.choice(choice);
+        let at = self.choice(choice);
         for token in logprobs.raw().get("content").into_iter().flat_map(|content| content.elements()) {
-            let known = &mut self.open[open].logprobs;
+            let known = &mut self.open[at].logprobs;
             if !known.is_empty() {
                 known.push(b',');
             }
@@ -194,22 +193,4 @@ impl Fold {
 
 fn owned(text: &Text<'_>) -> Text<'static> {
     Cow::Owned(text.clone().into_owned())
-}
-
-fn owned_media(media: &Media<'_>) -> Media<'static> {
-    use super::MediaSource;
-    Media {
-        kind: media.kind,
-        source: match &media.source {
-            MediaSource::Base64(data) => MediaSource::Base64(owned(data)),
-            MediaSource::Url(url) => MediaSource::Url(owned(url)),
-            MediaSource::File(id) => MediaSource::File(owned(id)),
-            MediaSource::PlainText(text) => MediaSource::PlainText(owned(text)),
-        },
-        media_type: media.media_type.as_ref().map(owned),
-        name: media.name.as_ref().map(owned),
-        context: media.context.as_ref().map(owned),
-        detail: media.detail.as_ref().map(owned),
-        citations: media.citations,
-    }
 }

@@ -66,6 +66,23 @@ fn no_count_is_too_large_to_be_summed() {
     }
 }
 
+#[test]
+fn bedrock_s_cached_tokens_are_told_of_whole_answers_and_of_streams() {
+    let usage =
+        r#"{"inputTokens":10,"outputTokens":5,"totalTokens":45,"cacheReadInputTokens":20,"cacheWriteInputTokens":10}"#;
+    let whole = format!(r#"{{"output":{{"message":{{"role":"assistant","content":[]}}}},"usage":{usage}}}"#);
+    let mut stream = Vec::new();
+    write_message(&mut stream, &[(":event-type", "metadata"), (":message-type", "event")], |out| {
+        out.extend_from_slice(format!(r#"{{"usage":{usage}}}"#).as_bytes());
+    });
+    let mut observer = StreamObserver::new(Protocol::BedrockConverse);
+    observer.observe(&stream);
+    let told = Usage::from_response(Protocol::BedrockConverse, whole.as_bytes());
+    assert_eq!(told, observer.usage());
+    let told = told.unwrap();
+    assert_eq!((told.prompt, told.cached, told.cache_creation, told.total), (10, 20, 10, 45));
+}
+
 /// How a stream of `dialect` ends that consists of one `frame`, translated.
 fn end_of(dialect: Dialect, frame: &str) -> TranslatedEnd {
     let mut translator = StreamTranslator::new(dialect, Dialect::OpenAiChat, Reply::default(), Renames::default());

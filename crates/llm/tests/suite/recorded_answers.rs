@@ -36,7 +36,13 @@ pub fn usage_by_tree(protocol: Protocol, usage: &Value) -> Usage {
         Protocol::AnthropicMessages => {
             (sum, or_zero("/cache_read_input_tokens"), or_zero("/cache_creation_input_tokens"), 0)
         }
-        _ => (count("/totalTokens").unwrap_or(sum), 0, 0, 0),
+        // Cached input stands beside the prompt; APISIX does not read it.
+        _ => (
+            count("/totalTokens").unwrap_or(sum),
+            or_zero("/cacheReadInputTokens"),
+            or_zero("/cacheWriteInputTokens"),
+            0,
+        ),
     };
     Usage { prompt, completion, total, cached, cache_creation, reasoning, estimated: false }
 }

@@ -33,8 +33,8 @@ pub(super) static CODEC: Codec = Codec {
 };
 
 /// What the dialect has words for. Some more is carried in part: `top_k` and thinking for the families that know them,
-/// files and URLs that name S3, citations of answers. Unsigned thoughts of other dialects are left out, and that no tool may be
-/// called cannot be said where the history calls some; both are told as lost.
+/// files and URLs that name S3, citations of answers. Unsigned thoughts of other dialects are left out, and
+/// that no tool may be called cannot be said where the history calls some; both are told as lost.
 const CARRIES: &[Feature] = &[
     Feature::Image,
     Feature::Document,
