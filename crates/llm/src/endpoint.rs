@@ -53,31 +53,59 @@ pub enum StreamFlag {
     Always,
 }
 
+/// Whether a path names the model, as `…/model/ID/…` or `…/models/ID:…`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamesModel {
+    No,
+    IfThere,
+    /// Without it the path is none of this form.
+    Must,
+}
+
 /// One form of an endpoint's path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PathForm {
     /// The path must end so. A plain suffix: `/llm/v1/messages` matches, a trailing slash does not.
     pub suffix: &'static str,
     pub stream: StreamFlag,
-    /// The segment before the suffix names the model.
-    pub names_model: bool,
+    pub names_model: NamesModel,
 }
 
 impl PathForm {
     const fn of(suffix: &'static str, stream: StreamFlag) -> Self {
-        Self { suffix, stream, names_model: false }
+        Self { suffix, stream, names_model: NamesModel::No }
     }
 
     const fn of_model(suffix: &'static str, stream: StreamFlag) -> Self {
-        Self { suffix, stream, names_model: true }
+        Self { suffix, stream, names_model: NamesModel::Must }
     }
 
-    /// The model that `path`, which has this form, names.
-    fn model(self, path: &str) -> Option<Cow<'_, str>> {
-        let before = path.strip_suffix(self.suffix).filter(|_| self.names_model)?;
-        let segment = before.rsplit('/').next().filter(|segment| !segment.is_empty())?;
-        Some(percent_encoding::percent_decode_str(segment).decode_utf8_lossy())
+    /// `true` if `path` has this form.
+    fn is(self, path: RequestPath<'_>) -> bool {
+        path.normal.ends_with(self.suffix)
+            && (self.names_model != NamesModel::Must || self.model_segment(path.sent).is_some())
     }
+
+    /// The model that a path of this form names.
+    fn model<'a>(self, path: RequestPath<'a>) -> Option<Cow<'a, str>> {
+        Some(percent_encoding::percent_decode_str(self.model_segment(path.sent)?).decode_utf8_lossy())
+    }
+
+    fn model_segment(self, sent: &str) -> Option<&str> {
+        let before = sent.strip_suffix(self.suffix).filter(|_| self.names_model != NamesModel::No)?;
+        let (collections, segment) = before.rsplit_once('/')?;
+        let collection = collections.rsplit('/').next()?;
+        (matches!(collection, "model" | "models") && !segment.is_empty()).then_some(segment)
+    }
+}
+
+/// A request's path, without query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestPath<'a> {
+    /// Decoded and normalised.
+    pub normal: &'a str,
+    /// As the client sent it: a model's name may hold an escaped slash.
+    pub sent: &'a str,
 }
 
 /// How a streamed answer is cut into events.
@@ -198,8 +226,8 @@ const TABLE: [Endpoint; Protocol::ALL.len()] = [
     Endpoint {
         protocol: Protocol::BedrockConverse,
         paths: &[
-            PathForm::of_model("/converse", StreamFlag::Body),
-            PathForm::of_model("/converse-stream", StreamFlag::Always),
+            PathForm { suffix: "/converse", stream: StreamFlag::Body, names_model: NamesModel::IfThere },
+            PathForm { suffix: "/converse-stream", stream: StreamFlag::Always, names_model: NamesModel::IfThere },
         ],
         body: BodyRule::HasList("messages"),
         stream: StreamFlag::Body,
@@ -262,22 +290,6 @@ const TABLE: [Endpoint; Protocol::ALL.len()] = [
         ..PLAIN
     },
     Endpoint {
-        protocol: Protocol::OpenAiModerations,
-        paths: &[PathForm::of("/v1/moderations", StreamFlag::Never)],
-        body: BodyRule::HasField("input"),
-        prompt_fields: &["input"],
-        ..PLAIN
-    },
-    Endpoint {
-        protocol: Protocol::Rerank,
-        paths: &[PathForm::of("/v1/rerank", StreamFlag::Never), PathForm::of("/v2/rerank", StreamFlag::Never)],
-        body: BodyRule::HasList("documents"),
-        prompt_fields: &["query", "documents"],
-        usage_at: &["usage"],
-        usage: &CHAT_USAGE,
-        ..PLAIN
-    },
-    Endpoint {
         protocol: Protocol::AnthropicCountTokens,
         paths: &[PathForm::of("/v1/messages/count_tokens", StreamFlag::Never)],
         body: BodyRule::HasList("messages"),
@@ -317,8 +329,34 @@ const TABLE: [Endpoint; Protocol::ALL.len()] = [
         prompt_fields: &["system", "messages", "prompt", "inputText"],
         ..PLAIN
     },
-    Endpoint { protocol: Protocol::OllamaChat, body: BodyRule::Never, ..PLAIN },
-    Endpoint { protocol: Protocol::DashScopeGeneration, body: BodyRule::Never, ..PLAIN },
+    Endpoint {
+        protocol: Protocol::OpenAiChat,
+        body: BodyRule::HasList("messages"),
+        stream: StreamFlag::Body,
+        framing: Framing::Sse,
+        terminators: &["[DONE]"],
+        prompt_fields: &["messages", "tools"],
+        usage_at: &["usage"],
+        usage: &CHAT_USAGE,
+        end_user: OPENAI_END_USER,
+        ..PLAIN
+    },
+    Endpoint {
+        protocol: Protocol::OpenAiModerations,
+        paths: &[PathForm::of("/v1/moderations", StreamFlag::Never)],
+        body: BodyRule::HasField("input"),
+        prompt_fields: &["input"],
+        ..PLAIN
+    },
+    Endpoint {
+        protocol: Protocol::Rerank,
+        paths: &[PathForm::of("/v1/rerank", StreamFlag::Never), PathForm::of("/v2/rerank", StreamFlag::Never)],
+        body: BodyRule::HasList("documents"),
+        prompt_fields: &["query", "documents"],
+        usage_at: &["usage"],
+        usage: &CHAT_USAGE,
+        ..PLAIN
+    },
     Endpoint {
         protocol: Protocol::OpenAiCompletions,
         paths: &[PathForm::of("/v1/completions", StreamFlag::Body)],
@@ -333,18 +371,6 @@ const TABLE: [Endpoint; Protocol::ALL.len()] = [
         ..PLAIN
     },
     Endpoint {
-        protocol: Protocol::OpenAiChat,
-        body: BodyRule::HasList("messages"),
-        stream: StreamFlag::Body,
-        framing: Framing::Sse,
-        terminators: &["[DONE]"],
-        prompt_fields: &["messages", "tools"],
-        usage_at: &["usage"],
-        usage: &CHAT_USAGE,
-        end_user: OPENAI_END_USER,
-        ..PLAIN
-    },
-    Endpoint {
         protocol: Protocol::OpenAiEmbeddings,
         body: BodyRule::HasField("input"),
         prompt_fields: &["input"],
@@ -354,6 +380,8 @@ const TABLE: [Endpoint; Protocol::ALL.len()] = [
     },
     Endpoint { stream: StreamFlag::Body, framing: Framing::Sse, ..PLAIN },
     // Spoken to providers alone: no request comes in so.
+    Endpoint { protocol: Protocol::OllamaChat, body: BodyRule::Never, ..PLAIN },
+    Endpoint { protocol: Protocol::DashScopeGeneration, body: BodyRule::Never, ..PLAIN },
     Endpoint { protocol: Protocol::VertexPredict, body: BodyRule::Never, prompt_fields: &["instances"], ..PLAIN },
     Endpoint { protocol: Protocol::CohereEmbed, body: BodyRule::Never, prompt_fields: &["texts"], ..PLAIN },
     Endpoint { protocol: Protocol::VoyageRerank, body: BodyRule::Never, ..PLAIN },
@@ -393,10 +421,11 @@ pub struct Detected<'a> {
     pub stream: bool,
 }
 
-/// Which protocol a request to `path` (without query) with this body speaks; `None` if no row matches.
-pub fn detect<'a>(path: &'a str, scan: &'a BodyScan) -> Option<Detected<'a>> {
+/// Which protocol a request to `path` with this body speaks; `None` if no row matches. A path that only some rows have
+/// never hides a conversation from its own row.
+pub fn detect<'a>(path: RequestPath<'a>, scan: &'a BodyScan) -> Option<Detected<'a>> {
     ROWS.iter().find_map(|row| {
-        let form = row.paths.iter().find(|form| path.ends_with(form.suffix));
+        let form = row.paths.iter().find(|form| form.is(path));
         if (form.is_none() && !row.paths.is_empty()) || !row.body.accepts(scan) {
             return None;
         }

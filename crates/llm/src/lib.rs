@@ -41,7 +41,8 @@ pub use embeddings::{
     EmbedClient, EmbedError, EmbedInput, EmbedProvider, EmbedRequest, EmbedTask, Embeddings, Encoding, Vector,
 };
 pub use endpoint::{
-    BodyRule, Detected, Endpoint, Framing, PathForm, StreamFlag, UsageFields, detect, endpoint, endpoints,
+    BodyRule, Detected, Endpoint, Framing, NamesModel, PathForm, RequestPath, StreamFlag, UsageFields, detect,
+    endpoint, endpoints,
 };
 pub use errors::{
     ApiError, ErrorAnswer, ErrorKind, RateLimit, RateLimits, error_body, read_error, stream_error_event, write_error,

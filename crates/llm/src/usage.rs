@@ -55,10 +55,7 @@ impl Usage {
 
     /// The counts as `dialect`'s own usage object would tell them: what it counts beside the prompt is not in the prompt.
     pub fn of(dialect: Dialect, counts: &TokenCounts) -> Self {
-        let prompt = match dialect {
-            Dialect::Anthropic | Dialect::BedrockConverse => counts.uncached_input(),
-            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Gemini | Dialect::Cohere => counts.input,
-        };
+        let prompt = if counts_cache_aside(dialect) { counts.uncached_input() } else { counts.input };
         let total = match dialect {
             Dialect::Anthropic => prompt.saturating_add(counts.output),
             _ => counts.total(),
@@ -72,6 +69,24 @@ impl Usage {
             reasoning: counts.reasoning,
             estimated: false,
         }
+    }
+
+    /// Of an exchange that only reads: embeddings, rankings.
+    pub fn of_prompt(tokens: u64) -> Self {
+        Self { prompt: tokens, total: tokens, ..Self::default() }
+    }
+
+    /// The counts that `from` told, as `to` would tell them.
+    #[must_use]
+    pub fn retold(self, from: Dialect, to: Dialect) -> Self {
+        let aside = self.cached.saturating_add(self.cache_creation);
+        let prompt = match (counts_cache_aside(from), counts_cache_aside(to)) {
+            (true, false) => self.prompt.saturating_add(aside),
+            (false, true) => self.prompt.saturating_sub(aside),
+            (true, true) | (false, false) => self.prompt,
+        };
+        let total = if prompt == self.prompt { self.total } else { prompt.saturating_add(self.completion) };
+        Self { prompt, total, ..self }
     }
 
     /// The counts that Bedrock's whole answers have in their headers, whatever the model's family; `None` if there are none.
@@ -88,11 +103,6 @@ impl Usage {
             ..TokenCounts::default()
         };
         Some(Self::of(ProviderDialect::BedrockInvoke.relative(), &counts))
-    }
-
-    /// Of an exchange that only reads: embeddings, rankings.
-    pub fn of_prompt(tokens: u64) -> Self {
-        Self { prompt: tokens, total: tokens, ..Self::default() }
     }
 
     /// Counts made by the tokenizer.
@@ -193,6 +203,14 @@ impl Counts {
             reasoning,
             estimated: false,
         }
+    }
+}
+
+/// The dialect's prompt count leaves out what was read from or written to the cache.
+fn counts_cache_aside(dialect: Dialect) -> bool {
+    match dialect {
+        Dialect::Anthropic | Dialect::BedrockConverse => true,
+        Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Gemini | Dialect::Cohere => false,
     }
 }
 

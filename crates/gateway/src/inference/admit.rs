@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use llm::BodyScan;
+use llm::{BodyScan, RequestPath};
 
 use super::call::LlmCall;
 use crate::answer::Answer;
@@ -39,7 +39,8 @@ pub async fn admit(exchange: &mut Exchange, admission: Admission) -> Result<(), 
     }
     let scan = BodyScan::parse(&body, admission.max_json_depth)
         .map_err(|error| bad_body(&format!("could not parse JSON request body: {error}")))?;
-    let call = LlmCall::detect(exchange.request.path(), scan)
+    let path = RequestPath { normal: exchange.request.path(), sent: exchange.request.uri.path() };
+    let call = LlmCall::detect(path, scan)
         .ok_or_else(|| Answer::text(StatusCode::BAD_REQUEST, "no matching AI protocol for the request"))?;
     exchange.llm = Some(Box::new(call));
     Ok(())

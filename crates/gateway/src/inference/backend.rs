@@ -143,6 +143,13 @@ impl Backend {
     }
 }
 
+impl Backend {
+    /// The operator has said with which credentials the provider is called.
+    pub(super) fn has_credentials(&self) -> bool {
+        !self.headers.is_empty() || self.targets.has_key()
+    }
+}
+
 /// A provider's address, taken apart.
 struct Address {
     source: String,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use llm::{BodyScan, Detected, Protocol, Usage};
+use llm::{BodyScan, Detected, Protocol, RequestPath, Usage};
 
 use super::prompt::{self, Prompt};
 
@@ -50,7 +50,7 @@ pub struct LlmCall {
 
 impl LlmCall {
     /// The request to `path` whose body this is; `None` if it speaks no known protocol.
-    pub fn detect(path: &str, scan: BodyScan) -> Option<Self> {
+    pub fn detect(path: RequestPath<'_>, scan: BodyScan) -> Option<Self> {
         let Detected { protocol, model, stream } = llm::detect(path, &scan)?;
         let request_model: Box<str> = model.map_or_else(Box::default, |model| model.into());
         Some(Self {

@@ -8,13 +8,13 @@ use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, SET_COOKIE};
 use http_body::Body as _;
-use llm::{Protocol, ResponseFacts, StreamFilter, StreamObserver, Usage, UsageChunk};
+use llm::{Dialect, ErrorKind, Protocol, ResponseFacts, StreamFilter, StreamObserver, Usage, UsageChunk};
 
 use super::backend::Backend;
 use super::call::LlmCall;
 use super::fault::StreamFault;
 use super::request::{Prepared, missing_call, prepare};
-use super::retelling::Retelling;
+use super::retelling::{self, Retelling};
 use super::stream::{Bounds, LlmStream, Reading};
 use crate::admission::remove_hop_by_hop;
 use crate::answer::{Answer, ResponseHead};
@@ -49,18 +49,21 @@ pub async fn dispatch(
     let answered = call(worker, backend, exchange).await;
     exchange.settlement.outcome = Outcome::Aborted;
     match &backend.error_response {
-        Some(error_response) => hide_refusal(error_response, answered),
+        Some(error_response) => hide_refusal(error_response, exchange, answered),
         None => answered,
     }
 }
 
-/// `_meta.error_response` in the place of a refusal's body, the gateway's own or the provider's.
+/// `_meta.error_response` in the place of a refusal's body, the gateway's own or the provider's. The provider's status
+/// decides, whatever the client's dialect makes of it.
 fn hide_refusal(
     error_response: &ErrorResponse,
+    exchange: &Exchange,
     answered: Result<(ResponseHead, Source), Answer>,
 ) -> Result<(ResponseHead, Source), Answer> {
+    let told = exchange.settlement.attempts.last().and_then(|attempt| StatusCode::from_u16(attempt.status).ok());
     match answered {
-        Ok((mut head, _)) if is_retryable(head.status) => {
+        Ok((mut head, _)) if is_retryable(told.unwrap_or(head.status)) => {
             let body = error_response.replace_body(&mut head);
             Ok((head, Source::Full(body)))
         }
@@ -92,7 +95,8 @@ async fn call(
     retelling.retell_limits(&mut head.headers);
     let reading = reading(&head);
     let arrays = retelling.keeps_bytes() && reading == Reading::Observed && array_streams(exchange);
-    let streams = (is_stream(&head.headers) && retelling.may_stream()) || arrays;
+    let tells_stream = retelling.keeps_bytes() || (retelling.may_stream() && reading == Reading::Observed);
+    let streams = (is_stream(&head.headers) && tells_stream) || arrays;
     let answer = Reply { body, usage, reading, retelling };
     let source = if streams && !is_retryable(head.status) {
         Source::Llm(start_stream(backend, exchange, answer, &mut head.headers).await?)
@@ -204,6 +208,7 @@ async fn start_stream(
     headers: &mut HeaderMap,
 ) -> Result<Box<LlmStream>, Answer> {
     let Reply { body, usage, reading, retelling } = answer;
+    let foreign_client = retelling.client();
     let call = exchange.llm.as_mut().ok_or_else(missing_call)?;
     call.answered = reading == Reading::Observed;
     let started = call.attempt_started.unwrap_or_else(Instant::now);
@@ -220,7 +225,13 @@ async fn start_stream(
         max_bytes: backend.max_response_bytes,
     };
     let mut stream = Box::new(LlmStream::new(body, filter, started, bounds, reading));
-    stream.begin(exchange).await.map_err(|fault| broken_answer(exchange, fault))?;
+    stream.begin(exchange).await.map_err(|fault| match foreign_client {
+        None => broken_answer(exchange, fault),
+        Some(client) => {
+            note_failure(exchange, fault.status());
+            retelling::told(client, ErrorKind::StreamCut, &fault.to_string())
+        }
+    })?;
     release_request(exchange);
     Ok(stream)
 }
@@ -247,20 +258,39 @@ async fn whole_answer(
     // The configured limit is about answers: it must not hide why a provider refused.
     let limit = backend.max_response_bytes.filter(|_| !is_retryable(head.status)).unwrap_or(MAX_WHOLE_ANSWER_BYTES);
     let whole = read_whole(exchange, answer.body, limit).await.map_err(|fault| broken_answer(exchange, fault))?;
-    let whole = match (&answer.retelling, answer.reading) {
-        (Retelling::AsItIs, _) => whole,
-        (Retelling::Translated(translation), Reading::Observed) => translation.answer(&mut head.headers, &whole)?,
-        (Retelling::Mapped(form), Reading::Observed) => {
-            let mapped = form.answer(&mut head.headers, &whole)?;
-            note_answer(exchange, Reading::Opaque, &head.headers, &whole);
-            note_usage(exchange, mapped.usage);
-            return Ok(mapped.body.into());
+    let protocol = exchange.llm.as_ref().map(|call| call.protocol).ok_or_else(missing_call)?;
+    let taken = Taken { protocol, reading: answer.reading, headers: &head.headers };
+    match (&answer.retelling, answer.reading) {
+        (Retelling::AsItIs, _) => {
+            note_answer(exchange, taken, &whole);
+            Ok(whole)
         }
-        (retelling, Reading::Opaque) if !head.status.is_success() => retelling.refusal(head, whole),
-        (_, Reading::Opaque) => whole,
-    };
-    note_answer(exchange, answer.reading, &head.headers, &whole);
-    Ok(whole)
+        (Retelling::Translated(translation), Reading::Observed) => {
+            // Before it is translated: it has cost what it has cost, whatever the client can be told of it.
+            let (client, provider) = translation.dialects();
+            note_answer(exchange, Taken { protocol: provider.protocol(), ..taken }, &whole);
+            retell_usage(exchange, provider.relative(), client);
+            translation.answer(head, &whole)
+        }
+        (Retelling::Mapped(form), Reading::Observed) => {
+            note_answer(exchange, Taken { reading: Reading::Opaque, ..taken }, &whole);
+            let mapped = form.answer(&mut head.headers, &whole)?;
+            note_usage(exchange, mapped.usage);
+            Ok(mapped.body.into())
+        }
+        (retelling, Reading::Opaque) => {
+            note_answer(exchange, taken, &whole);
+            retelling.unread(head, whole)
+        }
+    }
+}
+
+/// How a whole answer is taken: what it speaks, whether that means anything, and the headers it came with.
+#[derive(Clone, Copy)]
+struct Taken<'a> {
+    protocol: Protocol,
+    reading: Reading,
+    headers: &'a HeaderMap,
 }
 
 async fn read_whole(exchange: &mut Exchange, mut body: UpstreamBody, limit: u64) -> Result<Bytes, StreamFault> {
@@ -290,7 +320,7 @@ async fn read_whole(exchange: &mut Exchange, mut body: UpstreamBody, limit: u64)
 }
 
 /// Reads usage and the rest off a whole answer.
-fn note_answer(exchange: &mut Exchange, reading: Reading, headers: &HeaderMap, body: &[u8]) {
+fn note_answer(exchange: &mut Exchange, taken: Taken<'_>, body: &[u8]) {
     if let Some(attempt) = exchange.settlement.attempts.last_mut() {
         attempt.response_time = Some(attempt.started.elapsed());
     }
@@ -298,8 +328,15 @@ fn note_answer(exchange: &mut Exchange, reading: Reading, headers: &HeaderMap, b
     let took = call.attempt_started.map(|started| started.elapsed());
     call.time_to_first_token = took;
     call.provider_time = took;
-    if reading == Reading::Observed {
-        read_facts(call, headers, body);
+    if taken.reading == Reading::Observed {
+        read_facts(call, taken, body);
+    }
+}
+
+/// Usage of a whole answer is told in the arithmetic of the client's dialect, as in APISIX.
+fn retell_usage(exchange: &mut Exchange, provider: Dialect, client: Dialect) {
+    if let Some(call) = exchange.llm.as_mut() {
+        call.usage = call.usage.map(|usage| usage.retold(provider, client));
     }
 }
 
@@ -311,15 +348,16 @@ fn note_usage(exchange: &mut Exchange, usage: Option<Usage>) {
     }
 }
 
-fn read_facts(call: &mut LlmCall, headers: &HeaderMap, body: &[u8]) {
-    let mut facts = ResponseFacts::read(call.protocol, body);
+fn read_facts(call: &mut LlmCall, taken: Taken<'_>, body: &[u8]) {
+    let Taken { protocol, headers, .. } = taken;
+    let mut facts = ResponseFacts::read(protocol, body);
     let header = |name: &str| headers.get(name)?.to_str().ok();
     facts.usage = facts.usage.or_else(|| Usage::from_bedrock_headers(header));
     call.answered = true;
     call.has_tool_calls = facts.has_tool_calls;
     call.finish_reason = facts.finish_reason.map(Into::into);
     if facts.usage.is_none() || call.log_payload {
-        let text = llm::response_text(call.protocol, body).unwrap_or_default();
+        let text = llm::response_text(protocol, body).unwrap_or_default();
         let whole_bytes = text.len() as u64;
         call.note_text(text, whole_bytes);
     }

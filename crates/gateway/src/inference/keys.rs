@@ -1,5 +1,6 @@
-//! A client's own key and headers where the provider speaks another dialect: the key is shown in the provider's way,
-//! what concerns the client's dialect alone stays behind.
+//! A client's own key and headers where the provider speaks another dialect: what concerns the client's dialect alone
+//! stays behind, and the key is shown in the provider's way. Invariant: where the operator has configured credentials, no
+//! key of a client goes to the provider.
 
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use llm::KeyPlace;
@@ -14,8 +15,8 @@ const KEY_HEADERS: [HeaderName; 3] = [
 /// What SDKs add for their own provider.
 const DIALECT_PREFIXES: [&str; 6] = ["anthropic-", "x-stainless-", "openai-", "x-goog-", "x-amz-", "amz-sdk-"];
 
-/// Moves the client's key to `place` and takes out the headers of its dialect. A signature cannot be moved.
-pub(super) fn carry_over(headers: &mut HeaderMap, place: KeyPlace) {
+/// Takes out the headers of the client's dialect and every key, and gives the client's. A signature is no key.
+pub(super) fn take(headers: &mut HeaderMap) -> Option<HeaderValue> {
     let mut key = None;
     for name in KEY_HEADERS {
         if let Some(value) = headers.remove(&name) {
@@ -24,8 +25,12 @@ pub(super) fn carry_over(headers: &mut HeaderMap, place: KeyPlace) {
     }
     let bearer = headers.remove(AUTHORIZATION).filter(is_bearer);
     headers_of_dialects(headers).into_iter().for_each(|name| drop(headers.remove(name)));
-    let (Some(key), name) = (bearer.as_ref().and_then(token).or(key), place) else { return };
-    let (name, mut value) = match name {
+    bearer.as_ref().and_then(token).or(key)
+}
+
+/// Shows `key` to a provider that looks for it at `place`.
+pub(super) fn show(headers: &mut HeaderMap, key: HeaderValue, place: KeyPlace) {
+    let (name, mut value) = match place {
         KeyPlace::Header(name) => (HeaderName::from_static(name), key),
         KeyPlace::Bearer | KeyPlace::SigV4 => {
             let Some(value) = as_bearer(&key) else { return };

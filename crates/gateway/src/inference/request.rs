@@ -151,7 +151,8 @@ fn request_headers(backend: &Backend, exchange: &mut Exchange, retelling: &Retel
     }
     credential::strip_headers(&mut headers, exchange.credential_places());
     if !retelling.keeps_bytes() {
-        keys::carry_over(&mut headers, backend.provider.key);
+        let key = keys::take(&mut headers).filter(|_| !backend.has_credentials());
+        key.into_iter().for_each(|key| keys::show(&mut headers, key, backend.provider.key));
     }
     for (name, value) in &backend.headers {
         headers.insert(name.clone(), value.clone());

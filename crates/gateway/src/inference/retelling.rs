@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use llm::{Dialect, Map, Mapped, Mapping, Protocol, RateLimits, Raw};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use llm::{ApiError, Dialect, ErrorKind, Map, Mapped, Mapping, Protocol, RateLimits, Raw};
 
 use super::translation::Translation;
 use crate::answer::{Answer, ResponseHead};
@@ -39,9 +39,17 @@ impl Retelling {
     fn dialects(&self) -> Option<(Dialect, Dialect)> {
         match self {
             Retelling::AsItIs => None,
-            Retelling::Translated(translation) => Some(translation.dialects()),
+            Retelling::Translated(translation) => {
+                let (client, provider) = translation.dialects();
+                Some((client, provider.relative()))
+            }
             Retelling::Mapped(form) => Some((form.client.family(), form.provider.family())),
         }
+    }
+
+    /// The client's dialect, if it is another than the provider's.
+    pub(super) fn client(&self) -> Option<Dialect> {
+        self.dialects().map(|(client, _)| client)
     }
 
     /// The answer's bytes go to the client as they are.
@@ -54,19 +62,19 @@ impl Retelling {
         !matches!(self, Retelling::Mapped(_))
     }
 
-    /// A provider's refusal in the client's dialect, with the status that the client's SDK reads its meaning from.
-    pub(super) fn refusal(&self, head: &mut ResponseHead, body: Bytes) -> Bytes {
-        let Some((client, provider)) = self.dialects() else { return body };
-        let exception = head.headers.remove(AMZN_ERRORTYPE);
-        let exception = exception.as_ref().and_then(|value| value.to_str().ok());
-        let error = llm::read_error(provider, head.status.as_u16(), exception, &body);
-        let told = llm::write_error(client, &error);
-        head.status = StatusCode::from_u16(told.status).unwrap_or(head.status);
-        if let Some(exception) = told.amzn_errortype {
-            head.headers.insert(AMZN_ERRORTYPE, HeaderValue::from_static(exception));
+    /// What the client gets of an answer that was not read: a refusal, told in its dialect, or one whose encoding hides
+    /// what it says.
+    ///
+    /// # Errors
+    /// The answer for one that means nothing to the client.
+    pub(super) fn unread(&self, head: &mut ResponseHead, body: Bytes) -> Result<Bytes, Answer> {
+        let Some((client, provider)) = self.dialects() else { return Ok(body) };
+        let encoded = head.headers.remove(CONTENT_ENCODING).is_some();
+        match head.status.is_success() {
+            true => Err(unreadable("the provider's answer is encoded")),
+            false if encoded => Ok(refusal(client, provider, head, b"")),
+            false => Ok(refusal(client, provider, head, &body)),
         }
-        head.headers.insert(CONTENT_TYPE, JSON);
-        told.body
     }
 
     /// Adds what the provider tells of limits in the words of the client's dialect. Its own words stay beside them,
@@ -81,6 +89,31 @@ impl Retelling {
                 headers.entry(HeaderName::from_static(name)).or_insert(value);
             }
         }
+    }
+}
+
+/// A provider's refusal in the client's dialect, with the status that the client's SDK reads its meaning from.
+pub(super) fn refusal(client: Dialect, provider: Dialect, head: &mut ResponseHead, body: &[u8]) -> Bytes {
+    let exception = head.headers.remove(AMZN_ERRORTYPE);
+    let exception = exception.as_ref().and_then(|value| value.to_str().ok());
+    let error = llm::read_error(provider, head.status.as_u16(), exception, body);
+    let told = llm::write_error(client, &error);
+    head.status = StatusCode::from_u16(told.status).unwrap_or(head.status);
+    if let Some(exception) = told.amzn_errortype {
+        head.headers.insert(AMZN_ERRORTYPE, HeaderValue::from_static(exception));
+    }
+    head.headers.insert(CONTENT_TYPE, JSON);
+    told.body
+}
+
+/// An error of the gateway's own, told in the client's dialect.
+pub(super) fn told(client: Dialect, kind: ErrorKind, message: &str) -> Answer {
+    let told = llm::write_error(client, &ApiError::new(kind, message));
+    let status = StatusCode::from_u16(told.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let answer = Answer::text(status, told.body).with_content_type(JSON);
+    match told.amzn_errortype {
+        Some(exception) => answer.with_header(AMZN_ERRORTYPE, HeaderValue::from_static(exception)),
+        None => answer,
     }
 }
 

@@ -5,7 +5,7 @@
 
 use http::Uri;
 use http::uri::{InvalidUri, PathAndQuery};
-use llm::{Capability, Provider, StreamForm};
+use llm::{Capability, Protocol, Provider, StreamForm};
 
 use crate::credential::decode_argument;
 
@@ -92,10 +92,12 @@ impl Targets {
     pub(super) fn compile(provider: &'static Provider, place: &Place, paths: PathOverride) -> Result<Self, InvalidUri> {
         let mut targets = Self { paths, rows: Vec::new() };
         for capability in provider.capabilities {
+            let overridden =
+                obeys_endpoint_path(capability.protocol).then_some(targets.paths.path.as_deref()).flatten();
             let versioned = capability.versioned_path.filter(|_| place.api_version.is_some());
-            let whole = targets.plan(versioned.unwrap_or(capability.path), place)?;
+            let whole = targets.plan(overridden, versioned.unwrap_or(capability.path), place)?;
             let stream = match capability.stream_path {
-                Some(path) => targets.plan(path, place)?,
+                Some(path) => targets.plan(overridden, path, place)?,
                 None => whole.clone(),
             };
             targets.rows.push(Target { capability, whole, stream });
@@ -103,8 +105,8 @@ impl Targets {
         Ok(targets)
     }
 
-    fn plan(&self, path: &str, place: &Place) -> Result<PathPlan, InvalidUri> {
-        if let Some(path) = &self.paths.path {
+    fn plan(&self, overridden: Option<&str>, path: &str, place: &Place) -> Result<PathPlan, InvalidUri> {
+        if let Some(path) = overridden {
             return Ok(PathPlan::Fixed(self.uri(path, &[])?));
         }
         Ok(match place.fill(path) {
@@ -114,6 +116,11 @@ impl Targets {
         })
     }
 
+    /// A key stands in the query.
+    pub(super) fn has_key(&self) -> bool {
+        !self.paths.auth_query.is_empty()
+    }
+
     /// The URI for a request in `capability`'s protocol; `None` if its path cannot be told.
     pub(super) fn of(&self, capability: &Capability, wanted: Wanted<'_>) -> Option<Uri> {
         let target = self.rows.iter().find(|target| target.capability == capability)?;
@@ -121,7 +128,8 @@ impl Targets {
         let template = match plan {
             PathPlan::Fixed(uri) => return Some(uri.clone()),
             PathPlan::Unresolved => return None,
-            PathPlan::PerModel(_) if wanted.model.is_empty() => return None,
+            // Escaping leaves dots as they are, and a segment of dots is a way out of its folder.
+            PathPlan::PerModel(_) if matches!(wanted.model, "" | "." | "..") => return None,
             PathPlan::PerModel(template) => template,
         };
         let path = template.replace("{model}", &escaped_segment(wanted.model));
@@ -166,14 +174,30 @@ impl Targets {
     }
 }
 
+/// An endpoint's own path serves every protocol in which a model answers. What is beside that has its own place: a count
+/// of tokens must not become a conversation.
+fn obeys_endpoint_path(protocol: Protocol) -> bool {
+    !matches!(
+        protocol,
+        Protocol::AnthropicCountTokens
+            | Protocol::GeminiCountTokens
+            | Protocol::GeminiEmbed
+            | Protocol::GeminiBatchEmbed
+            | Protocol::BedrockInvoke
+    )
+}
+
 /// Everything but letters, digits and `-._~` is escaped.
 pub(super) const UNRESERVED: percent_encoding::AsciiSet =
     percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A model as one segment of a path: `:` and `/` escaped. One that is escaped already stays as it is.
+/// A model as one segment of a path: `:` and `/` escaped. One that a configuration spells escaped stays as it is.
 fn escaped_segment(model: &str) -> String {
-    let plain = percent_encoding::percent_decode_str(model).decode_utf8_lossy();
-    percent_encoding::utf8_percent_encode(&plain, &UNRESERVED).to_string()
+    let escaped = ["%3A", "%3a", "%2F", "%2f"].iter().any(|escape| model.contains(escape));
+    match escaped {
+        true => model.to_owned(),
+        false => percent_encoding::utf8_percent_encode(model, &UNRESERVED).to_string(),
+    }
 }
 
 /// The form of stream that a query asks for; only Gemini's clients choose.

@@ -5,13 +5,13 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use llm::{
-    BodyScan, Dialect, LossPolicy, PathFacts, ProviderDialect, Quirks, Raw, Renames, StreamFilter, StreamForm,
-    StreamTranslator,
+    BodyScan, Dialect, ErrorKind, LossPolicy, PathFacts, ProviderDialect, Quirks, Raw, Renames, StreamFilter,
+    StreamForm, StreamTranslator, TranslateError,
 };
 
 use super::call::LlmCall;
-use super::retelling::{JSON, unreadable};
-use crate::answer::Answer;
+use super::retelling::{JSON, refusal, told, unreadable};
+use crate::answer::{Answer, ResponseHead};
 
 /// Names what the provider's dialect had no words for.
 pub(super) const DROPPED: HeaderName = HeaderName::from_static("x-tidegate-dropped");
@@ -48,12 +48,16 @@ impl Translation {
     /// The answer for a request that is not what its dialect says, or that the configuration does not let be cut.
     pub(super) fn of_request(pair: Pair, call: &LlmCall, scan: &BodyScan) -> Result<(BodyScan, Self), Answer> {
         let target = llm::Target { dialect: pair.provider, quirks: pair.quirks, losses: pair.losses };
-        // What a provider's form can say depends on the model that really answers.
+        // The one that will be called: what a dialect can say depends on it.
         let model = (!call.model.is_empty()).then_some(&*call.model);
         let path = PathFacts { model, stream: call.stream };
         let refuse = |message: String| Answer::error_msg(StatusCode::BAD_REQUEST, &message);
-        let translated = llm::translate_request(pair.client, &target, scan.raw(), path)
-            .map_err(|error| refuse(error.to_string()))?;
+        let translated =
+            llm::translate_request(pair.client, &target, scan.raw(), path).map_err(|error| match error {
+                TranslateError::Read(error) => refuse(error.to_string()),
+                // So that the client's SDK shows what to leave out.
+                TranslateError::Lossy { .. } => told(pair.client, ErrorKind::InvalidRequest, &error.to_string()),
+            })?;
         // The writer's own depth: the client's has been checked.
         let body = BodyScan::parse(&Bytes::from(translated.body), usize::MAX)
             .map_err(|error| refuse(format!("the request could not be translated: {error}")))?;
@@ -63,7 +67,7 @@ impl Translation {
             renames: translated.renames,
             reply: llm::Reply {
                 include_usage: translated.include_usage,
-                model: call.request_model.clone(),
+                model: call.model.clone(),
                 created: unix_seconds(),
                 id: new_id().into(),
                 stream_form: pair.stream_form,
@@ -74,24 +78,27 @@ impl Translation {
     }
 
     /// The client's dialect and the provider's.
-    pub(super) fn dialects(&self) -> (Dialect, Dialect) {
-        (self.client, self.provider.relative())
+    pub(super) fn dialects(&self) -> (Dialect, ProviderDialect) {
+        (self.client, self.provider)
     }
 
-    /// A whole answer in the client's dialect.
+    /// A whole answer in the client's dialect. Some providers tell of an error with status 200: it becomes a refusal.
     ///
     /// # Errors
     /// The answer for one that is not what the provider's dialect says.
-    pub(super) fn answer(&self, headers: &mut HeaderMap, body: &[u8]) -> Result<Bytes, Answer> {
+    pub(super) fn answer(&self, head: &mut ResponseHead, body: &[u8]) -> Result<Bytes, Answer> {
         let raw = Raw::new(body).ok_or_else(|| unreadable("it is not JSON"))?;
+        if raw.get("error").is_some_and(|error| !error.is_null()) {
+            return Ok(refusal(self.client, self.provider.relative(), head, body));
+        }
         let told = llm::translate_response(self.provider, self.client, raw, &self.reply, &self.renames);
         let (body, losses) = told.map_err(|error| unreadable(&error.to_string()))?;
-        headers.insert(CONTENT_TYPE, JSON);
+        head.headers.insert(CONTENT_TYPE, JSON);
         let mut dropped = self.dropped.clone();
         if !losses.is_empty() {
             dropped = [dropped, losses.to_string()].join(if self.dropped.is_empty() { "" } else { ", " });
         }
-        show_dropped(headers, &dropped);
+        show_dropped(&mut head.headers, &dropped);
         Ok(Bytes::from(body))
     }
 

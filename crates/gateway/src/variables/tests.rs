@@ -303,7 +303,7 @@ fn llm_variables_have_text_defaults_and_numbers_once_set() {
     );
     let body = Bytes::from_static(br#"{"model": "gpt-4", "stream": true, "messages": [], "tools": [{}, {}]}"#);
     let scan = BodyScan::parse(&body, 64).expect("JSON");
-    let mut call = LlmCall::detect("/v1/chat/completions", scan).expect("a chat request");
+    let mut call = LlmCall::detect(CHAT, scan).expect("a chat request");
     call.model = "gpt-4o".into();
     call.instance = "ai-proxy-openai".into();
     call.usage = Some(Usage { prompt: 7, completion: 30, total: 37, cached: 3, ..Usage::default() });
@@ -349,3 +349,6 @@ fn times_are_those_of_the_clock() {
     let request_time = exchange.var("request_time").to_text().expect("a time").into_owned();
     assert!(request_time.starts_with("0.") && request_time.len() == 5, "{request_time}");
 }
+
+const CHAT: llm::RequestPath<'static> =
+    llm::RequestPath { normal: "/v1/chat/completions", sent: "/v1/chat/completions" };

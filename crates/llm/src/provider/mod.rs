@@ -152,6 +152,9 @@ impl Protocol {
     const fn without_a_match(self) -> Option<Course> {
         match self {
             Protocol::OpenAiEmbeddings
+            | Protocol::GeminiEmbed
+            | Protocol::GeminiBatchEmbed
+            | Protocol::BedrockInvoke
             | Protocol::VertexPredict
             | Protocol::CohereEmbed
             | Protocol::VoyageRerank
@@ -168,9 +171,6 @@ impl Protocol {
             | Protocol::OpenAiCompletions
             | Protocol::OpenAiModerations
             | Protocol::Rerank
-            | Protocol::GeminiEmbed
-            | Protocol::GeminiBatchEmbed
-            | Protocol::BedrockInvoke
             | Protocol::Passthrough => Some(Course::Passed),
         }
     }

@@ -7,8 +7,9 @@
 use std::fmt;
 
 use crate::dialect::{Dialect, EventReader, EventWriter, ProviderDialect, Reply};
-use crate::errors::ApiError;
+use crate::errors::{ApiError, ErrorKind};
 use crate::framing::{Deframer, FrameError};
+use crate::json::Raw;
 use crate::model::{Event, StreamStart, TokenCounts};
 
 use super::names::Renames;
@@ -64,10 +65,16 @@ impl StreamTranslator {
     ) -> Result<(), FrameError> {
         let Self { deframer, reader, output } = self;
         deframer.push(chunk, |frame| {
-            reader.read(frame, &mut |event| {
+            let mut tell = |event: Event<'_>| {
                 observe(&event);
                 output.take(event, out);
-            });
+            };
+            if is_broken(frame.data) {
+                // What it held is lost: an answer without it must not pass for whole.
+                tell(Event::Error(ApiError::new(ErrorKind::Upstream, BROKEN_EVENT)));
+                return;
+            }
+            reader.read(frame, &mut tell);
         })
     }
 
@@ -95,6 +102,13 @@ impl fmt::Debug for StreamTranslator {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("StreamTranslator").field("deframer", &self.deframer).finish_non_exhaustive()
     }
+}
+
+const BROKEN_EVENT: &str = "the provider's stream holds an event that is no JSON";
+
+/// `true` for what begins as an object and is none.
+fn is_broken(data: &[u8]) -> bool {
+    data.trim_ascii_start().starts_with(b"{") && Raw::checked(data).is_none()
 }
 
 /// The client's side.

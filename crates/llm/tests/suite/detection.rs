@@ -12,6 +12,11 @@ fn the_first_matching_row_names_the_protocol() {
     use Protocol::*;
     let cases = [
         ("/model/x/converse", r#"{"messages":[]}"#, Some(BedrockConverse)),
+        ("/bedrock/converse", r#"{"messages":[]}"#, Some(BedrockConverse)),
+        ("/my-agent/invoke", r#"{"messages":[]}"#, Some(OpenAiChat)),
+        ("/chat:countTokens", r#"{"messages":[]}"#, Some(OpenAiChat)),
+        ("/v1/rerank", r#"{"messages":[],"documents":[]}"#, Some(OpenAiChat)),
+        ("/v1/completions", r#"{"messages":[],"prompt":"a"}"#, Some(OpenAiChat)),
         ("/model/x/converse", r#"{"messages":"text"}"#, Some(Passthrough)),
         ("/model/x/converse", r#"{"input":1}"#, Some(OpenAiEmbeddings)),
         ("/v1/messages", r#"{"messages":[]}"#, Some(AnthropicMessages)),
@@ -51,7 +56,7 @@ fn the_first_matching_row_names_the_protocol() {
         ("/v1/rerank", "true", None),
     ];
     for (path, body, expected) in cases {
-        assert_eq!(detect(path, &scan(body)).map(|found| found.protocol), expected, "{path} {body}");
+        assert_eq!(detect(at(path), &scan(body)).map(|found| found.protocol), expected, "{path} {body}");
     }
 }
 
@@ -70,7 +75,7 @@ fn a_stream_is_asked_for_by_the_body_or_by_the_path() {
         ("/anything", r#"{"stream":true}"#, true),
     ];
     for (path, body, expected) in cases {
-        assert_eq!(detect(path, &scan(body)).map(|found| found.stream), Some(expected), "{path} {body}");
+        assert_eq!(detect(at(path), &scan(body)).map(|found| found.stream), Some(expected), "{path} {body}");
     }
 }
 
@@ -80,12 +85,13 @@ fn a_path_may_name_the_model() {
         ("/v1beta/models/gemini-2.5-flash:generateContent", r#"{"contents":[]}"#, Some("gemini-2.5-flash")),
         ("/model/us.anthropic.claude%3A0/converse", r#"{"messages":[]}"#, Some("us.anthropic.claude:0")),
         ("/model/arn%3Aaws%3Ax%2Fy/converse-stream", r#"{"messages":[]}"#, Some("arn:aws:x/y")),
+        ("/bedrock/converse", r#"{"messages":[],"model":"m"}"#, Some("m")),
         ("/v1/chat/completions", r#"{"messages":[],"model":"m"}"#, Some("m")),
         ("/v1/chat/completions", r#"{"messages":[]}"#, None),
     ];
     for (path, body, expected) in cases {
         let body = scan(body);
-        assert_eq!(detect(path, &body).unwrap().model.as_deref(), expected, "{path}");
+        assert_eq!(detect(at(path), &body).unwrap().model.as_deref(), expected, "{path}");
     }
 }
 
@@ -176,4 +182,8 @@ fn a_provider_is_addressed_in_the_clients_protocol_or_in_its_own_first() {
     for (provider, protocol, model, expected) in cases {
         assert_eq!(addressed(course(provider, protocol, model)), expected, "{provider} {protocol} {model}");
     }
+}
+
+fn at(path: &str) -> tidegate_llm::RequestPath<'_> {
+    tidegate_llm::RequestPath { normal: path, sent: path }
 }

@@ -133,7 +133,7 @@ fn speed_of_a_buffered_exchange() {
     time(&format!("scan a request of {size} B"), size, || drop(black_box(BodyScan::parse(&body, 128))));
     let scan = BodyScan::parse(&body, 128).unwrap();
     time("  detect", size, || {
-        black_box(detect(black_box("/v1/chat/completions"), black_box(&scan)));
+        black_box(detect(black_box(at("/v1/chat/completions")), black_box(&scan)));
     });
     time("  stream, tools, end user, model", size, || {
         let scan = black_box(&scan);
@@ -156,4 +156,8 @@ fn speed_of_a_buffered_exchange() {
     time(&format!("facts of an answer of {} B", long.len()), long.len(), || {
         drop(black_box(ResponseFacts::read(Protocol::OpenAiChat, long.as_bytes())));
     });
+}
+
+fn at(path: &str) -> tidegate_llm::RequestPath<'_> {
+    tidegate_llm::RequestPath { normal: path, sent: path }
 }

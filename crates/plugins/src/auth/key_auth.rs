@@ -119,11 +119,13 @@ impl KeyAuth {
 
     /// Tells the gateway where the key is, for upstreams that must never see it.
     fn note(&self, exchange: &mut Exchange) {
-        let place = match exchange.request.headers.contains_key(&self.header) {
-            true => CredentialPlace::Header(self.header.clone()),
-            false => CredentialPlace::Argument(self.query.clone()),
-        };
-        exchange.note_credential(place);
+        // A client may show it in both places.
+        if exchange.request.headers.contains_key(&self.header) {
+            exchange.note_credential(CredentialPlace::Header(self.header.clone()));
+        }
+        if exchange.request.query().is_some() {
+            exchange.note_credential(CredentialPlace::Argument(self.query.clone()));
+        }
     }
 
     /// Removes the header, or the argument if it was that which carried the key.

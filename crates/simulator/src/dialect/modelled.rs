@@ -11,7 +11,7 @@ use llm::model::{
     Event as Said, FunctionTool, Json, Part, PartBody, Reasoning, Request, Response, Role, StopReason, StreamStart,
     TokenCounts, Tool as OfferedTool, ToolBody, ToolCall, ToolChoice as Choosing,
 };
-use llm::{ApiError, BodyScan, DEFAULT_MAX_DEPTH, Dialect, ErrorKind, EventWriter, Reply};
+use llm::{ApiError, BodyScan, DEFAULT_MAX_DEPTH, Dialect, ErrorKind, EventWriter, Reply, RequestPath};
 
 use super::{Queue, Refusal, StreamWriter, Turn};
 use crate::answer::{Block, Finish, Moment, Prompt, Step, Tool, ToolChoice, prompt_tokens};
@@ -19,7 +19,8 @@ use crate::answer::{Block, Finish, Moment, Prompt, Step, Tool, ToolChoice, promp
 /// Reads a request; `path` tells the model and the wish for a stream where the dialect has them there.
 pub(super) fn read(dialect: Dialect, path: &str, body: &Bytes) -> Result<Prompt, Refusal> {
     let scan = BodyScan::parse(body, DEFAULT_MAX_DEPTH).map_err(|error| Refusal::bad(error.to_string()))?;
-    let told = llm::detect(path, &scan).ok_or_else(|| Refusal::bad("the body is no conversation"))?;
+    let told = llm::detect(RequestPath { normal: path, sent: path }, &scan)
+        .ok_or_else(|| Refusal::bad("the body is no conversation"))?;
     let request = dialect.read_request(scan.raw()).map_err(|error| Refusal::bad(error.to_string()))?;
     let texts: Vec<String> = request.turns.iter().map(|turn| text_of(&turn.parts)).collect();
     let said = request.turns.iter().zip(&texts).rev().find(|(turn, text)| turn.role == Role::User && !text.is_empty());

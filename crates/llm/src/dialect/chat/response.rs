@@ -43,7 +43,7 @@ pub(super) fn read(body: Raw<'_>) -> Result<Response<'_>, ReadError> {
             _ => response.extras.keep(key, value),
         }
     }
-    let Some(choices) = choices.filter(|choices| choices.kind == Kind::Array) else {
+    let Some(choices) = choices.filter(|choices| choices.elements().next().is_some()) else {
         let message = error.and_then(|error| error.get("message").unwrap_or(error).text());
         return Err(ReadError(message.map_or_else(|| "no choices in response".to_owned(), |text| text.into_owned())));
     };

@@ -182,7 +182,7 @@ fn end_llm_request(logged: &Logged, summary: bool, payload: bool) {
     let mut exchange = logged.bench.answered(&GET);
     let body = bytes::Bytes::from_static(b"{\"model\": \"gpt-4\", \"messages\": [\n {\"role\": \"user\"}\n]}");
     let scan = BodyScan::parse(&body, llm::DEFAULT_MAX_DEPTH).expect("JSON");
-    let mut call = gateway::inference::LlmCall::detect("/v1/chat/completions", scan).expect("a chat request");
+    let mut call = gateway::inference::LlmCall::detect(CHAT, scan).expect("a chat request");
     call.usage = Some(Usage { prompt: 7, completion: 30, total: 37, cached: 2, ..Usage::default() });
     call.time_to_first_token = Some(Duration::from_millis(15));
     call.provider_time = Some(Duration::from_millis(1_015));
@@ -287,3 +287,6 @@ fn receive(listener: &std::net::TcpListener) -> (String, Value) {
         }
     }
 }
+
+const CHAT: llm::RequestPath<'static> =
+    llm::RequestPath { normal: "/v1/chat/completions", sent: "/v1/chat/completions" };
