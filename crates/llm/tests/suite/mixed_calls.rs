@@ -34,7 +34,7 @@ fn written(dialect: Dialect, events: &[Event<'_>]) -> Vec<u8> {
 }
 
 /// The dialects that tell one part after the other, calls among them.
-const IN_ORDER: [Dialect; 3] = [Dialect::Anthropic, Dialect::BedrockConverse, Dialect::Cohere];
+const IN_ORDER: [Dialect; 4] = [Dialect::Anthropic, Dialect::Gemini, Dialect::BedrockConverse, Dialect::Cohere];
 
 #[test]
 fn no_argument_is_lost_where_text_and_other_calls_come_between() {

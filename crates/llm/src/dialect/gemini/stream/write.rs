@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::chunks::Chunks;
+use crate::dialect::calls::Progress;
 use crate::dialect::cited::CitedText;
 use crate::dialect::gemini::Source;
 use crate::dialect::gemini::grounding::{self, Grounded};
@@ -48,6 +49,7 @@ enum OpenPart {
 struct OpenCall {
     number: u32,
     call: ToolCall<'static>,
+    progress: Progress,
     is_complete: bool,
 }
 
@@ -69,9 +71,10 @@ impl Writer {
         Self { chunks: Chunks::new(reply), choices: BTreeMap::new() }
     }
 
-    /// Writes a chunk with one part of `choice`, after the calls that came before it.
+    /// Writes a chunk with one part of `choice`, after the calls that came before it; calls that wait for the rest of
+    /// their arguments follow later.
     fn send_part(&mut self, choice: u32, kind: OpenPart, out: &mut Vec<u8>, fill: impl FnOnce(&mut ArrayWriter<'_>)) {
-        self.send_calls(choice, out);
+        self.send_complete_calls(choice, out);
         let open = self.choices.entry(choice).or_default();
         if open.part != kind {
             open.part = kind;
@@ -105,7 +108,14 @@ impl Writer {
         }
     }
 
-    /// Writes all calls of `choice`, in one chunk: something else follows, so they are complete.
+    /// Writes the calls of `choice` if none waits for the rest of its arguments.
+    fn send_complete_calls(&mut self, choice: u32, out: &mut Vec<u8>) {
+        if self.choices.get(&choice).is_some_and(|open| open.incomplete == 0) {
+            self.send_calls(choice, out);
+        }
+    }
+
+    /// Writes all calls of `choice`, in one chunk.
     fn send_calls(&mut self, choice: u32, out: &mut Vec<u8>) {
         let Some(open) = self.choices.get_mut(&choice).filter(|open| !open.calls.is_empty()) else { return };
         let calls = std::mem::take(&mut open.calls);
@@ -119,17 +129,17 @@ impl Writer {
         });
     }
 
-    /// Ends the part that is being told; calls leave when none is open.
+    /// Ends the part that is being told; calls leave when none is open. Of calls, it is the end of the last if that has no
+    /// arguments: those that have some end with them.
     fn end_part(&mut self, choice: u32, out: &mut Vec<u8>) {
         let Some(open) = self.choices.get_mut(&choice) else { return };
         open.part = OpenPart::None;
-        if let Some(call) = open.calls.last_mut().filter(|call| !call.is_complete) {
+        let bare = |call: &&mut OpenCall| !call.is_complete && call.call.arguments.is_empty();
+        if let Some(call) = open.calls.last_mut().filter(bare) {
             call.is_complete = true;
             open.incomplete -= 1;
         }
-        if open.incomplete == 0 {
-            self.send_calls(choice, out);
-        }
+        self.send_complete_calls(choice, out);
     }
 }
 
@@ -157,13 +167,21 @@ impl EventWriter for Writer {
                     arguments: String::new().into(),
                     signature: signature.clone().map(Signature::into_owned),
                 };
-                open.calls.push(OpenCall { number: *call, call: body, is_complete: false });
+                open.calls.push(OpenCall {
+                    number: *call,
+                    call: body,
+                    progress: Progress::default(),
+                    is_complete: false,
+                });
                 open.incomplete += 1;
             }
             Event::Arguments { choice, call, json } => {
                 let open = self.choices.entry(*choice).or_default();
-                if let Some(open) = open.call(*call) {
-                    open.call.arguments.to_mut().push_str(json);
+                let Some(call) = open.call(*call) else { return };
+                call.call.arguments.to_mut().push_str(json);
+                call.progress.take(json);
+                if call.progress.is_complete() && !std::mem::replace(&mut call.is_complete, true) {
+                    open.incomplete -= 1;
                 }
             }
             Event::Citation { choice, citation } => {
