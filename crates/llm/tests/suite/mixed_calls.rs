@@ -33,9 +33,6 @@ fn written(dialect: Dialect, events: &[Event<'_>]) -> Vec<u8> {
     out
 }
 
-/// The dialects that tell one part after the other, calls among them.
-const IN_ORDER: [Dialect; 4] = [Dialect::Anthropic, Dialect::Gemini, Dialect::BedrockConverse, Dialect::Cohere];
-
 #[test]
 fn no_argument_is_lost_where_text_and_other_calls_come_between() {
     const END: Event<'static> = Event::PartEnd { choice: 0 };
@@ -71,7 +68,8 @@ fn no_argument_is_lost_where_text_and_other_calls_come_between() {
             called(),
         ],
     ];
-    for (dialect, events) in IN_ORDER.into_iter().flat_map(|dialect| streams.iter().map(move |one| (dialect, one))) {
+    for (dialect, events) in Dialect::ALL.into_iter().flat_map(|dialect| streams.iter().map(move |one| (dialect, one)))
+    {
         let stream = written(dialect, events);
         let told = translate(dialect, Dialect::OpenAiChat, [stream.as_slice()]);
         assert_eq!(told.end, TranslatedEnd::Complete);

@@ -1,5 +1,6 @@
 //! Items while they are being told: what has come of each, so that it can be told whole when it is done.
 
+use crate::dialect::calls::Progress;
 use crate::dialect::responses::item::ReasoningItem;
 use crate::dialect::responses::whole;
 use crate::dialect::responses::{content, item};
@@ -141,6 +142,8 @@ pub(super) struct Call {
     pub call_id: String,
     pub name: String,
     pub arguments: String,
+    /// How far the arguments are from being whole.
+    pub progress: Progress,
 }
 
 impl Call {

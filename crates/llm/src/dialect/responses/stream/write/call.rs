@@ -1,6 +1,7 @@
 //! What the model does: calls of functions, and images.
 
 use super::{Writer, event, item_place};
+use crate::dialect::calls::Progress;
 use crate::dialect::responses::stream::items::{self, Call};
 use crate::dialect::responses::whole;
 use crate::json::write_string;
@@ -14,6 +15,7 @@ impl Writer {
             call_id: call_id.to_owned(),
             name: name.to_owned(),
             arguments: String::new(),
+            progress: Progress::default(),
         };
         self.add_item(call.place.index, &call.begun(), out);
         self.calls.push(call);
@@ -30,6 +32,7 @@ impl Writer {
             write_string(event.key("delta"), more);
         });
         call.arguments.push_str(more);
+        call.progress.take(more);
         self.calls.push(call);
     }
 
@@ -46,7 +49,7 @@ impl Writer {
     /// Sound has no place in an answer of this dialect.
     pub(super) fn image(&mut self, media: &Media<'_>, out: &mut Vec<u8>) {
         let (MediaKind::Image, MediaSource::Base64(data)) = (media.kind, &media.source) else { return };
-        self.close_all(out);
+        self.close_complete(out);
         let place = self.place("ig");
         let item = |status: &str, data: &str| {
             items::object(|item| {

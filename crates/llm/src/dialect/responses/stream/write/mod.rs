@@ -2,7 +2,7 @@
 //!
 //! Invariant: events are numbered from 0 without a gap; every item that is added is done before the last event, which
 //! holds the whole answer. Items follow each other, but for calls: their arguments may come mixed, so a call stays
-//! open until its end is told or something else than a call begins.
+//! open until its end is told, or until it is complete and something else than a call begins.
 
 mod call;
 mod message;
@@ -81,7 +81,7 @@ impl EventWriter for Writer {
             Event::Logprobs { choice: 0, logprobs } => self.logprobs(logprobs, out),
             Event::PartEnd { choice: 0 } => self.end_part(out),
             Event::Opaque { choice: 0, json } => {
-                self.close_all(out);
+                self.close_complete(out);
                 self.whole_item(json.bytes().to_vec(), out);
             }
             Event::Stop { choice: 0, stop } => {
@@ -183,6 +183,16 @@ impl Writer {
         self.end_item(place.index, item, out);
     }
 
+    /// Ends what is being told, but for calls that wait for the rest of their arguments.
+    fn close_complete(&mut self, out: &mut Vec<u8>) {
+        self.close_open(out);
+        let calls = std::mem::take(&mut self.calls).into_iter();
+        let (complete, waiting) = calls.partition(|call| call.progress.is_complete());
+        self.calls = waiting;
+        let complete: Vec<Call> = complete;
+        complete.iter().for_each(|call| self.end_call(call, out));
+    }
+
     fn close_all(&mut self, out: &mut Vec<u8>) {
         self.close_open(out);
         for call in std::mem::take(&mut self.calls) {
@@ -210,7 +220,8 @@ impl Writer {
     fn end_part(&mut self, out: &mut Vec<u8>) {
         match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Nothing => {
-                if let Some(call) = self.calls.pop() {
+                let ended = |call: &mut Call| call.progress.is_complete() || call.arguments.is_empty();
+                if let Some(call) = self.calls.pop_if(ended) {
                     self.end_call(&call, out);
                 }
             }

@@ -14,7 +14,7 @@ impl Writer {
             Open::Reasoning(reasoning) if reasoning.encrypted.is_none() => reasoning,
             other => {
                 self.open = other;
-                self.close_all(out);
+                self.close_complete(out);
                 let place = self.place("rs");
                 self.begin_reasoning(place, out)
             }
@@ -103,7 +103,7 @@ impl Writer {
                 reasoning.encrypted = Some(signature.written(Dialect::OpenAiResponses).into_owned());
             }
             Open::Nothing | Open::Message(_) | Open::Reasoning(_) => {
-                self.close_all(out);
+                self.close_complete(out);
                 self.proof(signature, out);
             }
         }
@@ -124,7 +124,7 @@ impl Writer {
         let is_own = data.origin == Dialect::OpenAiResponses;
         let continues = matches!(&self.open, Open::Reasoning(open) if is_own && open.encrypted.is_none());
         if !continues {
-            self.close_all(out);
+            self.close_complete(out);
             let mut place = self.place("rs");
             if let Some(id) = id.filter(|id| !id.is_empty()) {
                 place.id = id.to_string();
