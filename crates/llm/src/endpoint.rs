@@ -138,7 +138,7 @@ pub struct Endpoint {
     pub protocol: Protocol,
     /// The request's path has one of these forms; any path if there are none.
     pub paths: &'static [PathForm],
-    /// Where no form of path decides.
+    /// How a stream is asked for where any path will do; a form of path says so itself.
     pub stream: StreamFlag,
     pub body: BodyRule,
     pub framing: Framing,

@@ -32,7 +32,7 @@ pub enum Models {
 }
 
 impl Models {
-    /// `true` if `model` is among them. A request that names no model is taken for any.
+    /// `true` if `model`, which is empty where a request names none, is among them.
     pub fn include(self, model: &str) -> bool {
         match self {
             Models::Any => true,
