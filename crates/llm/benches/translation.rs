@@ -24,7 +24,7 @@ fn main() {
         };
         let (each, allocations) = (shortest(&work), allocations(&work));
         let rate = body.len() as f64 / each;
-        println!("  {from:>18} to {to:<18} {:>8.0} µs {rate:>6.2} GB/s {allocations:>6} allocations", each / 1000.0);
+        println!("{} {:>8.0} µs {rate:>6.2} GB/s {allocations:>6} allocations", name(from, to), each / 1000.0);
     }
     println!("a stream of {EVENTS} pieces of text");
     for (from, to) in pairs() {
@@ -38,7 +38,7 @@ fn main() {
             black_box(translator.end(&mut out));
         };
         let (each, allocations) = (shortest(&work) / EVENTS as f64, allocations(&work) as f64 / EVENTS as f64);
-        println!("  {from:>18} to {to:<18} {each:>8.0} ns and {allocations:>5.2} allocations per event");
+        println!("{} {each:>8.0} ns and {allocations:>5.2} allocations per event", name(from, to));
     }
 }
 
@@ -91,4 +91,8 @@ fn stream(dialect: Dialect) -> Vec<u8> {
 
 fn reply() -> Reply {
     Reply { id: "an-id".into(), model: "a-model".into(), created: 1, include_usage: true, ..Reply::default() }
+}
+
+fn name(from: Dialect, to: Dialect) -> String {
+    format!("  {:>18} to {:<18}", from.as_str(), to.as_str())
 }
