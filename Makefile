@@ -3,7 +3,7 @@
 # Builds and starts the gateway with working defaults. Needs Rust and nothing else.
 # Pass options as in `make run ARGS="-c config.yaml"`.
 run: build
-	@exec target/release/tidegate $(ARGS)
+	@exec "$${CARGO_TARGET_DIR:-target}/release/tidegate" $(ARGS)
 
 build:
 	cargo build --release --locked -p tidegate
