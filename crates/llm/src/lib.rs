@@ -35,7 +35,9 @@ mod translate;
 mod usage;
 
 pub use array_framing::ArrayError;
-pub use dialect::{Dialect, EventReader, EventWriter, Frame, ProviderDialect, Quirks, ReadError, Reply, StreamForm};
+pub use dialect::{
+    ClientDialect, Dialect, EventReader, EventWriter, Frame, ProviderDialect, Quirks, ReadError, Reply, StreamForm,
+};
 pub use edit::Edits;
 pub use embeddings::{
     EmbedClient, EmbedError, EmbedInput, EmbedProvider, EmbedRequest, EmbedTask, Embeddings, Encoding, Vector,

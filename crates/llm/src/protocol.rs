@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::dialect::{Dialect, ProviderDialect};
+use crate::dialect::{ClientDialect, Dialect, ProviderDialect};
 
 /// A wire protocol between a client and an LLM provider: a dialect of conversations, or one of the smaller exchanges
 /// beside them.
@@ -125,6 +125,17 @@ impl Protocol {
             | Protocol::VoyageRerank
             | Protocol::DashScopeRerank
             | Protocol::Passthrough => None,
+        }
+    }
+
+    /// How a client speaks, if the protocol is one of conversations with clients.
+    pub const fn client_dialect(self) -> Option<ClientDialect> {
+        match self {
+            Protocol::OpenAiCompletions => Some(ClientDialect::Completions),
+            other => match other.dialect() {
+                Some(dialect) => Some(ClientDialect::Shared(dialect)),
+                None => None,
+            },
         }
     }
 

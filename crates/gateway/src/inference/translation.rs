@@ -5,8 +5,8 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use llm::{
-    BodyScan, Dialect, ErrorKind, LossPolicy, PathFacts, ProviderDialect, Quirks, Raw, Renames, StreamFilter,
-    StreamForm, StreamTranslator, TranslateError,
+    BodyScan, ClientDialect, Dialect, ErrorKind, LossPolicy, PathFacts, ProviderDialect, Quirks, Raw, Renames,
+    StreamFilter, StreamForm, StreamTranslator, TranslateError,
 };
 
 use super::call::LlmCall;
@@ -22,7 +22,7 @@ const EVENT_STREAM: HeaderValue = HeaderValue::from_static("application/vnd.amaz
 /// How an answer is told in the client's dialect.
 #[derive(Debug)]
 pub(super) struct Translation {
-    client: Dialect,
+    client: ClientDialect,
     provider: ProviderDialect,
     renames: Renames,
     reply: llm::Reply,
@@ -33,7 +33,7 @@ pub(super) struct Translation {
 /// A pair of dialects and what is done about their differences.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pair {
-    pub client: Dialect,
+    pub client: ClientDialect,
     pub provider: ProviderDialect,
     pub quirks: Quirks,
     pub losses: LossPolicy,
@@ -56,7 +56,9 @@ impl Translation {
             llm::translate_request(pair.client, &target, scan.raw(), path).map_err(|error| match error {
                 TranslateError::Read(error) => refuse(error.to_string()),
                 // So that the client's SDK shows what to leave out.
-                TranslateError::Lossy { .. } => told(pair.client, ErrorKind::InvalidRequest, &error.to_string()),
+                TranslateError::Lossy { .. } => {
+                    told(pair.client.relative(), ErrorKind::InvalidRequest, &error.to_string())
+                }
             })?;
         // The writer's own depth: the client's has been checked.
         let body = BodyScan::parse(&Bytes::from(translated.body), usize::MAX)
@@ -77,9 +79,9 @@ impl Translation {
         Ok((body, translation))
     }
 
-    /// The client's dialect and the provider's.
+    /// The dialect whose words the client knows, and how the provider speaks.
     pub(super) fn dialects(&self) -> (Dialect, ProviderDialect) {
-        (self.client, self.provider)
+        (self.client.relative(), self.provider)
     }
 
     /// A whole answer in the client's dialect. Some providers tell of an error with status 200: it becomes a refusal.
@@ -89,7 +91,7 @@ impl Translation {
     pub(super) fn answer(&self, head: &mut ResponseHead, body: &[u8]) -> Result<Bytes, Answer> {
         let raw = Raw::new(body).ok_or_else(|| unreadable("it is not JSON"))?;
         if raw.get("error").is_some_and(|error| !error.is_null()) {
-            return Ok(refusal(self.client, self.provider.relative(), head, body));
+            return Ok(refusal(self.client.relative(), self.provider.relative(), head, body));
         }
         let told = llm::translate_response(self.provider, self.client, raw, &self.reply, &self.renames);
         let (body, losses) = told.map_err(|error| unreadable(&error.to_string()))?;
@@ -105,7 +107,7 @@ impl Translation {
     /// What translates a streamed answer and keeps up to `kept_text` bytes of its text; `headers` become those of the
     /// client's dialect.
     pub(super) fn stream(&self, headers: &mut HeaderMap, kept_text: usize) -> StreamFilter {
-        let framing = match (self.client, self.reply.stream_form) {
+        let framing = match (self.client.relative(), self.reply.stream_form) {
             (Dialect::BedrockConverse, _) => EVENT_STREAM,
             (Dialect::Gemini, StreamForm::JsonArray) => JSON,
             (

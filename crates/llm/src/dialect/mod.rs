@@ -10,6 +10,7 @@ mod bedrock;
 mod calls;
 mod chat;
 mod cited;
+mod client;
 mod cohere;
 mod data_uri;
 mod gemini;
@@ -18,6 +19,7 @@ mod responses;
 mod strict_schema;
 
 pub(crate) use bedrock::write_exception;
+pub use client::ClientDialect;
 pub(crate) use native::MULTIMODAL_MODELS;
 pub use native::ProviderDialect;
 

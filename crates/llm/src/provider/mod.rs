@@ -6,7 +6,7 @@
 
 mod table;
 
-use crate::dialect::{Dialect, ProviderDialect, Quirks};
+use crate::dialect::{ClientDialect, ProviderDialect, Quirks};
 use crate::mapping::Map;
 use crate::protocol::Protocol;
 
@@ -101,7 +101,7 @@ pub enum Course {
     /// In the client's own.
     Same(&'static Capability),
     /// In this dialect, from that of the client.
-    Translated { client: Dialect, provider: ProviderDialect, capability: &'static Capability },
+    Translated { client: ClientDialect, provider: ProviderDialect, capability: &'static Capability },
     /// In another form for embeddings or ranking than the client's.
     Mapped { map: Map, capability: &'static Capability },
     /// Not at all: the provider counts no tokens, so that the gateway does.
@@ -132,7 +132,7 @@ impl Provider {
         if let Some(capability) = serving.clone().find(|capability| capability.protocol == protocol) {
             return Some(Course::Same(capability));
         }
-        if let Some(client) = protocol.dialect() {
+        if let Some(client) = protocol.client_dialect() {
             return serving.find_map(|capability| {
                 let provider = capability.protocol.provider_dialect()?;
                 Some(Course::Translated { client, provider, capability })

@@ -37,6 +37,10 @@ const fn responses(path: &'static str) -> Capability {
     speaks(Protocol::OpenAiResponses, path, &["max_output_tokens"])
 }
 
+const fn completes(path: &'static str) -> Capability {
+    speaks(Protocol::OpenAiCompletions, path, &["max_tokens"])
+}
+
 const fn embeds(path: &'static str) -> Capability {
     at(Protocol::OpenAiEmbeddings, path)
 }
@@ -92,13 +96,18 @@ pub(super) static PROVIDERS: &[Provider] = &[
             new_chat("/v1/chat/completions"),
             responses("/v1/responses"),
             embeds("/v1/embeddings"),
-            at(Protocol::OpenAiCompletions, "/v1/completions"),
+            completes("/v1/completions"),
             at(Protocol::OpenAiModerations, "/v1/moderations"),
         ],
         quirks: LIKE_OPENAI,
         ..HOSTED
     },
-    Provider { name: "deepseek", host: Some("api.deepseek.com"), capabilities: &[chat("/chat/completions")], ..HOSTED },
+    Provider {
+        name: "deepseek",
+        host: Some("api.deepseek.com"),
+        capabilities: &[chat("/chat/completions"), completes("/beta/completions")],
+        ..HOSTED
+    },
     Provider {
         name: "aimlapi",
         host: Some("api.aimlapi.com"),
@@ -109,7 +118,11 @@ pub(super) static PROVIDERS: &[Provider] = &[
     Provider {
         name: "openrouter",
         host: Some("openrouter.ai"),
-        capabilities: &[chat("/api/v1/chat/completions"), embeds("/api/v1/embeddings")],
+        capabilities: &[
+            chat("/api/v1/chat/completions"),
+            embeds("/api/v1/embeddings"),
+            completes("/api/v1/completions"),
+        ],
         quirks: PLAIN_WITH_NEW_LIMIT,
         ..HOSTED
     },
@@ -136,7 +149,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
             chat("/v1/chat/completions"),
             responses("/v1/responses"),
             embeds("/v1/embeddings"),
-            at(Protocol::OpenAiCompletions, "/v1/completions"),
+            completes("/v1/completions"),
             at(Protocol::OpenAiModerations, "/v1/moderations"),
             at(Protocol::Rerank, "/v1/rerank"),
         ],
@@ -339,7 +352,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         capabilities: &[
             chat("/v1/chat/completions"),
             embeds("/v1/embeddings"),
-            at(Protocol::OpenAiCompletions, "/v1/completions"),
+            completes("/v1/completions"),
             at(Protocol::Rerank, "/v1/rerank"),
         ],
         ..HOSTED
@@ -350,7 +363,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         capabilities: &[
             chat("/inference/v1/chat/completions"),
             embeds("/inference/v1/embeddings"),
-            at(Protocol::OpenAiCompletions, "/inference/v1/completions"),
+            completes("/inference/v1/completions"),
         ],
         ..HOSTED
     },
@@ -369,7 +382,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
     Provider {
         name: "cerebras",
         host: Some("api.cerebras.ai"),
-        capabilities: &[new_chat("/v1/chat/completions")],
+        capabilities: &[new_chat("/v1/chat/completions"), completes("/v1/completions")],
         quirks: LIKE_OPENAI,
         ..HOSTED
     },
@@ -388,11 +401,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
     Provider {
         name: "ollama",
         port: 11434,
-        capabilities: &[
-            chat("/v1/chat/completions"),
-            embeds("/v1/embeddings"),
-            at(Protocol::OpenAiCompletions, "/v1/completions"),
-        ],
+        capabilities: &[chat("/v1/chat/completions"), embeds("/v1/embeddings"), completes("/v1/completions")],
         ..LOCAL
     },
     Provider {
@@ -407,7 +416,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         capabilities: &[
             chat("/v1/chat/completions"),
             embeds("/v1/embeddings"),
-            at(Protocol::OpenAiCompletions, "/v1/completions"),
+            completes("/v1/completions"),
             at(Protocol::Rerank, "/v1/rerank"),
         ],
         ..LOCAL
@@ -418,7 +427,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         capabilities: &[
             chat("/v1/chat/completions"),
             embeds("/v1/embeddings"),
-            at(Protocol::OpenAiCompletions, "/v1/completions"),
+            completes("/v1/completions"),
             at(Protocol::Rerank, "/v1/rerank"),
         ],
         ..LOCAL

@@ -10,7 +10,7 @@ mod stream;
 pub use names::Renames;
 pub use stream::{StreamTranslator, TranslatedEnd};
 
-use crate::dialect::{Dialect, ProviderDialect, Quirks, ReadError, Reply};
+use crate::dialect::{ClientDialect, Dialect, ProviderDialect, Quirks, ReadError, Reply};
 use crate::json::Raw;
 use crate::model::{Event, Extras, Feature, Losses, PartBody, Request, Response};
 
@@ -66,11 +66,12 @@ pub struct Translated {
 /// # Errors
 /// If the body is not what its dialect says, or if something would be left out and the policy forbids it.
 pub fn translate_request(
-    client: Dialect,
+    client: impl Into<ClientDialect>,
     target: &Target,
     body: Raw<'_>,
     path: PathFacts<'_>,
 ) -> Result<Translated, TranslateError> {
+    let client = client.into();
     let mut request = client.read_request(body)?;
     if let Some(model) = path.model {
         request.model = Some(model.into());
@@ -81,7 +82,9 @@ pub fn translate_request(
     let codec = target.dialect.codec();
     let renames = names::fit_names(&mut request, codec.names);
     names::fit_calls(&mut request, codec.call_ids);
-    drop_foreign(&mut request, target.dialect.dialect(), &mut losses);
+    if client.is_foreign_to(target.dialect) {
+        drop_foreign(&mut request, target.dialect.dialect(), &mut losses);
+    }
     let body = target.dialect.write_request(&request, &target.quirks, &mut losses);
     if target.losses == LossPolicy::Refuse && !losses.is_empty() {
         return Err(TranslateError::Lossy { dialect: target.dialect, losses });
@@ -103,9 +106,6 @@ fn lose_extras(extras: &mut Extras<'_>, losses: &mut Losses) {
 /// the target's provider could not check.
 fn drop_foreign(request: &mut Request<'_>, target: Option<Dialect>, losses: &mut Losses) {
     use crate::model::{ResponseFormat, ToolBody, ToolChoice};
-    if target == Some(request.dialect) {
-        return;
-    }
     lose_extras(&mut request.extras, losses);
     request.tools.retain_mut(|tool| {
         lose_extras(&mut tool.extras, losses);
@@ -189,15 +189,13 @@ fn keep_part(body: &mut PartBody<'_>, target: Option<Dialect>, losses: &mut Loss
 /// If the body is not what its dialect says.
 pub fn translate_response(
     provider: impl Into<ProviderDialect>,
-    client: Dialect,
+    client: impl Into<ClientDialect>,
     body: Raw<'_>,
     reply: &Reply,
     renames: &Renames,
 ) -> Result<(Vec<u8>, Losses), ReadError> {
+    let client = client.into();
     let mut response = provider.into().read_response(body)?;
-    if response.id.is_empty() {
-        response.id = reply.id.to_string().into();
-    }
     let mut losses = Losses::default();
     if response.id.is_empty() {
         response.id = reply.id.to_string().into();
@@ -209,8 +207,8 @@ pub fn translate_response(
 
 /// Names functions as the client knows them, makes identifiers up where there are none, brings counts to sums that
 /// hold, and takes out what only the provider's dialect knows. Signatures stay: they travel with a tag.
-fn fit_answer(response: &mut Response<'_>, client: Dialect, renames: &Renames, losses: &mut Losses) {
-    let foreign = response.dialect != client;
+fn fit_answer(response: &mut Response<'_>, client: ClientDialect, renames: &Renames, losses: &mut Losses) {
+    let foreign = client.dialect() != Some(response.dialect);
     response.usage = response.usage.map(|counts| counts.bounded());
     let seed = response.id.clone();
     let mut calls = 0;

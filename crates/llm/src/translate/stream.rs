@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::dialect::{Dialect, EventReader, EventWriter, ProviderDialect, Reply};
+use crate::dialect::{ClientDialect, EventReader, EventWriter, ProviderDialect, Reply};
 use crate::errors::{ApiError, ErrorKind};
 use crate::framing::{Deframer, FrameError};
 use crate::json::Raw;
@@ -34,8 +34,13 @@ pub enum TranslatedEnd {
 
 impl StreamTranslator {
     /// From `provider`'s stream to `client`'s.
-    pub fn new(provider: impl Into<ProviderDialect>, client: Dialect, reply: Reply, renames: Renames) -> Self {
-        let provider = provider.into();
+    pub fn new(
+        provider: impl Into<ProviderDialect>,
+        client: impl Into<ClientDialect>,
+        reply: Reply,
+        renames: Renames,
+    ) -> Self {
+        let (provider, client) = (provider.into(), client.into());
         Self {
             deframer: Deframer::new(provider.codec().framing),
             reader: provider.stream_reader(),
@@ -43,7 +48,7 @@ impl StreamTranslator {
                 writer: client.stream_writer(reply.clone()),
                 reply,
                 renames,
-                foreign: provider.dialect() != Some(client),
+                foreign: client.is_foreign_to(provider),
                 started: false,
                 state: State::Open,
                 calls: 0,

@@ -176,6 +176,11 @@ fn a_provider_is_addressed_in_the_clients_protocol_or_in_its_own_first() {
         ("anthropic", AnthropicCountTokens, "m", Some((AnthropicCountTokens, "same"))),
         ("openai", AnthropicCountTokens, "m", Some((Passthrough, "counted"))),
         ("deepseek", OpenAiEmbeddings, "m", None),
+        ("openai", OpenAiCompletions, "m", Some((OpenAiCompletions, "same"))),
+        ("anthropic", OpenAiCompletions, "m", Some((AnthropicMessages, "translated"))),
+        ("mistral", OpenAiCompletions, "m", Some((OpenAiChat, "translated"))),
+        ("bedrock", OpenAiCompletions, "m", Some((BedrockConverse, "translated"))),
+        ("voyage", OpenAiCompletions, "m", None),
         ("deepseek", Rerank, "m", Some((Passthrough, "passed"))),
         ("deepseek", Passthrough, "m", Some((Passthrough, "passed"))),
     ];

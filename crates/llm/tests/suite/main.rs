@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod call_identity;
+mod client_completions;
 mod conversations;
 mod detection;
 mod dialect_anthropic_answers;

@@ -23,8 +23,11 @@ mod write;
 use crate::dialect::{Codec, NameRule};
 use crate::model::Feature;
 
+pub(in crate::dialect) use request::read_setting;
 pub(in crate::dialect) use response::{read_choice, read_text_choice};
-pub(in crate::dialect) use stream::Reader;
+pub(in crate::dialect) use stop::word as stop_word;
+pub(in crate::dialect) use stream::{Envelope, Reader};
+pub(in crate::dialect) use usage::write as write_usage;
 
 pub(super) static CODEC: Codec = Codec {
     read_request: request::read,

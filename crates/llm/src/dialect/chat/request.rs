@@ -17,38 +17,16 @@ pub(super) fn read(body: Raw<'_>) -> Result<Request<'_>, ReadError> {
     for (key, value) in body.members().filter(|(_, value)| !value.is_null()) {
         match key {
             b"messages" => messages = Some(value),
-            b"model" => request.model = value.text(),
-            b"stream" => request.stream = value.is_true(),
-            b"stream_options" => read_stream_options(&mut request, key, value),
             b"max_completion_tokens" => request.max_tokens = value.count(),
             b"max_tokens" => older_max_tokens = value.count(),
-            b"stop" => request.stop_sequences = read_stop(value),
-            b"temperature" => request.temperature = Some(value.into()),
-            b"top_p" => request.top_p = Some(value.into()),
-            b"top_k" => request.top_k = Some(value.into()),
-            b"seed" => request.seed = Some(value.into()),
-            b"frequency_penalty" => request.frequency_penalty = Some(value.into()),
-            b"presence_penalty" => request.presence_penalty = Some(value.into()),
-            b"logit_bias" => request.logit_bias = Some(value.into()),
             b"logprobs" => request.logprobs = value.boolean(),
             b"top_logprobs" => request.top_logprobs = value.count(),
-            b"n" => request.choices = value.count(),
             b"tools" => request.tools.extend(value.elements().map(tools::read_tool)),
             b"functions" => request.tools.extend(value.elements().filter_map(tools::read_legacy_tool)),
             b"tool_choice" | b"function_call" => request.tool_choice = Some(tools::read_choice(value)),
             b"parallel_tool_calls" => request.parallel_tool_calls = value.boolean(),
-            b"response_format" => request.response_format = Some(read_format(value)),
-            b"reasoning_effort" => reasoning(&mut request).effort = value.text().map(Effort),
-            b"reasoning" if value.is_object() => read_reasoning(reasoning(&mut request), value),
-            b"thinking" if value.is_object() => read_thinking(reasoning(&mut request), value),
-            b"enable_thinking" => reasoning(&mut request).enabled = value.boolean(),
-            b"thinking_budget" => reasoning(&mut request).budget_tokens = value.count(),
-            b"user" => request.end_user = value.text(),
             b"safety_identifier" => newer_user = value.text(),
-            b"metadata" => request.metadata = Some(value.into()),
-            b"service_tier" => request.service_tier = value.text(),
-            b"prompt_cache_key" => request.prompt_cache_key = value.text(),
-            b"verbosity" => request.verbosity = value.text(),
+            _ if read_setting(&mut request, key, value) => {}
             _ => request.extras.keep(key, value),
         }
     }
@@ -63,6 +41,38 @@ pub(super) fn read(body: Raw<'_>) -> Result<Request<'_>, ReadError> {
         true => Err(ReadError::new("missing messages")),
         false => Ok(request),
     }
+}
+
+/// Takes in a member that says how the answer is made and has nothing to do with messages; `false` if it is none.
+#[inline]
+pub(in crate::dialect) fn read_setting<'a>(request: &mut Request<'a>, key: &'a [u8], value: Raw<'a>) -> bool {
+    match key {
+        b"model" => request.model = value.text(),
+        b"stream" => request.stream = value.is_true(),
+        b"stream_options" => read_stream_options(request, key, value),
+        b"stop" => request.stop_sequences = read_stop(value),
+        b"temperature" => request.temperature = Some(value.into()),
+        b"top_p" => request.top_p = Some(value.into()),
+        b"top_k" => request.top_k = Some(value.into()),
+        b"seed" => request.seed = Some(value.into()),
+        b"frequency_penalty" => request.frequency_penalty = Some(value.into()),
+        b"presence_penalty" => request.presence_penalty = Some(value.into()),
+        b"logit_bias" => request.logit_bias = Some(value.into()),
+        b"n" => request.choices = value.count(),
+        b"response_format" => request.response_format = Some(read_format(value)),
+        b"reasoning_effort" => reasoning(request).effort = value.text().map(Effort),
+        b"reasoning" if value.is_object() => read_reasoning(reasoning(request), value),
+        b"thinking" if value.is_object() => read_thinking(reasoning(request), value),
+        b"enable_thinking" => reasoning(request).enabled = value.boolean(),
+        b"thinking_budget" => reasoning(request).budget_tokens = value.count(),
+        b"user" => request.end_user = value.text(),
+        b"metadata" => request.metadata = Some(value.into()),
+        b"service_tier" => request.service_tier = value.text(),
+        b"prompt_cache_key" => request.prompt_cache_key = value.text(),
+        b"verbosity" => request.verbosity = value.text(),
+        _ => return false,
+    }
+    true
 }
 
 fn read_stream_options<'a>(request: &mut Request<'a>, key: &'a [u8], options: Raw<'a>) {

@@ -33,7 +33,7 @@ fn meaning(native: &str) -> StopReason {
 }
 
 /// The word for `stop`: the provider's own if it is one of this dialect.
-pub(super) fn word<'s>(stop: &'s Stop<'_>) -> &'s str {
+pub(in crate::dialect) fn word<'s>(stop: &'s Stop<'_>) -> &'s str {
     match meaning(&stop.native) {
         StopReason::Other => {}
         known if known == stop.reason => return &stop.native,

@@ -77,7 +77,7 @@ fn count_in(counts: &mut TokenCounts, total: u64) {
 }
 
 /// Writes the members of a `usage` object.
-pub(super) fn write(counts: &TokenCounts, usage: &mut ObjectWriter<'_>) {
+pub(in crate::dialect) fn write(counts: &TokenCounts, usage: &mut ObjectWriter<'_>) {
     usage.number("prompt_tokens", counts.input);
     usage.number("completion_tokens", counts.output);
     usage.number("total_tokens", counts.total());

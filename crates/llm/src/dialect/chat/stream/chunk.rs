@@ -8,7 +8,7 @@ use crate::model::StreamStart;
 
 /// What every chunk repeats.
 #[derive(Debug)]
-pub(super) struct Envelope {
+pub(in crate::dialect) struct Envelope {
     /// From `data:` up to and without the choices.
     head: Vec<u8>,
     /// OpenAI says `usage: null` until it tells the counts.
@@ -16,12 +16,13 @@ pub(super) struct Envelope {
 }
 
 impl Envelope {
-    pub(super) fn new(start: &StreamStart<'_>, reply: &Reply) -> Self {
+    /// The envelope of chunks that say they are an `object`.
+    pub(in crate::dialect) fn new(object: &str, start: &StreamStart<'_>, reply: &Reply) -> Self {
         let mut head = b"data: ".to_vec();
         let mut chunk = ObjectWriter::new(&mut head);
         let id = if start.id.is_empty() { &reply.id } else { start.id.as_ref() };
         chunk.string("id", id);
-        chunk.string("object", "chat.completion.chunk");
+        chunk.string("object", object);
         chunk.number("created", start.created.unwrap_or(reply.created));
         chunk.string("model", start.model.as_deref().unwrap_or(&reply.model));
         chunk.maybe_string("service_tier", start.service_tier.as_deref());
@@ -42,7 +43,7 @@ impl Envelope {
     }
 
     /// Appends a chunk of one choice whose members are written by `fill`.
-    pub(super) fn choice(&self, choice: u32, out: &mut Vec<u8>, fill: impl FnOnce(&mut ObjectWriter<'_>)) {
+    pub(in crate::dialect) fn choice(&self, choice: u32, out: &mut Vec<u8>, fill: impl FnOnce(&mut ObjectWriter<'_>)) {
         out.extend_from_slice(&self.head);
         out.extend_from_slice(b",\"choices\":");
         let mut choices = ArrayWriter::new(out);
@@ -55,7 +56,7 @@ impl Envelope {
     }
 
     /// Appends a chunk of no choice that holds `usage`, filled by `fill`.
-    pub(super) fn usage(&self, out: &mut Vec<u8>, fill: impl FnOnce(&mut ObjectWriter<'_>)) {
+    pub(in crate::dialect) fn usage(&self, out: &mut Vec<u8>, fill: impl FnOnce(&mut ObjectWriter<'_>)) {
         out.extend_from_slice(&self.head);
         out.extend_from_slice(b",\"choices\":[],\"usage\":");
         fill(&mut ObjectWriter::new(out));

@@ -8,5 +8,6 @@ mod delta;
 mod read;
 mod write;
 
+pub(in crate::dialect) use chunk::Envelope;
 pub(in crate::dialect) use read::Reader;
 pub(super) use write::Writer;

@@ -14,6 +14,9 @@ use crate::errors::write_stream_error;
 use crate::json::ObjectWriter;
 use crate::model::{Event, Media, MediaKind, MediaSource, Signature, Stop, StopReason, StreamStart, TokenCounts};
 
+/// What every chunk says it is.
+const OBJECT: &str = "chat.completion.chunk";
+
 /// Writes one stream.
 #[derive(Debug)]
 pub(in super::super) struct Writer {
@@ -47,7 +50,7 @@ enum Open {
 
 impl Writer {
     pub(in super::super) fn new(reply: Reply) -> Self {
-        let envelope = Envelope::new(&StreamStart::default(), &reply);
+        let envelope = Envelope::new(OBJECT, &StreamStart::default(), &reply);
         Self { envelope, reply, choices: Vec::new(), counts: None, has_failed: false }
     }
 }
@@ -56,7 +59,7 @@ impl EventWriter for Writer {
     fn write(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         match event {
             Event::Start(start) => {
-                self.envelope = Envelope::new(start, &self.reply);
+                self.envelope = Envelope::new(OBJECT, start, &self.reply);
                 self.choice(0, out);
             }
             Event::Text { choice, text } => {
