@@ -14,8 +14,9 @@ use crate::dialect::Dialect;
 use crate::errors::{ApiError, ErrorKind, stream_error_event, write_error};
 use crate::framing::{FrameError, Seam};
 use crate::model::Event;
-use crate::observe::{EventClass, StreamEnd, StreamObserver};
+use crate::observe::{EventClass, StreamEnd, StreamObserver, Unfollowed};
 use crate::protocol::Protocol;
+use crate::sse::Block;
 use crate::translate::{StreamTranslator, TranslatedEnd};
 
 /// Whether the client may see the usage chunk of an OpenAI chat stream.
@@ -74,16 +75,17 @@ impl StreamFilter {
     }
 
     fn push_hiding(&mut self, chunk: &Bytes) -> Option<Bytes> {
-        let held = Bytes::copy_from_slice(self.observer.pending());
         let mut sorted = Sorted::default();
-        let followed = self.observer.observe_blocks(chunk, |end, class| sorted.add(end, class));
-        // A stream that cannot be followed has nothing in it that could be told apart.
-        let decided = followed.unwrap_or(chunk.len());
-        if followed.is_none() {
-            self.passage = Passage::Same(UsageChunk::Forward);
-        }
-        let held_goes = sorted.first.map_or(followed.is_none(), |class| class == EventClass::Content);
-        sorted.join(chunk, decided, if held_goes { &held } else { &[] })
+        let decided = match self.observer.observe_blocks(chunk, |block, class| sorted.add(block, class)) {
+            Ok(decided) => decided,
+            // A stream that cannot be followed has nothing in it that could be told apart.
+            Err(Unfollowed { held }) => {
+                self.passage = Passage::Same(UsageChunk::Forward);
+                sorted.held.extend(held);
+                chunk.len()
+            }
+        };
+        sorted.join(chunk, decided)
     }
 
     /// Takes the end of the provider's bytes: how the stream stands, and what is still to be sent if it ended well.
@@ -158,7 +160,8 @@ fn some_bytes(bytes: Vec<u8>) -> Option<Bytes> {
 /// The blocks that one chunk completes, sorted into those that go out and those that do not.
 #[derive(Default)]
 struct Sorted {
-    first: Option<EventClass>,
+    /// What goes out of the chunks before.
+    held: Vec<u8>,
     /// Where the last block ended.
     end: usize,
     /// Parts of the chunk that are dropped, in order. Almost always empty.
@@ -166,16 +169,17 @@ struct Sorted {
 }
 
 impl Sorted {
-    fn add(&mut self, end: usize, class: EventClass) {
-        self.first.get_or_insert(class);
-        if class == EventClass::UsageOnly {
-            self.dropped.push(self.end..end);
+    fn add(&mut self, block: Block<'_>, class: EventClass) {
+        match class {
+            EventClass::Content => self.held.extend_from_slice(block.held),
+            EventClass::UsageOnly => self.dropped.push(self.end..block.end),
         }
-        self.end = end;
+        self.end = block.end;
     }
 
-    /// `held` and what stays of `chunk[..decided]`; a slice of `chunk` if that is one run.
-    fn join(self, chunk: &Bytes, decided: usize, held: &[u8]) -> Option<Bytes> {
+    /// What was held and what stays of `chunk[..decided]`; a slice of `chunk` if that is one run.
+    fn join(self, chunk: &Bytes, decided: usize) -> Option<Bytes> {
+        let held = self.held;
         let mut runs = Vec::new();
         let mut from = 0;
         for gap in self.dropped {
@@ -189,7 +193,7 @@ impl Sorted {
         }
         runs.push(last);
         let mut joined = BytesMut::with_capacity(held.len() + decided);
-        joined.extend_from_slice(held);
+        joined.extend_from_slice(&held);
         for run in runs {
             joined.extend_from_slice(&chunk[run]);
         }

@@ -21,6 +21,7 @@ pub mod json;
 mod line_framing;
 mod mapping;
 pub mod model;
+mod numbered;
 mod observe;
 mod protocol;
 mod provider;

@@ -35,6 +35,8 @@ pub struct SseEvent<'a> {
 pub struct Block<'a> {
     /// The block's bytes; those that came with earlier chunks are among them.
     pub bytes: &'a [u8],
+    /// Those that came with earlier chunks.
+    pub held: &'a [u8],
     /// Where the block ends in the chunk that was pushed.
     pub end: usize,
 }
@@ -113,11 +115,17 @@ impl SseDecoder {
         &self.pending
     }
 
+    /// What is pending, at the end of all following.
+    pub(crate) fn into_pending(self) -> Vec<u8> {
+        self.pending
+    }
+
     /// Takes in `chunk` and calls `on_block` for each block that it completes. Gives how many bytes of `chunk` are
     /// done with; the rest is pending.
     ///
     /// # Errors
-    /// [`SseError::EventTooLarge`]; the decoder has then forgotten what was pending and must not be used again.
+    /// [`SseError::EventTooLarge`]; the decoder must then not be used again. What of earlier chunks is in no block is
+    /// still pending.
     pub fn push(&mut self, chunk: &[u8], mut on_block: impl FnMut(Block<'_>)) -> Result<usize, SseError> {
         let mut start = 0;
         let mut pos = 0;
@@ -131,7 +139,6 @@ impl SseDecoder {
 
     fn hold(&mut self, bytes: &[u8]) -> Result<(), SseError> {
         if self.pending.len() + bytes.len() > self.max_event_bytes {
-            self.pending = Vec::new();
             return Err(SseError::EventTooLarge { max: self.max_event_bytes });
         }
         self.pending.extend_from_slice(bytes);
@@ -183,11 +190,12 @@ impl SseDecoder {
         let first = std::mem::take(&mut self.at_stream_start);
         let without_bom = |bytes| if first { skip_bom(bytes) } else { bytes };
         if self.pending.is_empty() {
-            on_block(Block { bytes: without_bom(&chunk[start..end]), end });
+            on_block(Block { bytes: without_bom(&chunk[start..end]), held: &[], end });
             return Ok(());
         }
+        let held = self.pending.len();
         self.hold(&chunk[start..end])?;
-        on_block(Block { bytes: without_bom(&self.pending), end });
+        on_block(Block { bytes: without_bom(&self.pending), held: &self.pending[..held], end });
         self.pending.clear();
         self.pending.shrink_to(KEPT_CAPACITY);
         Ok(())

@@ -9,13 +9,14 @@ use super::{
     Choice, Citation, Event, Json, Part, PartBody, Reasoning, Response, Signature, Text, TokenCounts, ToolCall,
 };
 use crate::dialect::Dialect;
+use crate::numbered::Numbered;
 
 /// Takes in events and gives the answer.
 #[derive(Debug)]
 pub struct Fold {
     response: Response<'static>,
     /// Per choice, in step with `response.choices`.
-    open: Vec<Open>,
+    open: Numbered<Open>,
 }
 
 /// What is being told of a choice.
@@ -24,14 +25,14 @@ struct Open {
     /// The last part may be continued.
     continues: bool,
     /// Where the parts of the choice's calls are.
-    calls: Vec<(u32, usize)>,
+    calls: Numbered<usize>,
     /// The elements of OpenAI's `logprobs.content` so far.
     logprobs: Vec<u8>,
 }
 
 impl Fold {
     pub fn new(dialect: Dialect) -> Self {
-        Self { response: Response::new(dialect), open: Vec::new() }
+        Self { response: Response::new(dialect), open: Numbered::default() }
     }
 
     /// Takes in one event.
@@ -56,7 +57,7 @@ impl Fold {
                 let signature = signature.clone().map(Signature::into_owned);
                 let body = ToolCall { id: owned(id), name: owned(name), arguments: Text::default(), signature };
                 let at = self.choice(*choice);
-                self.open[at].calls.push((*call, self.response.choices[at].parts.len()));
+                self.open[at].calls.push(*call, self.response.choices[at].parts.len());
                 self.whole(*choice, PartBody::ToolCall(body));
             }
             Event::Arguments { choice, call, json } => self.add_arguments(*choice, *call, json),
@@ -93,11 +94,9 @@ impl Fold {
 
     /// Where the choice numbered `index` is in the answer and in `open`, made if it is not there yet.
     fn choice(&mut self, index: u32) -> usize {
-        let known = self.response.choices.iter().position(|choice| choice.index == index);
-        known.unwrap_or_else(|| {
+        self.open.place(index).unwrap_or_else(|| {
             self.response.choices.push(Choice { index, ..Choice::default() });
-            self.open.push(Open::default());
-            self.open.len() - 1
+            self.open.push(index, Open::default())
         })
     }
 
@@ -162,7 +161,7 @@ impl Fold {
 
     fn add_arguments(&mut self, choice: u32, call: u32, more: &str) {
         let at = self.choice(choice);
-        let part = self.open[at].calls.iter().rev().find(|(known, _)| *known == call).map(|(_, part)| *part);
+        let part = self.open[at].calls.get_mut(call).copied();
         let Some(part) = part.and_then(|part| self.response.choices[at].parts.get_mut(part)) else { return };
         if let PartBody::ToolCall(call) = &mut part.body {
             call.arguments.to_mut().push_str(more);

@@ -16,6 +16,7 @@ mod tokens;
 pub use event::{Event, StreamStart};
 pub use feature::{Feature, Losses};
 pub use fold::Fold;
+pub(crate) use request::Callable;
 pub use request::{
     CacheControl, Effort, FunctionTool, Media, MediaKind, MediaSource, Part, PartBody, Reasoning, ReasoningRequest,
     Request, ResponseFormat, Role, Tool, ToolBody, ToolCall, ToolChoice, ToolResult, Turn,

@@ -3,6 +3,8 @@
 //! Numbers that are only passed on stay [`Json`], so that `0.70` arrives as `0.70`. Invariant: nothing here knows any
 //! dialect's field names.
 
+use std::collections::HashSet;
+
 use super::{Extras, Json, Signature, Text};
 use crate::dialect::Dialect;
 
@@ -313,6 +315,41 @@ pub enum ToolChoice<'a> {
     },
     /// Known only to its own dialect.
     Opaque(Json<'a>),
+}
+
+/// The functions that a choice leaves.
+#[derive(Debug)]
+pub(crate) enum Callable<'r> {
+    All,
+    Only(HashSet<&'r str>),
+}
+
+impl Callable<'_> {
+    /// Where only some tools may be called, and the dialect has no other word for it, the others are not told of.
+    pub(crate) fn holds(&self, tool: &Tool<'_>) -> bool {
+        match (self, &tool.body) {
+            (Callable::All, _) => true,
+            (Callable::Only(names), ToolBody::Function(function)) => names.contains(function.name.as_ref()),
+            (Callable::Only(_), ToolBody::Opaque(_)) => false,
+        }
+    }
+}
+
+impl Request<'_> {
+    /// The functions that [`ToolChoice::Allowed`] leaves.
+    pub(crate) fn callable(&self) -> Callable<'_> {
+        match &self.tool_choice {
+            Some(ToolChoice::Allowed { names, .. }) => Callable::Only(names.iter().map(AsRef::as_ref).collect()),
+            None
+            | Some(
+                ToolChoice::Auto
+                | ToolChoice::None
+                | ToolChoice::Required
+                | ToolChoice::Function(_)
+                | ToolChoice::Opaque(_),
+            ) => Callable::All,
+        }
+    }
 }
 
 /// The form of the answer.

@@ -18,7 +18,7 @@ use crate::framing::Seam;
 use crate::json::{Raw, unescape};
 use crate::model::Event;
 use crate::protocol::Protocol;
-use crate::sse::{SseDecoder, SseEvent};
+use crate::sse::{Block, SseDecoder, SseEvent};
 use crate::usage::Usage;
 
 /// How a stream ended.
@@ -39,6 +39,13 @@ pub(crate) enum EventClass {
     Content,
     /// An OpenAI chat chunk that carries usage and no choice.
     UsageOnly,
+}
+
+/// The stream cannot be followed any further.
+#[derive(Debug)]
+pub(crate) struct Unfollowed {
+    /// What of earlier chunks was told in no block.
+    pub held: Vec<u8>,
 }
 
 /// What has been learnt of a stream.
@@ -198,38 +205,49 @@ impl StreamObserver {
 
     /// Takes in the next bytes from the provider.
     pub fn observe(&mut self, chunk: &[u8]) {
-        self.observe_blocks(chunk, |_, _| {});
+        // What cannot be followed is passed over.
+        let _ = self.observe_blocks(chunk, |_, _| {});
     }
 
-    /// Takes in `chunk` and tells, for each block that it completes, where it ends and what it was. Gives how many
-    /// bytes of `chunk` are done with; `None` once the stream cannot be followed.
-    pub(crate) fn observe_blocks(&mut self, chunk: &[u8], mut seen: impl FnMut(usize, EventClass)) -> Option<usize> {
+    /// Takes in `chunk` and tells, for each block that it completes, what it was. Gives how many bytes of `chunk` are
+    /// done with.
+    ///
+    /// # Errors
+    /// [`Unfollowed`] once the stream cannot be followed.
+    pub(crate) fn observe_blocks(
+        &mut self,
+        chunk: &[u8],
+        mut seen: impl FnMut(Block<'_>, EventClass),
+    ) -> Result<usize, Unfollowed> {
         let Self { protocol, reader, facts } = self;
-        let done = match reader.as_mut()? {
-            Reader::Told => return Some(chunk.len()),
-            Reader::Events(events) => {
-                let followed = events.push(*protocol, facts, chunk);
-                if followed {
-                    seen(chunk.len(), EventClass::Content);
-                }
-                followed.then_some(chunk.len())
-            }
-            Reader::Sse { decoder, chat } => decoder
-                .push(chunk, |block| {
+        let followed = match reader {
+            None => false,
+            Some(Reader::Told) => true,
+            Some(Reader::Events(events)) => events.push(*protocol, facts, chunk),
+            Some(Reader::Sse { decoder, chat }) => {
+                let done = decoder.push(chunk, |block| {
                     let class = block.event().map_or(EventClass::Content, |event| match protocol.dialect() {
                         Some(Dialect::OpenAiResponses) => responses::observe(facts, &event),
                         Some(Dialect::Anthropic) => anthropic::observe(facts, &event),
                         // `/v1/completions` streams chunks of the same shape.
                         _ => chat::observe(facts, chat, &event),
                     });
-                    seen(block.end, class);
-                })
-                .ok(),
+                    seen(block, class);
+                });
+                if let Ok(done) = done {
+                    return Ok(done);
+                }
+                false
+            }
         };
-        if done.is_none() {
-            self.reader = None;
+        if followed {
+            return Ok(chunk.len());
         }
-        done
+        let held = match self.reader.take() {
+            Some(Reader::Sse { decoder, .. }) => decoder.into_pending(),
+            Some(Reader::Events(_) | Reader::Told) | None => Vec::new(),
+        };
+        Err(Unfollowed { held })
     }
 
     /// The dialect of the stream.

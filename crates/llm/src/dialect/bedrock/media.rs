@@ -2,7 +2,7 @@
 //!
 //! Invariant: a format is always written; where no type is told, the data's first bytes tell it.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use crate::json::{ObjectWriter, Raw};
 use crate::model::{Feature, Media, MediaKind, MediaSource, Part, PartBody, Text};
@@ -205,7 +205,10 @@ pub(super) const BUCKET_OWNER: &str = "bucketOwner";
 /// Makes documents' names what Bedrock accepts: letters, digits, single blanks, hyphens and brackets, up to 200
 /// characters, different from each other within a request.
 #[derive(Debug, Default)]
-pub(super) struct DocumentNames(HashSet<String>);
+pub(super) struct DocumentNames {
+    /// Names in use, each with the number of the last document that was to be called so.
+    used: HashMap<String, usize>,
+}
 
 impl DocumentNames {
     /// The name for a document that its client calls `wanted`.
@@ -221,12 +224,19 @@ impl DocumentNames {
         if !name.bytes().any(|byte| byte.is_ascii_alphanumeric()) {
             name = "document".to_owned();
         }
-        let mut unique = name.clone();
-        let mut number = self.0.len();
-        while !self.0.insert(unique.clone()) {
+        let Some(mut number) = self.used.get(&name).copied() else {
+            self.used.insert(name.clone(), 1);
+            return name;
+        };
+        let unique = loop {
             number += 1;
-            unique = format!("{name}-{number}");
-        }
+            let unique = format!("{name}-{number}");
+            if !self.used.contains_key(&unique) {
+                break unique;
+            }
+        };
+        self.used.insert(name, number);
+        self.used.insert(unique.clone(), 1);
         unique
     }
 }

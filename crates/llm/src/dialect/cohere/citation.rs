@@ -2,6 +2,7 @@
 //!
 //! Invariant: a citation read here is written back as it stood.
 
+use crate::dialect::cited::CitedText;
 use crate::json::{ObjectWriter, Raw, write_number, write_string};
 use crate::model::Citation;
 
@@ -42,16 +43,16 @@ fn read_source<'a>(source: Raw<'a>, citation: &mut Citation<'a>) {
     }
 }
 
-/// Appends one citation of `text`, the answer it belongs to; `None` if that is not known.
-pub(super) fn write(citation: &Citation<'_>, text: Option<&str>, out: &mut Vec<u8>) {
+/// Appends one citation of `text`, the answer it belongs to.
+pub(super) fn write(citation: &Citation<'_>, text: &mut CitedText, out: &mut Vec<u8>) {
     if let Some(native) = citation.native.as_ref().filter(|native| native.raw().get("sources").is_some()) {
         return out.extend_from_slice(native.bytes());
     }
-    let (start, end) = text.and(citation.span).unwrap_or_default();
+    let (start, end) = citation.span.filter(|_| text.get().is_some()).unwrap_or_default();
     let mut object = ObjectWriter::new(out);
     write_number(object.key("start"), start);
     write_number(object.key("end"), end);
-    write_string(object.key("text"), &words(text.unwrap_or_default(), start, end));
+    write_string(object.key("text"), text.quote(start, end));
     let mut sources = object.array("sources");
     let mut source = sources.object();
     source.string("type", "document");
@@ -64,9 +65,4 @@ pub(super) fn write(citation: &Citation<'_>, text: Option<&str>, out: &mut Vec<u
     drop(source);
     drop(sources);
     object.string("type", "TEXT_CONTENT");
-}
-
-fn words(text: &str, start: u64, end: u64) -> String {
-    let [start, end] = [start, end].map(|at| usize::try_from(at).unwrap_or(usize::MAX));
-    text.chars().skip(start).take(end.saturating_sub(start)).collect()
 }

@@ -12,6 +12,12 @@ use crate::model::{Citation, Text};
 /// More citations of one answer are not told.
 pub(super) const MOST: usize = 1000;
 
+/// More than this of the sources' own words is not repeated for further pointers to them.
+const MOST_REPEATED_BYTES: usize = 1 << 20;
+
+/// Segments that overlap repeat the text; more often than this they are told without their words.
+const MOST_REPEATS: usize = 8;
+
 /// The citations of a candidate whose visible text is `text`.
 pub(super) fn read<'a>(grounding: Option<Raw<'a>>, cited: Option<Raw<'a>>, text: &str) -> Vec<Citation<'a>> {
     let mut citations = Vec::new();
@@ -58,6 +64,7 @@ fn read_grounding<'a>(grounding: Raw<'a>, citations: &mut Vec<Citation<'a>>) {
         }
     }
     let mut is_used = vec![false; chunks.len()];
+    let mut repeated = 0;
     for support in supports.into_iter().flat_map(Raw::elements) {
         let (mut span, mut indices) = (None, None);
         for (key, value) in support.members() {
@@ -70,8 +77,13 @@ fn read_grounding<'a>(grounding: Raw<'a>, citations: &mut Vec<Citation<'a>>) {
         for index in indices.into_iter().flat_map(Raw::elements) {
             let index = index.count().and_then(|index| usize::try_from(index).ok()).unwrap_or(usize::MAX);
             let Some(chunk) = chunks.get(index).filter(|_| citations.len() < MOST) else { continue };
-            is_used[index] = true;
-            citations.push(Citation { span, ..chunk.clone() });
+            let words = chunk.cited_text.as_ref().map_or(0, |words| words.len());
+            let is_repeated = std::mem::replace(&mut is_used[index], true);
+            repeated += if is_repeated { words } else { 0 };
+            let tells_words = !is_repeated || repeated <= MOST_REPEATED_BYTES;
+            let cited_text = chunk.cited_text.as_ref().filter(|_| tells_words).cloned();
+            let (url, title) = (chunk.url.clone(), chunk.title.clone());
+            citations.push(Citation { url, title, cited_text, span, native: None });
         }
     }
     let unused = chunks.into_iter().zip(is_used).filter(|(_, is_used)| !is_used).map(|(chunk, _)| chunk);
@@ -176,7 +188,10 @@ pub(super) fn write(candidate: &mut ObjectWriter<'_>, cited: &[Grounded<'_, '_>]
     sources.into_iter().for_each(|source| write_chunk(&mut chunks.object(), source));
     drop(chunks);
     let mut written = metadata.array("groundingSupports");
-    supports.iter().for_each(|support| support.write(&mut written.object()));
+    for group in supports.chunk_by(|one, next| one.part == next.part) {
+        let mut words_left = MOST_REPEATS * group[0].text.len();
+        group.iter().for_each(|support| support.write(&mut words_left, &mut written.object()));
+    }
 }
 
 /// A pointer from the text to a source.
@@ -189,7 +204,8 @@ struct Support<'t> {
 }
 
 impl Support<'_> {
-    fn write(&self, support: &mut ObjectWriter<'_>) {
+    /// Writes the pointer, with its words if there are so many bytes of them left.
+    fn write(&self, words_left: &mut usize, support: &mut ObjectWriter<'_>) {
         let mut segment = support.object("segment");
         if self.part > 0 {
             segment.number("partIndex", self.part);
@@ -197,7 +213,11 @@ impl Support<'_> {
         segment.number("startIndex", self.start);
         segment.number("endIndex", self.end);
         let range = usize::try_from(self.start).ok().zip(usize::try_from(self.end).ok());
-        segment.maybe_string("text", range.and_then(|(start, end)| self.text.get(start..end)));
+        let words = range.and_then(|(start, end)| self.text.get(start..end));
+        if let Some(words) = words.filter(|words| words.len() <= *words_left) {
+            *words_left -= words.len();
+            segment.string("text", words);
+        }
         drop(segment);
         write_number(support.array("groundingChunkIndices").element(), self.source);
     }

@@ -19,7 +19,8 @@ pub(super) fn write(request: &Request<'_>, losses: &mut Losses, body: &mut Objec
     };
     if !request.tools.is_empty() {
         let mut tools = body.array("tools");
-        for tool in request.tools.iter().filter(|tool| is_allowed(tool, request.tool_choice.as_ref())) {
+        let callable = request.callable();
+        for tool in request.tools.iter().filter(|tool| callable.holds(tool)) {
             match &tool.body {
                 ToolBody::Opaque(json) if origin == Origin::Own => tools.raw(json.bytes()),
                 ToolBody::Opaque(_) => losses.lose(Feature::ServerTools),
@@ -31,15 +32,6 @@ pub(super) fn write(request: &Request<'_>, losses: &mut Losses, body: &mut Objec
         }
     }
     write_choice(request, body);
-}
-
-/// Where only some tools may be called, the others are not told of.
-fn is_allowed(tool: &Tool<'_>, choice: Option<&ToolChoice<'_>>) -> bool {
-    let Some(ToolChoice::Allowed { names, .. }) = choice else { return true };
-    match &tool.body {
-        ToolBody::Function(function) => names.contains(&function.name),
-        ToolBody::Opaque(_) => false,
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,8 @@
 //! Blocks that only this dialect knows are gathered and told whole. Only `message_stop` ends the answer: a connection that
 //! ends before it was cut.
 
+use std::collections::BTreeMap;
+
 use crate::dialect::anthropic::block;
 use crate::dialect::anthropic::stop;
 use crate::dialect::anthropic::usage::{self, Reported};
@@ -42,7 +44,7 @@ struct Gathered {
     start: Vec<u8>,
     input: String,
     /// Texts that were told piece by piece, by member.
-    texts: Vec<(String, String)>,
+    texts: BTreeMap<String, String>,
 }
 
 impl EventReader for Reader {
@@ -157,7 +159,7 @@ impl Reader {
                 Open::ToolUse { call, input: input.map(|input| input.bytes.to_vec()) }
             }
             Some(_) | None => {
-                Open::Opaque(Gathered { start: block.bytes.to_vec(), input: String::new(), texts: Vec::new() })
+                Open::Opaque(Gathered { start: block.bytes.to_vec(), input: String::new(), texts: BTreeMap::new() })
             }
         });
     }
@@ -214,13 +216,7 @@ impl Gathered {
             match key {
                 b"type" => {}
                 b"partial_json" => self.input.push_str(&text),
-                _ => {
-                    let name = unescape(key);
-                    match self.texts.iter_mut().find(|(known, _)| *known == name) {
-                        Some((_, known)) => known.push_str(&text),
-                        None => self.texts.push((name.into_owned(), text.into_owned())),
-                    }
-                }
+                _ => self.texts.entry(unescape(key).into_owned()).or_default().push_str(&text),
             }
         }
     }
@@ -229,8 +225,7 @@ impl Gathered {
     fn whole(self) -> Json<'static> {
         let Some(start) = Raw::new(&self.start) else { return Json::owned(self.start) };
         let input = Raw::checked(self.input.as_bytes());
-        let is_replaced =
-            |name: &str| (name == "input" && input.is_some()) || self.texts.iter().any(|(known, _)| known == name);
+        let is_replaced = |name: &str| (name == "input" && input.is_some()) || self.texts.contains_key(name);
         let mut out = Vec::with_capacity(self.start.len() + self.input.len());
         let mut block = ObjectWriter::new(&mut out);
         for (key, value) in start.members() {

@@ -30,7 +30,8 @@ pub(super) fn write(request: &Request<'_>, losses: &mut Losses, body: &mut Objec
     }
     let mut config = body.object(FIELD);
     let mut tools = config.array("tools");
-    request.tools.iter().filter(|tool| is_allowed(tool, request)).for_each(|tool| match &tool.body {
+    let callable = request.callable();
+    request.tools.iter().filter(|tool| callable.holds(tool)).for_each(|tool| match &tool.body {
         ToolBody::Opaque(json) if origin == Origin::Own => tools.raw(json.bytes()),
         ToolBody::Opaque(_) => losses.lose(Feature::ServerTools),
         ToolBody::Function(function) => {
@@ -55,15 +56,6 @@ pub(super) fn write(request: &Request<'_>, losses: &mut Losses, body: &mut Objec
 fn mentions_tools(turns: &[Turn<'_>]) -> bool {
     let mentions = |body: &PartBody<'_>| matches!(body, PartBody::ToolCall(_) | PartBody::ToolResult(_));
     turns.iter().flat_map(|turn| &turn.parts).any(|part| mentions(&part.body))
-}
-
-/// Where only some tools may be called, the others are not told of.
-fn is_allowed(tool: &Tool<'_>, request: &Request<'_>) -> bool {
-    let Some(ToolChoice::Allowed { names, .. }) = &request.tool_choice else { return true };
-    match &tool.body {
-        ToolBody::Function(function) => names.contains(&function.name),
-        ToolBody::Opaque(_) => false,
-    }
 }
 
 fn write_function(

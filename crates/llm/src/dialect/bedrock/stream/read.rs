@@ -8,14 +8,15 @@ use crate::dialect::{Dialect, EventReader, Frame};
 use crate::errors::read_error;
 use crate::json::Raw;
 use crate::model::{Event, MediaKind, PartBody, Signature, StreamStart, Text};
+use crate::numbered::Numbered;
 
 /// The only choice that an answer has.
 const CHOICE: u32 = 0;
 
 #[derive(Debug, Default)]
 pub(in super::super) struct Reader {
-    /// The block numbers of the calls so far; a call's place is its number.
-    calls: Vec<u64>,
+    /// The calls so far, by the numbers of their blocks; a call's place is its number.
+    calls: Numbered<()>,
     /// The format of the image being told.
     format: Option<String>,
     /// Something of the current block has been told.
@@ -105,8 +106,7 @@ impl Reader {
                 _ => {}
             }
         }
-        let call = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
-        self.calls.push(index);
+        let call = u32::try_from(self.calls.push(index, ())).unwrap_or(u32::MAX);
         self.has_part = true;
         tell(Event::ToolCall { choice: CHOICE, call, id, name, signature: None });
     }
@@ -125,8 +125,7 @@ impl Reader {
                 }
             }
             b"toolUse" => {
-                let call = self.calls.iter().rposition(|known| *known == index);
-                let call = call.and_then(|call| u32::try_from(call).ok());
+                let call = self.calls.place(index).and_then(|call| u32::try_from(call).ok());
                 let json = value.get("input").and_then(Raw::text).unwrap_or_default();
                 if let Some(call) = call
                     && !json.is_empty()

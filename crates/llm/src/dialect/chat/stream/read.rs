@@ -11,12 +11,13 @@ use crate::dialect::{Dialect, EventReader, Frame};
 use crate::errors::read_error;
 use crate::json::{Kind, Raw};
 use crate::model::{Event, Media, MediaKind, MediaSource, PartBody, Signature, StopReason, StreamStart, Text};
+use crate::numbered::Numbered;
 
 /// Reads one stream.
 #[derive(Debug, Default)]
 pub(in crate::dialect) struct Reader {
     has_started: bool,
-    choices: Vec<Choice>,
+    choices: Numbered<Choice>,
     /// Sources told so far: Perplexity repeats all of them in every chunk.
     sources: usize,
 }
@@ -30,7 +31,7 @@ struct Choice {
     mark: Option<Signature<'static>>,
     /// The `index` of the detail that is being told.
     detail: Option<u64>,
-    calls: Vec<Call>,
+    calls: Numbered<Call>,
     sound: Option<Sound>,
 }
 
@@ -114,12 +115,7 @@ impl Reader {
     }
 
     fn choice(&mut self, index: u32) -> &mut Choice {
-        let known = self.choices.iter().position(|choice| choice.index == index);
-        let at = known.unwrap_or_else(|| {
-            self.choices.push(Choice { index, ..Choice::default() });
-            self.choices.len() - 1
-        });
-        &mut self.choices[at]
+        self.choices.get_or_push_with(index, || Choice { index, ..Choice::default() })
     }
 }
 
@@ -294,7 +290,7 @@ impl Choice {
             true => self.calls.last().map_or(0, |call| call.index),
             false => self.calls.len() as u64,
         });
-        let known = self.calls.iter().rposition(|call| call.index == index);
+        let known = self.calls.place(index);
         let continues = |at: &usize| told.id.is_empty() || *self.calls[*at].id == *told.id || !self.calls[*at].is_told;
         if let Some(at) = known.filter(continues) {
             if !told.id.is_empty() && self.calls[at].id.is_empty() {
@@ -302,8 +298,7 @@ impl Choice {
             }
             return at;
         }
-        self.calls.push(Call { index, id: told.id.as_ref().into(), is_told: false });
-        self.calls.len() - 1
+        self.calls.push(index, Call { index, id: told.id.as_ref().into(), is_told: false })
     }
 
     fn stop(&mut self, told: &ChoiceDelta<'_>, tell: Tell<'_>) {

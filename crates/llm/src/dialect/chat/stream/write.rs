@@ -13,6 +13,7 @@ use crate::dialect::{Dialect, EventWriter, Reply};
 use crate::errors::write_stream_error;
 use crate::json::ObjectWriter;
 use crate::model::{Event, Media, MediaKind, MediaSource, Signature, Stop, StopReason, StreamStart, TokenCounts};
+use crate::numbered::Numbered;
 
 /// What every chunk says it is.
 const OBJECT: &str = "chat.completion.chunk";
@@ -22,7 +23,7 @@ const OBJECT: &str = "chat.completion.chunk";
 pub(in super::super) struct Writer {
     envelope: Envelope,
     reply: Reply,
-    choices: Vec<Choice>,
+    choices: Numbered<Choice>,
     counts: Option<TokenCounts>,
     has_failed: bool,
 }
@@ -34,10 +35,16 @@ struct Choice {
     open: Open,
     /// The number of the detail that is being told, or would be told next.
     detail: u64,
-    /// Per call, whether it has arguments.
-    calls: Vec<(u32, bool)>,
+    calls: Numbered<Call>,
     /// Told at the end: some providers go on after it.
     stop: Option<Stop<'static>>,
+}
+
+/// A call that has begun.
+#[derive(Debug)]
+struct Call {
+    number: u32,
+    has_arguments: bool,
 }
 
 /// The part that is being told.
@@ -51,7 +58,7 @@ enum Open {
 impl Writer {
     pub(in super::super) fn new(reply: Reply) -> Self {
         let envelope = Envelope::new(OBJECT, &StreamStart::default(), &reply);
-        Self { envelope, reply, choices: Vec::new(), counts: None, has_failed: false }
+        Self { envelope, reply, choices: Numbered::default(), counts: None, has_failed: false }
     }
 }
 
@@ -74,7 +81,7 @@ impl EventWriter for Writer {
                 self.delta(*choice, out, |delta| delta.string("refusal", text));
             }
             Event::ToolCall { choice, call, id, name, signature } => {
-                self.open(*choice, Open::Nothing, out).calls.push((*call, false));
+                self.open(*choice, Open::Nothing, out).calls.push(*call, Call { number: *call, has_arguments: false });
                 self.call_delta(*choice, *call, out, |object| {
                     object.string("id", id);
                     object.string("type", "function");
@@ -134,16 +141,14 @@ impl EventWriter for Writer {
 impl Writer {
     /// The choice numbered `index`; if it is new, its role is told.
     fn choice(&mut self, index: u32, out: &mut Vec<u8>) -> &mut Choice {
-        let known = self.choices.iter().position(|choice| choice.index == index);
-        let at = known.unwrap_or_else(|| {
-            self.envelope.delta(index, out, |delta| {
+        let envelope = &self.envelope;
+        self.choices.get_or_push_with(index, || {
+            envelope.delta(index, out, |delta| {
                 delta.string("role", "assistant");
                 delta.string("content", "");
             });
-            self.choices.push(Choice { index, open: Open::Nothing, detail: 0, calls: Vec::new(), stop: None });
-            self.choices.len() - 1
-        });
-        &mut self.choices[at]
+            Choice { index, open: Open::Nothing, detail: 0, calls: Numbered::default(), stop: None }
+        })
     }
 
     /// Begins or goes on with a part; a detail that was told before it is complete.
@@ -209,9 +214,8 @@ impl Writer {
         if json.is_empty() {
             return;
         }
-        let known = self.choice(choice, out);
-        if let Some((_, has_arguments)) = known.calls.iter_mut().rev().find(|(number, _)| *number == call) {
-            *has_arguments = true;
+        if let Some(call) = self.choice(choice, out).calls.get_mut(call) {
+            call.has_arguments = true;
         }
         self.call_delta(choice, call, out, |object| object.object("function").string("arguments", json));
     }
@@ -231,8 +235,8 @@ impl Writer {
         let (index, told) = (choice.index, choice.stop.take());
         let calls = std::mem::take(&mut choice.calls);
         // SDKs parse the arguments, also those of a call without any.
-        for (call, _) in calls.iter().filter(|(_, has_arguments)| !has_arguments) {
-            self.arguments(index, *call, "{}", out);
+        for call in calls.iter().filter(|call| !call.has_arguments) {
+            self.arguments(index, call.number, "{}", out);
         }
         let reason = told.as_ref().map_or(if calls.is_empty() { "stop" } else { "tool_calls" }, stop::word);
         let sequence = told.as_ref().filter(|stop| stop.reason == StopReason::StopSequence && stop.native == "stop");

@@ -106,10 +106,10 @@ impl Writer {
             }
             Event::Arguments { choice: 0, call, json } => self.arguments(*call, json, out),
             Event::Citation { choice: 0, citation } => {
-                let (index, text) = (self.citations, &self.text);
+                let (index, text) = (self.citations, &mut self.text);
                 self.citations += 1;
                 write_event(out, "citation-start", index, |message| {
-                    citation::write(citation, text.get(), message.key("citations"));
+                    citation::write(citation, text, message.key("citations"));
                 });
                 write_end(out, "citation-end", index);
             }

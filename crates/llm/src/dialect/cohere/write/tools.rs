@@ -3,12 +3,14 @@
 use super::{Origin, Writer};
 use crate::dialect::strict_schema;
 use crate::json::{ArrayWriter, ObjectWriter};
-use crate::model::{Feature, FunctionTool, Request, Tool, ToolBody, ToolChoice};
+use crate::model::{Callable, Feature, FunctionTool, Request, Tool, ToolBody, ToolChoice};
 
 impl Writer<'_> {
     /// `tools` and what is said about all of them.
     pub(super) fn tools(&mut self, request: &Request<'_>, body: &mut ObjectWriter<'_>) {
-        let told: Vec<&Tool<'_>> = request.tools.iter().filter(|tool| self.is_told(tool, request)).collect();
+        let callable = request.callable();
+        let told = |tool: &&Tool<'_>| self.is_told(tool, request.tool_choice.as_ref(), &callable);
+        let told: Vec<&Tool<'_>> = request.tools.iter().filter(told).collect();
         if told.is_empty() {
             return;
         }
@@ -28,11 +30,10 @@ impl Writer<'_> {
     }
 
     /// Where only some tools may be called, the others are not told of: Cohere has no other word for it.
-    fn is_told(&mut self, tool: &Tool<'_>, request: &Request<'_>) -> bool {
-        match (&tool.body, &request.tool_choice) {
+    fn is_told(&mut self, tool: &Tool<'_>, choice: Option<&ToolChoice<'_>>, callable: &Callable<'_>) -> bool {
+        match (&tool.body, choice) {
             (ToolBody::Function(function), Some(ToolChoice::Function(name))) => function.name == *name,
-            (ToolBody::Function(function), Some(ToolChoice::Allowed { names, .. })) => names.contains(&function.name),
-            (ToolBody::Function(_), _) => true,
+            (ToolBody::Function(_), _) => callable.holds(tool),
             (ToolBody::Opaque(_), _) if self.origin == Origin::Own => true,
             (ToolBody::Opaque(_), _) => {
                 self.losses.lose(Feature::ServerTools);

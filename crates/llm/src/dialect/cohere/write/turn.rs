@@ -3,6 +3,7 @@
 
 use super::super::citation;
 use super::{Origin, Writer};
+use crate::dialect::cited::CitedText;
 use crate::json::{ArrayWriter, ObjectWriter};
 use crate::model::{Feature, Media, MediaKind, MediaSource, Part, PartBody, Role, ToolCall, ToolResult, Turn};
 
@@ -219,7 +220,8 @@ pub(in super::super) fn write_citations(parts: &[Part<'_>], message: &mut Object
     }
     let mut list = message.array("citations");
     for (text, citations) in cited() {
-        citations.iter().for_each(|citation| citation::write(citation, Some(text), list.element()));
+        let mut text = CitedText::of(text);
+        citations.iter().for_each(|citation| citation::write(citation, &mut text, list.element()));
     }
 }
 

@@ -28,6 +28,8 @@ struct Progress {
     has_stopped: bool,
     /// All its visible text, which citations point into.
     text: CitedText,
+    /// Citations told so far: some providers repeat them in every chunk.
+    citations: usize,
 }
 
 impl EventReader for Reader {
@@ -86,10 +88,12 @@ impl Reader {
         if let Some(told) = candidate.logprobs {
             tell(Event::Logprobs { choice, logprobs: logprobs::read(told) });
         }
-        if !self.forgoes_citations && (candidate.grounding.is_some() || candidate.citations.is_some()) {
+        let may_cite = !self.forgoes_citations && progress.citations < grounding::MOST;
+        if may_cite && (candidate.grounding.is_some() || candidate.citations.is_some()) {
             let text = progress.text.get();
             for mut citation in grounding::read(candidate.grounding, candidate.citations, text.unwrap_or_default()) {
                 citation.span = citation.span.filter(|_| text.is_some());
+                progress.citations += 1;
                 tell(Event::Citation { choice, citation: Box::new(citation) });
             }
         }

@@ -15,6 +15,7 @@ use crate::dialect::gemini::{logprobs, stop};
 use crate::dialect::{EventWriter, Reply};
 use crate::json::{ArrayWriter, ObjectWriter};
 use crate::model::{Citation, Event, Losses, Part, PartBody, Signature, ToolCall};
+use crate::numbered::Numbered;
 
 #[derive(Debug)]
 pub(in crate::dialect::gemini) struct Writer {
@@ -27,7 +28,7 @@ pub(in crate::dialect::gemini) struct Writer {
 struct Open {
     part: OpenPart,
     /// In the order in which they began, and how many of them are not complete.
-    calls: Vec<OpenCall>,
+    calls: Numbered<OpenCall>,
     incomplete: usize,
     /// All its visible text, which citations point into, and how many characters stood before the open part.
     text: CitedText,
@@ -47,23 +48,9 @@ enum OpenPart {
 
 #[derive(Debug)]
 struct OpenCall {
-    number: u32,
     call: ToolCall<'static>,
     progress: Progress,
     is_complete: bool,
-}
-
-impl Open {
-    /// The open call with this number. Calls are numbered in order, so it is mostly found where it should be.
-    fn call(&mut self, number: u32) -> Option<&mut OpenCall> {
-        let first = self.calls.first()?.number;
-        let expected = usize::try_from(number.saturating_sub(first)).ok()?;
-        let at = match self.calls.get(expected) {
-            Some(call) if call.number == number => expected,
-            _ => self.calls.iter().rposition(|call| call.number == number)?,
-        };
-        self.calls.get_mut(at)
-    }
 }
 
 impl Writer {
@@ -167,17 +154,13 @@ impl EventWriter for Writer {
                     arguments: String::new().into(),
                     signature: signature.clone().map(Signature::into_owned),
                 };
-                open.calls.push(OpenCall {
-                    number: *call,
-                    call: body,
-                    progress: Progress::default(),
-                    is_complete: false,
-                });
+                let begun = OpenCall { call: body, progress: Progress::default(), is_complete: false };
+                open.calls.push(*call, begun);
                 open.incomplete += 1;
             }
             Event::Arguments { choice, call, json } => {
                 let open = self.choices.entry(*choice).or_default();
-                let Some(call) = open.call(*call) else { return };
+                let Some(call) = open.calls.get_mut(*call) else { return };
                 call.call.arguments.to_mut().push_str(json);
                 call.progress.take(json);
                 if call.progress.is_complete() && !std::mem::replace(&mut call.is_complete, true) {

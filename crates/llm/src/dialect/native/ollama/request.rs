@@ -94,27 +94,23 @@ fn write_thinking(wanted: &ReasoningRequest<'_>, body: &mut ObjectWriter<'_>) {
 
 /// There is no choice among tools: one that forbids them, or allows only some, is kept by what is offered.
 fn write_tools(request: &Request<'_>, body: &mut ObjectWriter<'_>, losses: &mut Losses) {
-    let allowed = match &request.tool_choice {
-        None | Some(ToolChoice::Auto) => None,
+    let only = match &request.tool_choice {
+        None | Some(ToolChoice::Auto | ToolChoice::Allowed { required: false, .. }) => None,
         Some(ToolChoice::None) => return,
-        Some(ToolChoice::Allowed { names, required: false }) => Some(names.as_slice()),
-        Some(ToolChoice::Allowed { names, required: true }) => {
-            losses.lose(Feature::ToolChoice);
-            Some(names.as_slice())
-        }
         Some(ToolChoice::Function(name)) => {
             losses.lose(Feature::ToolChoiceFunction);
-            Some(std::slice::from_ref(name))
+            Some(name)
         }
-        Some(ToolChoice::Required | ToolChoice::Opaque(_)) => {
+        Some(ToolChoice::Required | ToolChoice::Allowed { required: true, .. } | ToolChoice::Opaque(_)) => {
             losses.lose(Feature::ToolChoice);
             None
         }
     };
+    let callable = request.callable();
     let mut tools = Vec::with_capacity(request.tools.len());
     for tool in &request.tools {
         match &tool.body {
-            ToolBody::Function(function) if allowed.is_none_or(|names| names.contains(&function.name)) => {
+            ToolBody::Function(function) if only.is_none_or(|name| function.name == *name) && callable.holds(tool) => {
                 tools.push((tool, function));
             }
             ToolBody::Function(_) => {}

@@ -19,11 +19,11 @@ pub(super) fn read(input: Raw<'_>) -> Result<Vec<Turn<'_>>, ReadError> {
             Ok(vec![Turn::new(Role::User, content::one_text(text))])
         }
         Kind::Array => {
-            let mut turns = Vec::new();
+            let mut joined = Joined::default();
             for item in input.elements() {
-                add(&mut turns, item::read(item, &mut Logprobs::default()));
+                joined.add(item::read(item, &mut Logprobs::default()));
             }
-            Ok(turns)
+            Ok(joined.turns)
         }
         Kind::Object | Kind::Number | Kind::Bool | Kind::Null => {
             Err(ReadError::new("input must be a string or an array of items"))
@@ -31,31 +31,45 @@ pub(super) fn read(input: Raw<'_>) -> Result<Vec<Turn<'_>>, ReadError> {
     }
 }
 
-/// Results of neighbouring items are one turn, and so is what the assistant does. A second message begins a new turn,
-/// unless calls of the open one wait for their results.
-fn add<'a>(turns: &mut Vec<Turn<'a>>, item: Item<'a>) {
-    if item.parts.is_empty() {
-        return;
-    }
-    let joins = match (turns.last(), item.role) {
-        (Some(open), Role::Tool) => open.role == Role::Tool,
-        (Some(open), Role::Assistant) if open.role == Role::Assistant => {
-            item.kind == ItemKind::Other || !has_message(open) || has_call(open)
+/// Items as turns.
+#[derive(Default)]
+struct Joined<'a> {
+    turns: Vec<Turn<'a>>,
+    /// The last turn holds a message.
+    has_message: bool,
+    /// The last turn calls a tool.
+    has_call: bool,
+}
+
+impl<'a> Joined<'a> {
+    /// Results of neighbouring items are one turn, and so is what the assistant does. A second message begins a new
+    /// turn, unless calls of the open one wait for their results.
+    fn add(&mut self, item: Item<'a>) {
+        if item.parts.is_empty() {
+            return;
         }
-        _ => false,
-    };
-    match turns.last_mut() {
-        Some(open) if joins => open.parts.extend(item.parts),
-        _ => turns.push(Turn { extras: item.extras, ..Turn::new(item.role, item.parts) }),
+        let joins = match (self.turns.last(), item.role) {
+            (Some(open), Role::Tool) => open.role == Role::Tool,
+            (Some(open), Role::Assistant) if open.role == Role::Assistant => {
+                item.kind == ItemKind::Other || !self.has_message || self.has_call
+            }
+            _ => false,
+        };
+        let holds = |wanted: fn(&PartBody<'_>) -> bool| item.parts.iter().any(|part| wanted(&part.body));
+        let has_message = holds(|body| matches!(body, PartBody::Text { .. } | PartBody::Refusal(_)));
+        let has_call = holds(|body| matches!(body, PartBody::ToolCall(_)));
+        match self.turns.last_mut() {
+            Some(open) if joins => {
+                open.parts.extend(item.parts);
+                self.has_message |= has_message;
+                self.has_call |= has_call;
+            }
+            _ => {
+                self.turns.push(Turn { extras: item.extras, ..Turn::new(item.role, item.parts) });
+                (self.has_message, self.has_call) = (has_message, has_call);
+            }
+        }
     }
-}
-
-fn has_message(turn: &Turn<'_>) -> bool {
-    turn.parts.iter().any(|part| matches!(part.body, PartBody::Text { .. } | PartBody::Refusal(_)))
-}
-
-fn has_call(turn: &Turn<'_>) -> bool {
-    turn.parts.iter().any(|part| matches!(part.body, PartBody::ToolCall(_)))
 }
 
 /// Writes turns as items.

@@ -3,6 +3,8 @@
 //! Deltas tell the pieces; what is told whole when a part or an item is done fills in for deltas that a server left
 //! out. Invariant: nothing is told twice, and a part's end is told where the next begins or its item is done.
 
+use std::collections::HashMap;
+
 use crate::dialect::responses::content::{self, Logprobs};
 use crate::dialect::responses::stop::{self, Calls};
 use crate::dialect::responses::{item, usage};
@@ -23,7 +25,7 @@ pub(in crate::dialect::responses) struct Reader {
     /// Something of the output was told.
     told: bool,
     /// Items that are not done.
-    open: Vec<OpenItem>,
+    open: HashMap<u64, OpenItem>,
 }
 
 /// An item that is being told.
@@ -155,11 +157,7 @@ impl Reader {
 
     /// The open item at `index` of the output.
     fn item(&mut self, index: u64) -> &mut OpenItem {
-        let at = self.open.iter().rposition(|item| item.index == index).unwrap_or_else(|| {
-            self.open.push(OpenItem::new(index));
-            self.open.len() - 1
-        });
-        &mut self.open[at]
+        self.open.entry(index).or_insert_with(|| OpenItem::new(index))
     }
 
     /// What there is to tell of a part now; ends the part before if it is another.
@@ -241,8 +239,7 @@ impl Reader {
 
     fn end_item(&mut self, members: &Members<'_>, tell: &mut dyn FnMut(Event<'_>)) {
         let Some(raw) = members.item else { return };
-        let at = self.open.iter().rposition(|item| item.index == members.index);
-        let open = at.map_or_else(|| OpenItem::new(members.index), |at| self.open.remove(at));
+        let open = self.open.remove(&members.index).unwrap_or_else(|| OpenItem::new(members.index));
         match raw.first("type").and_then(Raw::quoted) {
             Some(b"function_call") => self.end_call(&open, raw, tell),
             Some(b"reasoning") => end_reasoning(&open, raw, tell),
@@ -258,7 +255,7 @@ impl Reader {
         if let Some(json) = whole.filter(|json| !json.is_empty()) {
             tell(Event::Arguments { choice: CHOICE, call, json });
         }
-        self.open.retain(|item| item.index != open.index);
+        self.open.remove(&open.index);
         tell(Event::PartEnd { choice: CHOICE });
     }
 
@@ -266,8 +263,8 @@ impl Reader {
     fn fill_in(&mut self, output: Raw<'_>, tell: &mut dyn FnMut(Event<'_>)) {
         let told = self.told;
         for (index, item) in (0..).zip(output.elements()) {
-            let waits = |open: &OpenItem| open.index == index && !open.told && open.call.is_none();
-            if !told || self.open.iter().any(waits) {
+            let waits = |open: &OpenItem| !open.told && open.call.is_none();
+            if !told || self.open.get(&index).is_some_and(waits) {
                 self.end_item(&Members { index, item: Some(item), ..Members::default() }, tell);
             }
         }

@@ -18,22 +18,21 @@ impl Writer {
             progress: Progress::default(),
         };
         self.add_item(call.place.index, &call.begun(), out);
-        self.calls.push(call);
+        self.calls.keep(call);
     }
 
     pub(super) fn arguments(&mut self, number: u32, more: &str, out: &mut Vec<u8>) {
-        let Some(at) = self.calls.iter().rposition(|call| call.number == number) else { return };
         if more.is_empty() {
             return;
         }
-        let mut call = self.calls.remove(at);
+        let Some(mut call) = self.calls.take(number) else { return };
         event(out, &mut self.sequence, "response.function_call_arguments.delta", |event| {
             item_place(event, &call.place);
             write_string(event.key("delta"), more);
         });
         call.arguments.push_str(more);
         call.progress.take(more);
-        self.calls.push(call);
+        self.calls.keep(call);
     }
 
     pub(super) fn end_call(&mut self, call: &Call, out: &mut Vec<u8>) {

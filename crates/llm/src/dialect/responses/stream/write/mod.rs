@@ -6,9 +6,12 @@
 
 mod call;
 mod message;
+mod open_calls;
 mod reasoning;
 
-use super::items::{self, Call, Message, Place, Reasoning, Thought};
+use open_calls::OpenCalls;
+
+use super::items::{self, Message, Place, Reasoning, Thought};
 use crate::dialect::responses::whole::{ItemNames, Whole};
 use crate::dialect::responses::{service_tier, stop};
 use crate::dialect::{Dialect, EventWriter, Reply};
@@ -25,8 +28,7 @@ pub(in crate::dialect::responses) struct Writer {
     sequence: u64,
     /// What is being told, if it is no call.
     open: Open,
-    /// Calls that are not done, the last told at the end.
-    calls: Vec<Call>,
+    calls: OpenCalls,
     /// The items by their index; empty while they are open.
     output: Vec<Vec<u8>>,
     stop: Option<Stop<'static>>,
@@ -49,7 +51,7 @@ impl Writer {
             names: ItemNames::default(),
             sequence: 0,
             open: Open::Nothing,
-            calls: Vec::new(),
+            calls: OpenCalls::default(),
             output: Vec::new(),
             stop: None,
             usage: None,
@@ -186,18 +188,12 @@ impl Writer {
     /// Ends what is being told, but for calls that wait for the rest of their arguments.
     fn close_complete(&mut self, out: &mut Vec<u8>) {
         self.close_open(out);
-        let calls = std::mem::take(&mut self.calls).into_iter();
-        let (complete, waiting) = calls.partition(|call| call.progress.is_complete());
-        self.calls = waiting;
-        let complete: Vec<Call> = complete;
-        complete.iter().for_each(|call| self.end_call(call, out));
+        self.calls.take_complete().for_each(|call| self.end_call(&call, out));
     }
 
     fn close_all(&mut self, out: &mut Vec<u8>) {
         self.close_open(out);
-        for call in std::mem::take(&mut self.calls) {
-            self.end_call(&call, out);
-        }
+        self.calls.take_all().for_each(|call| self.end_call(&call, out));
     }
 
     /// Ends the item that is being told, if it is no call.
@@ -220,8 +216,7 @@ impl Writer {
     fn end_part(&mut self, out: &mut Vec<u8>) {
         match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Nothing => {
-                let ended = |call: &mut Call| call.progress.is_complete() || call.arguments.is_empty();
-                if let Some(call) = self.calls.pop_if(ended) {
+                if let Some(call) = self.calls.take_last_ended() {
                     self.end_call(&call, out);
                 }
             }
