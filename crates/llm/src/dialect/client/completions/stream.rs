@@ -8,13 +8,14 @@ use crate::dialect::chat::{self, Envelope};
 use crate::dialect::{Dialect, EventWriter, Reply};
 use crate::errors::write_stream_error;
 use crate::model::{Event, Json, Stop, StreamStart, TokenCounts};
+use crate::numbered::Numbered;
 
 /// Writes one stream.
 #[derive(Debug)]
 pub(in crate::dialect::client) struct Writer {
     envelope: Envelope,
     reply: Reply,
-    choices: Vec<Choice>,
+    choices: Numbered<Choice>,
     counts: Option<TokenCounts>,
     has_failed: bool,
 }
@@ -40,16 +41,11 @@ struct Piece<'p> {
 impl Writer {
     pub(in crate::dialect::client) fn new(reply: Reply) -> Self {
         let envelope = Envelope::new(OBJECT, &StreamStart::default(), &reply);
-        Self { envelope, reply, choices: Vec::new(), counts: None, has_failed: false }
+        Self { envelope, reply, choices: Numbered::default(), counts: None, has_failed: false }
     }
 
     fn choice(&mut self, index: u32) -> &mut Choice {
-        let known = self.choices.iter().position(|choice| choice.index == index);
-        let at = known.unwrap_or_else(|| {
-            self.choices.push(Choice { index, offset: 0, stop: None });
-            self.choices.len() - 1
-        });
-        &mut self.choices[at]
+        self.choices.get_or_push_with(index, || Choice { index, offset: 0, stop: None })
     }
 
     fn piece(&mut self, index: u32, piece: &Piece<'_>, out: &mut Vec<u8>) {
