@@ -202,6 +202,9 @@ static GEMINI_EMBED_USAGE: UsageFields = UsageFields {
     reasoning: &[],
 };
 
+static COHERE_EMBED_USAGE: UsageFields =
+    UsageFields { prompt: "input_tokens", completion: "", total: "", cached: &[], cache_creation: &[], reasoning: &[] };
+
 static NO_USAGE: UsageFields =
     UsageFields { prompt: "", completion: "", total: "", cached: &[], cache_creation: &[], reasoning: &[] };
 
@@ -349,6 +352,14 @@ const TABLE: [Endpoint; Protocol::ALL.len()] = [
         ..PLAIN
     },
     Endpoint {
+        protocol: Protocol::CohereEmbed,
+        paths: &[PathForm::of("/v2/embed", StreamFlag::Never)],
+        prompt_fields: &["texts", "inputs"],
+        usage_at: &["meta", "billed_units"],
+        usage: &COHERE_EMBED_USAGE,
+        ..PLAIN
+    },
+    Endpoint {
         protocol: Protocol::Rerank,
         paths: &[PathForm::of("/v1/rerank", StreamFlag::Never), PathForm::of("/v2/rerank", StreamFlag::Never)],
         body: BodyRule::HasList("documents"),
@@ -383,7 +394,8 @@ const TABLE: [Endpoint; Protocol::ALL.len()] = [
     Endpoint { protocol: Protocol::OllamaChat, body: BodyRule::Never, ..PLAIN },
     Endpoint { protocol: Protocol::DashScopeGeneration, body: BodyRule::Never, ..PLAIN },
     Endpoint { protocol: Protocol::VertexPredict, body: BodyRule::Never, prompt_fields: &["instances"], ..PLAIN },
-    Endpoint { protocol: Protocol::CohereEmbed, body: BodyRule::Never, prompt_fields: &["texts"], ..PLAIN },
+    Endpoint { protocol: Protocol::OllamaEmbed, body: BodyRule::Never, ..PLAIN },
+    Endpoint { protocol: Protocol::DashScopeEmbed, body: BodyRule::Never, ..PLAIN },
     Endpoint { protocol: Protocol::VoyageRerank, body: BodyRule::Never, ..PLAIN },
     Endpoint { protocol: Protocol::DashScopeRerank, body: BodyRule::Never, ..PLAIN },
 ];

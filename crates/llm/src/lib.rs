@@ -41,7 +41,8 @@ pub use dialect::{
 };
 pub use edit::Edits;
 pub use embeddings::{
-    EmbedClient, EmbedError, EmbedInput, EmbedProvider, EmbedRequest, EmbedTask, Embeddings, Encoding, Vector,
+    EmbedClient, EmbedError, EmbedInput, EmbedProvider, EmbedRequest, EmbedTask, Embeddings, Encoding, Truncation,
+    Vector,
 };
 pub use endpoint::{
     BodyRule, Detected, Endpoint, Framing, NamesModel, PathForm, RequestPath, StreamFlag, UsageFields, detect,
@@ -56,7 +57,7 @@ pub use filter::{StreamFilter, UsageChunk};
 pub use framing::FrameError;
 pub use json::{Elements, Kind, Members, Raw, ScanError};
 pub use line_framing::LineError;
-pub use mapping::{Map, MapError, Mapped, Mapping};
+pub use mapping::{AnswerHead, Map, MapError, Mapped, Mapping};
 pub use observe::{StreamEnd, StreamObserver};
 pub use protocol::{Protocol, UnknownProtocol};
 pub use provider::{Capability, Course, KeyPlace, MaxTokensField, Models, Provider};

@@ -7,6 +7,7 @@
 use crate::dialect::ReadError;
 use crate::embeddings::{EmbedClient, EmbedError, EmbedProvider, Encoding};
 use crate::json::Raw;
+use crate::model::Losses;
 use crate::protocol::Protocol;
 use crate::rerank::{RerankProvider, RerankRequest};
 use crate::usage::Usage;
@@ -38,12 +39,22 @@ pub struct Mapping {
     form: Form,
     /// The client's own word for the model; empty if it had none.
     model: Box<str>,
+    losses: Losses,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Form {
     Embeddings { client: EmbedClient, provider: EmbedProvider, encoding: Encoding },
     Ranking { provider: RerankProvider, request: RerankRequest<'static> },
+}
+
+/// What is known of an answer beside its body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnswerHead<'a> {
+    /// An identifier for one that has none.
+    pub id: &'a str,
+    /// What its headers count.
+    pub usage: Option<Usage>,
 }
 
 /// An answer in the client's form.
@@ -59,7 +70,7 @@ impl Map {
     /// they do not stand in for each other.
     pub fn between(client: Protocol, provider: Protocol, model: &str) -> Option<Self> {
         match client {
-            Protocol::Rerank => RerankProvider::of(provider).map(Map::Ranking),
+            Protocol::Rerank => RerankProvider::of(provider, model).map(Map::Ranking),
             _ => Some(Map::Embeddings {
                 client: EmbedClient::of(client)?,
                 provider: EmbedProvider::of(provider, model)?,
@@ -78,35 +89,48 @@ impl Map {
                 let mut request = client.read_request(body)?;
                 request.model = request.model.or_else(|| model.map(Into::into));
                 let sent = provider.write_request(&request)?;
+                let losses = provider.losses(&request);
                 let form = Form::Embeddings { client, provider, encoding: request.encoding };
-                Ok((sent, Mapping { form, model: request.model.unwrap_or_default().into() }))
+                Ok((sent, Mapping { form, model: request.model.unwrap_or_default().into(), losses }))
             }
             Map::Ranking(provider) => {
                 let request = RerankRequest::read(body)?;
                 let sent = provider.write_request(&request);
                 let model = request.model.as_deref().unwrap_or_default().into();
-                Ok((sent, Mapping { form: Form::Ranking { provider, request: request.into_owned() }, model }))
+                let losses = request.unread.clone();
+                Ok((sent, Mapping { form: Form::Ranking { provider, request: request.into_owned() }, model, losses }))
             }
         }
     }
 }
 
 impl Mapping {
+    /// What of the request the provider has no words for.
+    pub fn losses(&self) -> &Losses {
+        &self.losses
+    }
+
     /// A whole answer's `body` in the client's form.
     ///
     /// # Errors
     /// If the body is not well-formed, or not what the provider's form says; the texts for Vertex's `:predict` are
     /// APISIX's.
-    pub fn answer(&self, body: &[u8]) -> Result<Mapped, ReadError> {
+    pub fn answer(&self, head: AnswerHead<'_>, body: &[u8]) -> Result<Mapped, ReadError> {
         let body = Raw::checked(body).ok_or_else(|| ReadError::new("the answer is not well-formed JSON"))?;
         match &self.form {
             Form::Embeddings { client, provider, encoding } => {
-                let answer = provider.read_response(body)?;
+                let mut answer = provider.read_response(body)?;
+                if answer.id.is_empty() {
+                    answer.id = head.id.into();
+                }
+                answer.input_tokens = answer.input_tokens.or(head.usage.map(|usage| usage.prompt));
                 let body = client.write_response(&answer, &self.model, *encoding);
                 Ok(Mapped { body, usage: answer.input_tokens.map(Usage::of_prompt) })
             }
             Form::Ranking { provider, request } => {
-                let ranking = provider.read_response(body, request)?;
+                let mut ranking = provider.read_response(body, request)?;
+                ranking.id.get_or_insert_with(|| head.id.into());
+                ranking.total_tokens = ranking.total_tokens.or(head.usage.map(|usage| usage.prompt));
                 Ok(Mapped { body: ranking.write(request), usage: ranking.total_tokens.map(Usage::of_prompt) })
             }
         }

@@ -31,8 +31,12 @@ pub enum Protocol {
     BedrockInvoke,
     /// Vertex's `predict`, spoken to providers alone.
     VertexPredict,
-    /// Cohere's v2 embed, spoken to providers alone.
+    /// Cohere's v2 embed.
     CohereEmbed,
+    /// Ollama's `/api/embed`, spoken to providers alone.
+    OllamaEmbed,
+    /// DashScope's own text embedding, spoken to providers alone.
+    DashScopeEmbed,
     /// Ollama's `/api/chat`, spoken to providers alone.
     OllamaChat,
     /// DashScope's `generation`, spoken to providers alone.
@@ -47,7 +51,7 @@ pub enum Protocol {
 
 impl Protocol {
     /// Every protocol; the order has no meaning.
-    pub const ALL: [Protocol; 22] = [
+    pub const ALL: [Protocol; 24] = [
         Protocol::OpenAiChat,
         Protocol::OpenAiResponses,
         Protocol::OpenAiEmbeddings,
@@ -65,6 +69,8 @@ impl Protocol {
         Protocol::BedrockInvoke,
         Protocol::VertexPredict,
         Protocol::CohereEmbed,
+        Protocol::OllamaEmbed,
+        Protocol::DashScopeEmbed,
         Protocol::OllamaChat,
         Protocol::DashScopeGeneration,
         Protocol::VoyageRerank,
@@ -92,6 +98,8 @@ impl Protocol {
             Protocol::BedrockInvoke => "bedrock-invoke",
             Protocol::VertexPredict => "vertex-predict",
             Protocol::CohereEmbed => "cohere-embed",
+            Protocol::OllamaEmbed => "ollama-embed",
+            Protocol::DashScopeEmbed => "dashscope-embed",
             Protocol::OllamaChat => "ollama-chat",
             Protocol::DashScopeGeneration => "dashscope-generation",
             Protocol::VoyageRerank => "voyage-rerank",
@@ -120,6 +128,8 @@ impl Protocol {
             | Protocol::BedrockInvoke
             | Protocol::VertexPredict
             | Protocol::CohereEmbed
+            | Protocol::OllamaEmbed
+            | Protocol::DashScopeEmbed
             | Protocol::OllamaChat
             | Protocol::DashScopeGeneration
             | Protocol::VoyageRerank
@@ -160,6 +170,8 @@ impl Protocol {
             | Protocol::OpenAiCompletions
             | Protocol::OpenAiModerations
             | Protocol::OllamaChat
+            | Protocol::OllamaEmbed
+            | Protocol::DashScopeEmbed
             | Protocol::DashScopeGeneration
             | Protocol::VoyageRerank
             | Protocol::DashScopeRerank

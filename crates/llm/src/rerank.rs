@@ -6,7 +6,7 @@
 
 use crate::dialect::ReadError;
 use crate::json::{ObjectWriter, Raw, write_string};
-use crate::model::{Json, Text};
+use crate::model::{Json, Losses, Text};
 use crate::protocol::Protocol;
 
 /// A form in which providers are asked.
@@ -18,6 +18,10 @@ pub enum RerankProvider {
     Voyage,
     /// DashScope's own text rerank.
     DashScope,
+    /// Cohere's models in Bedrock's `invoke`.
+    BedrockCohere,
+    /// Amazon's models in Bedrock's `invoke`.
+    BedrockAmazon,
 }
 
 /// What is to be ordered.
@@ -31,6 +35,8 @@ pub struct RerankRequest<'a> {
     pub top_n: Option<u64>,
     /// The answer shall repeat the documents.
     pub return_documents: bool,
+    /// What the client said beside that.
+    pub unread: Losses,
 }
 
 /// The order.
@@ -72,7 +78,7 @@ impl<'a> RerankRequest<'a> {
                 }
                 b"top_n" | b"top_k" => request.top_n = value.count(),
                 b"return_documents" => request.return_documents = value.is_true(),
-                _ => {}
+                _ => request.unread.lose_field(&String::from_utf8_lossy(key)),
             }
         }
         request.query = query.ok_or_else(|| ReadError::new("query must be a string"))?;
@@ -91,6 +97,7 @@ impl<'a> RerankRequest<'a> {
             documents: self.documents.into_iter().map(owned).collect(),
             top_n: self.top_n,
             return_documents: self.return_documents,
+            unread: self.unread,
         }
     }
 }
@@ -102,12 +109,15 @@ fn read_document((document, at): (Raw<'_>, usize)) -> Result<Text<'_>, ReadError
 }
 
 impl RerankProvider {
-    /// The form of a provider that is addressed in `protocol`; `None` if that ranks nothing.
-    pub(crate) const fn of(protocol: Protocol) -> Option<Self> {
+    /// The form of a provider that is addressed in `protocol` for `model`; `None` if that ranks nothing. Bedrock's `invoke`
+    /// has a form per family of models.
+    pub(crate) fn of(protocol: Protocol, model: &str) -> Option<Self> {
         match protocol {
             Protocol::Rerank => Some(RerankProvider::Plain),
             Protocol::VoyageRerank => Some(RerankProvider::Voyage),
             Protocol::DashScopeRerank => Some(RerankProvider::DashScope),
+            Protocol::BedrockInvoke if model.contains("cohere.rerank") => Some(RerankProvider::BedrockCohere),
+            Protocol::BedrockInvoke if model.contains("amazon.rerank") => Some(RerankProvider::BedrockAmazon),
             _ => None,
         }
     }
@@ -116,11 +126,22 @@ impl RerankProvider {
     pub fn write_request(self, request: &RerankRequest<'_>) -> Vec<u8> {
         let mut out = Vec::new();
         let mut body = ObjectWriter::new(&mut out);
-        body.maybe_string("model", request.model.as_deref());
         match self {
-            RerankProvider::Plain => write_plain(&mut body, request, "top_n"),
-            RerankProvider::Voyage => write_plain(&mut body, request, "top_k"),
+            RerankProvider::Plain => {
+                body.maybe_string("model", request.model.as_deref());
+                write_plain(&mut body, request, "top_n");
+            }
+            RerankProvider::Voyage => {
+                body.maybe_string("model", request.model.as_deref());
+                write_plain(&mut body, request, "top_k");
+            }
+            RerankProvider::BedrockCohere => {
+                body.number("api_version", COHERE_API_VERSION);
+                write_plain(&mut body, request, "top_n");
+            }
+            RerankProvider::BedrockAmazon => write_plain(&mut body, request, "top_n"),
             RerankProvider::DashScope => {
+                body.maybe_string("model", request.model.as_deref());
                 write_input(&mut body.object("input"), request);
                 let mut parameters = body.object("parameters");
                 if let Some(count) = request.top_n {
@@ -157,6 +178,9 @@ impl RerankProvider {
         Ok(ranking)
     }
 }
+
+/// Which of Cohere's forms Bedrock is asked in.
+const COHERE_API_VERSION: u64 = 2;
 
 fn write_plain(body: &mut ObjectWriter<'_>, request: &RerankRequest<'_>, count: &str) {
     write_input(body, request);

@@ -190,6 +190,8 @@ fn for_each_text<'a>(protocol: Protocol, root: Raw<'a>, mut visit: impl FnMut(Co
         | Protocol::BedrockInvoke
         | Protocol::VertexPredict
         | Protocol::CohereEmbed
+        | Protocol::OllamaEmbed
+        | Protocol::DashScopeEmbed
         | Protocol::OllamaChat
         | Protocol::DashScopeGeneration
         | Protocol::VoyageRerank

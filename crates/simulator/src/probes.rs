@@ -46,6 +46,7 @@ pub(crate) fn answer(exchange: &Exchange) -> Result<Outcome, Refusal> {
             content_type: None,
             content: Content::Whole(Bytes::new()),
             pace: Pace::default(),
+            counted: None,
         });
     }
     let query = Query::read(exchange.head.uri.query().unwrap_or_default());
@@ -91,7 +92,7 @@ fn bytes(count: &str, method: &Method) -> Result<Outcome, Refusal> {
         (size > 0).then(|| Event { bytes: Bytes::from_static(&LETTERS[..size]), kind: Kind::Frame })
     });
     let content = Content::Stream(Box::new(pieces), Bytes::new());
-    Ok(Outcome { status: StatusCode::OK, content_type: Some(TEXT), content, pace: Pace::default() })
+    Ok(Outcome { status: StatusCode::OK, content_type: Some(TEXT), content, pace: Pace::default(), counted: None })
 }
 
 fn stream(query: &Query) -> Result<Outcome, Refusal> {
@@ -104,6 +105,7 @@ fn stream(query: &Query) -> Result<Outcome, Refusal> {
         content_type: Some(TEXT),
         content,
         pace: Pace { interval, ..Pace::default() },
+        counted: None,
     })
 }
 

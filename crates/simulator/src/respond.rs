@@ -1,7 +1,7 @@
 //! From what a handler has to say to a response: the head, and a body that is late, spoilt or cut where a script says so.
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Response, Version};
 use tokio::time::sleep_until;
 
@@ -10,10 +10,13 @@ use crate::directives::{Directives, Place};
 use crate::journal::Visit;
 use crate::service::{Content, Exchange, Outcome};
 
+/// Where Bedrock counts a request's tokens.
+const COUNTED: HeaderName = HeaderName::from_static("x-amzn-bedrock-input-token-count");
+
 /// Waits until the answer's head is due, and makes it. `seed` is for the jitter of a stream.
 pub(crate) async fn respond(exchange: Exchange, outcome: Outcome, seed: u64, mut visit: Visit) -> Response<Reply> {
     let Exchange { head, directives, arrived, .. } = exchange;
-    let Outcome { status, content_type, content, pace } = outcome;
+    let Outcome { status, content_type, content, pace, counted } = outcome;
     visit.status(status);
     let is_whole = matches!(content, Content::Whole(_));
     if !pace.is_immediate() && (is_whole || directives.late_head) {
@@ -44,6 +47,9 @@ pub(crate) async fn respond(exchange: Exchange, outcome: Outcome, seed: u64, mut
     let mut response = Response::new(reply);
     *response.status_mut() = status;
     set_headers(response.headers_mut(), &directives, content_type, head.version);
+    if let Some(tokens) = counted {
+        response.headers_mut().insert(COUNTED, HeaderValue::from(tokens));
+    }
     if let Some(length) = cut_length {
         // What is promised and not kept: without it the cut would look like an end.
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));

@@ -15,8 +15,10 @@ use tokio::time::Instant;
 use crate::Options;
 use crate::body::{Events, Reply};
 use crate::connection::Manners;
+use crate::dialect::embedding_form::Form as EmbeddingForm;
 use crate::dialect::embeddings::Embeddings;
 use crate::dialect::refusal::Voice;
+use crate::dialect::rerank::{self, Form as RerankForm};
 use crate::dialect::{Dialect, Refusal, Turn, messages, models};
 use crate::directives::{Directives, Pace};
 use crate::journal::{Journal, Visit};
@@ -58,6 +60,8 @@ pub(crate) struct Outcome {
     pub content_type: Option<HeaderValue>,
     pub content: Content,
     pub pace: Pace,
+    /// Tokens of the request that the head counts, as Bedrock's does.
+    pub counted: Option<u32>,
 }
 
 pub(crate) enum Content {
@@ -149,7 +153,10 @@ impl Simulator {
             Some(Endpoint::CountTokens) => {
                 exchange.posted().and_then(|()| messages::count_tokens(&exchange.body)).map(Outcome::json)
             }
-            Some(Endpoint::Embeddings) => exchange.posted().and_then(|()| self.embed(exchange)),
+            Some(Endpoint::Embeddings(form)) => exchange.posted().and_then(|()| self.embed(exchange, form)),
+            Some(Endpoint::Rerank(form)) => {
+                exchange.posted().and_then(|()| rerank::answer(form, &exchange.body, directives)).map(Outcome::json)
+            }
             Some(Endpoint::Models) => Ok(Outcome::json(models::list())),
             Some(Endpoint::Model(id)) => models::one(id).map(Outcome::json),
             None => probes::answer(exchange),
@@ -169,7 +176,8 @@ impl Simulator {
         let pace = directives.pace(&self.options);
         if stream {
             let content = Content::Stream(dialect.events(turn), dialect.error_event());
-            return Ok(Outcome { status: StatusCode::OK, content_type: Some(dialect.stream_type()), content, pace });
+            let content_type = Some(dialect.stream_type());
+            return Ok(Outcome { status: StatusCode::OK, content_type, content, pace, counted: None });
         }
         // A whole answer is ready when its last token is.
         let last = turn.answer.completion_tokens().saturating_sub(1);
@@ -177,11 +185,13 @@ impl Simulator {
         Ok(Outcome { pace, ..Outcome::json(dialect.whole(&turn)) })
     }
 
-    fn embed(&self, exchange: &Exchange) -> Result<Outcome, Refusal> {
-        let embeddings = Embeddings::read(&exchange.body, self.options.seed)?;
+    fn embed(&self, exchange: &Exchange, form: EmbeddingForm) -> Result<Outcome, Refusal> {
+        let model = model_in(exchange.head.uri.path());
+        let embeddings = Embeddings::read(form, model, &exchange.body, self.options.seed)?;
         models::known(&embeddings.model)?;
         let pace = exchange.directives.pace(&self.options);
-        Ok(Outcome { pace, ..Outcome::json(embeddings.whole(&exchange.directives)) })
+        let counted = embeddings.counted_in_head(&exchange.directives);
+        Ok(Outcome { pace, counted, ..Outcome::json(embeddings.whole(&exchange.directives)) })
     }
 }
 
@@ -211,7 +221,8 @@ async fn misbehave(directives: &Directives, head: &Parts, manners: &Manners, vis
 enum Endpoint<'a> {
     Conversation(Dialect),
     CountTokens,
-    Embeddings,
+    Embeddings(EmbeddingForm),
+    Rerank(RerankForm),
     Models,
     Model(&'a str),
 }
@@ -231,11 +242,43 @@ fn endpoint(path: &str) -> Option<Endpoint<'_>> {
         action if action.ends_with(":generateContent") || action.ends_with(":streamGenerateContent") => {
             Some(Endpoint::Conversation(Dialect::Modelled(llm::Dialect::Gemini)))
         }
-        "embeddings" => Some(Endpoint::Embeddings),
+        "embeddings" => Some(Endpoint::Embeddings(EmbeddingForm::OpenAi)),
+        "embed" if rest.ends_with("/v2") => Some(Endpoint::Embeddings(EmbeddingForm::Cohere)),
+        "embed" if rest.ends_with("/api") => Some(Endpoint::Embeddings(EmbeddingForm::Ollama)),
+        "text-embedding" => Some(Endpoint::Embeddings(EmbeddingForm::DashScope)),
+        "rerank" => Some(Endpoint::Rerank(RerankForm::Plain)),
+        "text-rerank" => Some(Endpoint::Rerank(RerankForm::DashScope)),
+        "invoke" => of_bedrock(&model_in(path)?),
+        action if action.ends_with(":embedContent") => Some(Endpoint::Embeddings(EmbeddingForm::Gemini)),
+        action if action.ends_with(":batchEmbedContents") => Some(Endpoint::Embeddings(EmbeddingForm::GeminiBatch)),
+        action if action.ends_with(":predict") => Some(Endpoint::Embeddings(EmbeddingForm::VertexPredict)),
         "models" => Some(Endpoint::Models),
         id if rest.ends_with("/models") => Some(Endpoint::Model(id)),
         _ => None,
     }
+}
+
+/// What Bedrock's `invoke` answers for `model`, beside conversations.
+fn of_bedrock(model: &str) -> Option<Endpoint<'static>> {
+    match EmbeddingForm::of_bedrock(model) {
+        Some(form) => Some(Endpoint::Embeddings(form)),
+        None => model.contains(".rerank").then_some(Endpoint::Rerank(RerankForm::Bedrock)),
+    }
+}
+
+/// The model that a path names, as `…/models/ID:…` or `…/model/ID/…`.
+fn model_in(path: &str) -> Option<String> {
+    let mut segments = path.rsplit('/');
+    let mut last = segments.next()?;
+    if !last.contains(':') {
+        last = segments.next()?;
+    }
+    let is_named = matches!(segments.next()?, "model" | "models");
+    let name = last
+        .rsplit_once(':')
+        .filter(|(_, action)| action.chars().all(char::is_alphabetic))
+        .map_or(last, |(name, _)| name);
+    is_named.then(|| percent_encoding::percent_decode_str(name).decode_utf8_lossy().into_owned())
 }
 
 fn has_key(headers: &HeaderMap) -> bool {
@@ -245,7 +288,7 @@ fn has_key(headers: &HeaderMap) -> bool {
 impl Outcome {
     pub fn whole(content_type: HeaderValue, bytes: Bytes) -> Self {
         let content = Content::Whole(bytes);
-        Self { status: StatusCode::OK, content_type: Some(content_type), content, pace: Pace::default() }
+        Self { status: StatusCode::OK, content_type: Some(content_type), content, pace: Pace::default(), counted: None }
     }
 
     pub fn json(bytes: Bytes) -> Self {
@@ -277,13 +320,29 @@ impl Exchange {
         match endpoint(self.head.uri.path()) {
             Some(Endpoint::Conversation(Dialect::Messages) | Endpoint::CountTokens) => Voice::Anthropic,
             Some(Endpoint::Conversation(Dialect::Modelled(dialect))) => Voice::Modelled(dialect),
+            Some(Endpoint::Embeddings(form)) => voice_of(form),
+            Some(Endpoint::Rerank(RerankForm::Bedrock)) => Voice::Modelled(llm::Dialect::BedrockConverse),
+            Some(Endpoint::Rerank(RerankForm::Plain)) => Voice::Modelled(llm::Dialect::Cohere),
             Some(
                 Endpoint::Conversation(Dialect::Chat | Dialect::Responses)
-                | Endpoint::Embeddings
+                | Endpoint::Rerank(RerankForm::DashScope)
                 | Endpoint::Models
                 | Endpoint::Model(_),
             )
             | None => Voice::OpenAi,
+        }
+    }
+}
+
+fn voice_of(form: EmbeddingForm) -> Voice {
+    match form {
+        EmbeddingForm::OpenAi | EmbeddingForm::Ollama | EmbeddingForm::DashScope => Voice::OpenAi,
+        EmbeddingForm::Gemini | EmbeddingForm::GeminiBatch | EmbeddingForm::VertexPredict => {
+            Voice::Modelled(llm::Dialect::Gemini)
+        }
+        EmbeddingForm::Cohere => Voice::Modelled(llm::Dialect::Cohere),
+        EmbeddingForm::BedrockCohere | EmbeddingForm::BedrockTitan | EmbeddingForm::BedrockNova => {
+            Voice::Modelled(llm::Dialect::BedrockConverse)
         }
     }
 }

@@ -188,10 +188,3 @@ def test_a_route_may_refuse_what_would_be_dropped(connect, simulator, messages, 
     assert "has no words for: seed" in raised.value.response.text
     assert simulator.requests() == []
     assert chats.create(model="model-1", messages=messages).choices[0].message.content
-
-
-@pytest.mark.parametrize("provider", ["openai", "gemini"])
-def test_embeddings_are_decoded(connect_to, provider):
-    created = connect_to(provider).embeddings.create(model="model-1", input=["ebb", "flow"], dimensions=64)
-
-    assert [len(item.embedding) for item in created.data] == [64, 64]

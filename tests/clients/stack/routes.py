@@ -32,6 +32,9 @@ PROVIDER_KEY = "sk-the-provider-s-own"
 # One provider for each dialect that requests are translated to.
 DIALECT_PROVIDERS = ["openai", "anthropic", "gemini", "bedrock", "cohere"]
 
+# More that make vectors or rankings in a form of their own.
+FORM_PROVIDERS = ["vertex-ai", "ollama-native", "dashscope-native"]
+
 ADMIN_KEYS = [
     {"name": "admin", "key": ADMIN_KEY, "role": "admin"},
     {"name": "viewer", "key": VIEWER_KEY, "role": "viewer"},
@@ -84,7 +87,7 @@ def create_routes(gateway: Gateway, simulator: Simulator) -> None:
         "/anthropic/v1/*": {"plugins": {**bearer, "ai-proxy": claude}},
         "/anthropic/by-key/v1/*": {"plugins": {"key-auth": {"header": "x-api-key"}, "ai-proxy": claude}},
     }
-    for name in DIALECT_PROVIDERS:
+    for name in DIALECT_PROVIDERS + FORM_PROVIDERS:
         routes[f"/to/{name}/*"] = {"plugins": {"ai-proxy": dialect_plugin(name, simulator.origin)}}
     for number, (uri, route) in enumerate(routes.items()):
         admin.create(f"/routes/clients-{number}", {"uri": uri, "name": uri, **route})
@@ -108,7 +111,8 @@ def provider_plugin(provider: str, headers: dict[str, str], origin: str) -> dict
 
 def dialect_plugin(provider: str, origin: str) -> dict[str, Any]:
     plugin = provider_plugin(provider, {"Authorization": f"Bearer {PROVIDER_KEY}"}, origin)
-    return {**plugin, "provider_conf": {"region": "us-east-1"}} if provider == "bedrock" else plugin
+    places = {"bedrock": {"region": "us-east-1"}, "vertex-ai": {"region": "us-east1", "project_id": "tides"}}
+    return {**plugin, "provider_conf": places[provider]} if provider in places else plugin
 
 
 def wait_for_route(gateway: Gateway, path: str) -> None:

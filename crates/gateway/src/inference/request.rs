@@ -11,7 +11,7 @@ use llm::{BodyScan, Capability, Course, Protocol, Shaped, UsageChunk};
 use super::backend::Backend;
 use super::counted;
 use super::keys;
-use super::retelling::{JSON, MappedForm, Retelling};
+use super::retelling::{Forms, JSON, MappedForm, Retelling};
 use super::target::{self, Wanted};
 use super::translation::{Pair, Translation};
 use crate::answer::Answer;
@@ -98,8 +98,9 @@ fn shape(backend: &Backend, exchange: &Exchange) -> Result<Shape, Answer> {
             })
         }
         Some(Course::Mapped { map, capability }) => {
-            let protocols = [call.protocol, capability.protocol];
-            let (body, form) = MappedForm::of_request(map, protocols, scan.raw(), &call.request_model)?;
+            let (client, provider) = (call.protocol, capability.protocol);
+            let forms = Forms { map, client, provider, losses: backend.losses };
+            let (body, form) = MappedForm::of_request(forms, scan.raw(), &call.request_model)?;
             let body = BodyScan::parse(&body.into(), usize::MAX).map_err(|_| missing_call())?;
             Ok(Shape {
                 uri: place(capability, None)?,

@@ -6,9 +6,11 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use llm::{ApiError, Dialect, ErrorKind, Map, Mapped, Mapping, Protocol, RateLimits, Raw};
+use llm::{
+    AnswerHead, ApiError, Dialect, ErrorKind, LossPolicy, Map, Mapped, Mapping, Protocol, RateLimits, Raw, Usage,
+};
 
-use super::translation::Translation;
+use super::translation::{Translation, new_id, show_dropped};
 use crate::answer::{Answer, ResponseHead};
 
 /// By which Bedrock's SDKs tell errors apart.
@@ -31,6 +33,16 @@ pub(super) struct MappedForm {
     client: Protocol,
     provider: Protocol,
     mapping: Mapping,
+}
+
+/// What must be known to map a request: the forms, the protocols that they belong to, and what is done about what the
+/// provider has no words for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Forms {
+    pub map: Map,
+    pub client: Protocol,
+    pub provider: Protocol,
+    pub losses: LossPolicy,
 }
 
 impl Retelling {
@@ -118,20 +130,22 @@ pub(super) fn told(client: Dialect, kind: ErrorKind, message: &str) -> Answer {
 }
 
 impl MappedForm {
-    /// The request `body`, JSON that has been scanned, in the form of `provider`, and how its answer is told. `model`
-    /// is the client's own word for it.
+    /// The request `body`, JSON that has been scanned, in the provider's form, and how its answer is told. `model` is
+    /// the client's own word for it.
     ///
     /// # Errors
-    /// The answer for a request that is not what its form says, or that the provider cannot be asked at once.
-    pub(super) fn of_request(
-        map: Map,
-        [client, provider]: [Protocol; 2],
-        body: Raw<'_>,
-        model: &str,
-    ) -> Result<(Vec<u8>, Self), Answer> {
+    /// The answer for a request that is not what its form says, that the provider cannot be asked at once, or that the
+    /// configuration does not let be cut.
+    pub(super) fn of_request(forms: Forms, body: Raw<'_>, model: &str) -> Result<(Vec<u8>, Self), Answer> {
+        let Forms { map, client, provider, losses } = forms;
         let model = (!model.is_empty()).then_some(model);
         let (body, mapping) =
             map.request(body, model).map_err(|error| Answer::error_msg(StatusCode::BAD_REQUEST, &error.to_string()))?;
+        let lost = mapping.losses();
+        if losses == LossPolicy::Refuse && !lost.is_empty() {
+            let message = format!("{provider} has no words for: {lost}");
+            return Err(told(client.family(), ErrorKind::InvalidRequest, &message));
+        }
         Ok((body, Self { client, provider, mapping }))
     }
 
@@ -140,8 +154,12 @@ impl MappedForm {
     /// # Errors
     /// The answer for one that is not what the provider's form says.
     pub(super) fn answer(&self, headers: &mut HeaderMap, body: &[u8]) -> Result<Mapped, Answer> {
-        let mapped = self.mapping.answer(body).map_err(|error| unreadable(&error.to_string()))?;
+        let usage = Usage::from_bedrock_headers(|name| headers.get(name)?.to_str().ok());
+        let id = new_id();
+        let mapped = self.mapping.answer(AnswerHead { id: &id, usage }, body);
+        let mapped = mapped.map_err(|error| unreadable(&error.to_string()))?;
         headers.insert(CONTENT_TYPE, JSON);
+        show_dropped(headers, &self.mapping.losses().to_string());
         Ok(mapped)
     }
 }

@@ -122,7 +122,8 @@ impl Translation {
     }
 }
 
-fn show_dropped(headers: &mut HeaderMap, dropped: &str) {
+/// Tells the client what was left out, if anything was.
+pub(super) fn show_dropped(headers: &mut HeaderMap, dropped: &str) {
     if let Ok(value) = HeaderValue::from_str(dropped)
         && !dropped.is_empty()
     {
@@ -135,6 +136,6 @@ fn unix_seconds() -> u64 {
 }
 
 /// An identifier that no other answer has.
-fn new_id() -> String {
+pub(super) fn new_id() -> String {
     format!("tg{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..))
 }

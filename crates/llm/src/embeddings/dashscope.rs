@@ -30,6 +30,7 @@ pub(super) fn read_response(body: Raw<'_>) -> Result<Embeddings<'_>, ReadError> 
     let mut answer = Embeddings::default();
     for (key, value) in body.members() {
         match key {
+            b"request_id" => answer.id = value.text().unwrap_or_default(),
             b"output" => {
                 let list = value.first("embeddings").into_iter().flat_map(Raw::elements);
                 answer.vectors = list.filter_map(|item| Vector::read(item.first("embedding")?)).collect();

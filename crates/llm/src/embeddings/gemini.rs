@@ -31,7 +31,7 @@ fn take<'a>(item: Raw<'a>, request: &mut EmbedRequest<'a>) -> Result<(), ReadErr
             b"model" => request.model = value.text().map(without_collection),
             b"outputDimensionality" | b"output_dimensionality" => request.dimensions = value.count(),
             b"taskType" | b"task_type" => request.task = value.quoted().and_then(read_task),
-            _ => {}
+            _ => request.unread.lose_field(&String::from_utf8_lossy(key)),
         }
     }
     request.inputs.push(EmbedInput::Text(text.ok_or_else(|| ReadError::new("content is required"))?));
@@ -54,16 +54,22 @@ fn without_collection(model: Text<'_>) -> Text<'_> {
 }
 
 fn read_task(task: &[u8]) -> Option<EmbedTask> {
-    TASKS.iter().find(|(_, name)| name.as_bytes() == task).map(|(task, _)| *task)
+    TASKS.into_iter().find(|known| task_name(*known).as_bytes() == task)
 }
 
-const TASKS: [(EmbedTask, &str); 5] = [
-    (EmbedTask::Query, "RETRIEVAL_QUERY"),
-    (EmbedTask::Document, "RETRIEVAL_DOCUMENT"),
-    (EmbedTask::Similarity, "SEMANTIC_SIMILARITY"),
-    (EmbedTask::Classification, "CLASSIFICATION"),
-    (EmbedTask::Clustering, "CLUSTERING"),
-];
+const TASKS: [EmbedTask; 5] =
+    [EmbedTask::Query, EmbedTask::Document, EmbedTask::Similarity, EmbedTask::Classification, EmbedTask::Clustering];
+
+/// Google's word for what vectors are for, at Gemini and at Vertex AI.
+pub(super) const fn task_name(task: EmbedTask) -> &'static str {
+    match task {
+        EmbedTask::Query => "RETRIEVAL_QUERY",
+        EmbedTask::Document => "RETRIEVAL_DOCUMENT",
+        EmbedTask::Similarity => "SEMANTIC_SIMILARITY",
+        EmbedTask::Classification => "CLASSIFICATION",
+        EmbedTask::Clustering => "CLUSTERING",
+    }
+}
 
 pub(super) fn write_request(request: &EmbedRequest<'_>) -> Result<Vec<u8>, EmbedError> {
     let text = request.only_text()?;
@@ -93,8 +99,7 @@ fn write_item(item: &mut ObjectWriter<'_>, request: &EmbedRequest<'_>, text: &st
     if let Some(dimensions) = request.dimensions {
         item.number("outputDimensionality", dimensions);
     }
-    let task = TASKS.iter().find(|(task, _)| Some(*task) == request.task);
-    item.maybe_string("taskType", task.map(|(_, name)| *name));
+    item.maybe_string("taskType", request.task.map(task_name));
 }
 
 pub(super) fn read_response(body: Raw<'_>) -> Result<Embeddings<'_>, ReadError> {

@@ -1,22 +1,23 @@
-//! Embeddings, between the three forms that clients speak and the forms of all providers.
+//! Embeddings, between the four forms that clients speak and the forms of all providers.
 //!
 //! A request is texts or tokens to be turned into vectors; an answer is the vectors in the same order.
 //! Each form is one module with as much of a reader and a writer as its side needs; nothing is written per pair.
 //! Invariant: an answer never has fewer vectors than its provider told, and numbers arrive as they were written unless
 //! the client asked for another encoding. Called by the data plane for embeddings endpoints.
 
-mod bedrock;
 mod cohere;
 mod dashscope;
 mod gemini;
+mod nova;
 mod ollama;
 mod openai;
+mod titan;
 mod vector;
 mod vertex;
 
 use crate::dialect::ReadError;
 use crate::json::Raw;
-use crate::model::{Json, Text};
+use crate::model::{Json, Losses, Text};
 use crate::protocol::Protocol;
 
 pub use vector::Vector;
@@ -30,6 +31,8 @@ pub enum EmbedClient {
     Gemini,
     /// Gemini's `:batchEmbedContents`.
     GeminiBatch,
+    /// Cohere's `/v2/embed`.
+    Cohere,
 }
 
 /// A form in which providers are asked.
@@ -47,6 +50,10 @@ pub enum EmbedProvider {
     BedrockCohere,
     /// Amazon's Titan models in Bedrock's `invoke`: one text.
     BedrockTitan,
+    /// Amazon's Titan models for texts and images in Bedrock's `invoke`: one text.
+    BedrockTitanMultimodal,
+    /// Amazon's Nova models in Bedrock's `invoke`: one text.
+    BedrockNova,
     /// Ollama's `/api/embed`.
     Ollama,
     /// DashScope's own text embedding.
@@ -62,6 +69,9 @@ pub struct EmbedRequest<'a> {
     pub dimensions: Option<u64>,
     pub encoding: Encoding,
     pub task: Option<EmbedTask>,
+    pub truncation: Option<Truncation>,
+    /// What the client said beside that.
+    pub unread: Losses,
 }
 
 /// One thing to be turned into one vector.
@@ -82,6 +92,17 @@ pub enum EmbedTask {
     Clustering,
 }
 
+/// What becomes of a text that is longer than the model reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Truncation {
+    /// The request is refused.
+    Refuse,
+    /// The text's beginning is left out.
+    Start,
+    /// The text's end is left out.
+    End,
+}
+
 /// How the client wants its vectors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Encoding {
@@ -95,6 +116,8 @@ pub enum Encoding {
 /// The vectors, in the order of the inputs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Embeddings<'a> {
+    /// Empty where the provider gives none.
+    pub id: Text<'a>,
     pub model: Option<Text<'a>>,
     pub vectors: Vec<Vector<'a>>,
     /// Tokens of all inputs, where the provider tells.
@@ -117,6 +140,7 @@ impl EmbedClient {
             Protocol::OpenAiEmbeddings => Some(EmbedClient::OpenAi),
             Protocol::GeminiEmbed => Some(EmbedClient::Gemini),
             Protocol::GeminiBatchEmbed => Some(EmbedClient::GeminiBatch),
+            Protocol::CohereEmbed => Some(EmbedClient::Cohere),
             _ => None,
         }
     }
@@ -130,6 +154,7 @@ impl EmbedClient {
             EmbedClient::OpenAi => openai::read_request(body),
             EmbedClient::Gemini => gemini::read_request(body),
             EmbedClient::GeminiBatch => gemini::read_batch(body),
+            EmbedClient::Cohere => cohere::read_request(body),
         }
     }
 
@@ -139,6 +164,7 @@ impl EmbedClient {
             EmbedClient::OpenAi => openai::write_response(answer, model, encoding),
             EmbedClient::Gemini => gemini::write_response(answer),
             EmbedClient::GeminiBatch => gemini::write_batch_response(answer),
+            EmbedClient::Cohere => cohere::write_response(answer, encoding),
         }
     }
 }
@@ -154,7 +180,15 @@ impl EmbedProvider {
             Protocol::VertexPredict => Some(EmbedProvider::VertexPredict),
             Protocol::CohereEmbed => Some(EmbedProvider::Cohere),
             Protocol::BedrockInvoke if model.contains("cohere.embed") => Some(EmbedProvider::BedrockCohere),
+            Protocol::BedrockInvoke if model.contains("amazon.titan-embed-image") => {
+                Some(EmbedProvider::BedrockTitanMultimodal)
+            }
             Protocol::BedrockInvoke if model.contains("amazon.titan-embed") => Some(EmbedProvider::BedrockTitan),
+            Protocol::BedrockInvoke if model.contains("amazon.nova-2-multimodal-embeddings") => {
+                Some(EmbedProvider::BedrockNova)
+            }
+            Protocol::OllamaEmbed => Some(EmbedProvider::Ollama),
+            Protocol::DashScopeEmbed => Some(EmbedProvider::DashScope),
             _ => None,
         }
     }
@@ -163,12 +197,56 @@ impl EmbedProvider {
     /// less than OpenAI's 2048.
     pub const fn most_inputs(self) -> usize {
         match self {
-            EmbedProvider::Gemini | EmbedProvider::BedrockTitan => 1,
+            EmbedProvider::Gemini
+            | EmbedProvider::BedrockTitan
+            | EmbedProvider::BedrockTitanMultimodal
+            | EmbedProvider::BedrockNova => 1,
             EmbedProvider::DashScope => 10,
             EmbedProvider::Cohere | EmbedProvider::BedrockCohere => 96,
             EmbedProvider::GeminiBatch => 100,
             EmbedProvider::VertexPredict => 250,
             EmbedProvider::OpenAi | EmbedProvider::Ollama => 256,
+        }
+    }
+
+    /// What `request` says and the provider has no words for.
+    pub fn losses(self, request: &EmbedRequest<'_>) -> Losses {
+        let mut losses = request.unread.clone();
+        if request.task.is_some() && !self.tells_tasks() {
+            losses.lose_field("input_type");
+        }
+        if request.truncation.is_some_and(|truncation| !self.truncates(truncation)) {
+            losses.lose_field("truncate");
+        }
+        losses
+    }
+
+    const fn tells_tasks(self) -> bool {
+        match self {
+            EmbedProvider::Gemini
+            | EmbedProvider::GeminiBatch
+            | EmbedProvider::VertexPredict
+            | EmbedProvider::Cohere
+            | EmbedProvider::BedrockCohere
+            | EmbedProvider::BedrockNova
+            | EmbedProvider::DashScope => true,
+            EmbedProvider::OpenAi
+            | EmbedProvider::BedrockTitan
+            | EmbedProvider::BedrockTitanMultimodal
+            | EmbedProvider::Ollama => false,
+        }
+    }
+
+    const fn truncates(self, truncation: Truncation) -> bool {
+        match self {
+            EmbedProvider::Cohere | EmbedProvider::BedrockCohere | EmbedProvider::BedrockNova => true,
+            EmbedProvider::VertexPredict | EmbedProvider::Ollama => !matches!(truncation, Truncation::Start),
+            EmbedProvider::OpenAi
+            | EmbedProvider::Gemini
+            | EmbedProvider::GeminiBatch
+            | EmbedProvider::BedrockTitan
+            | EmbedProvider::BedrockTitanMultimodal
+            | EmbedProvider::DashScope => false,
         }
     }
 
@@ -184,7 +262,9 @@ impl EmbedProvider {
             EmbedProvider::VertexPredict => Ok(vertex::write_request(request)),
             EmbedProvider::Cohere => cohere::write_request(request, cohere::ModelPlace::Body),
             EmbedProvider::BedrockCohere => cohere::write_request(request, cohere::ModelPlace::Path),
-            EmbedProvider::BedrockTitan => bedrock::write_request(request),
+            EmbedProvider::BedrockTitan => titan::write_request(request),
+            EmbedProvider::BedrockTitanMultimodal => titan::write_multimodal(request),
+            EmbedProvider::BedrockNova => nova::write_request(request),
             EmbedProvider::Ollama => ollama::write_request(request),
             EmbedProvider::DashScope => dashscope::write_request(request),
         }
@@ -200,7 +280,8 @@ impl EmbedProvider {
             EmbedProvider::Gemini | EmbedProvider::GeminiBatch => gemini::read_response(body),
             EmbedProvider::VertexPredict => vertex::read_response(body),
             EmbedProvider::Cohere | EmbedProvider::BedrockCohere => cohere::read_response(body),
-            EmbedProvider::BedrockTitan => bedrock::read_response(body),
+            EmbedProvider::BedrockTitan | EmbedProvider::BedrockTitanMultimodal => titan::read_response(body),
+            EmbedProvider::BedrockNova => nova::read_response(body),
             EmbedProvider::Ollama => ollama::read_response(body),
             EmbedProvider::DashScope => dashscope::read_response(body),
         }

@@ -1,6 +1,6 @@
 //! Ollama's `/api/embed`, and the answers of the older `/api/embeddings`.
 
-use super::{EmbedError, EmbedRequest, Embeddings, Vector};
+use super::{EmbedError, EmbedRequest, Embeddings, Truncation, Vector};
 use crate::dialect::ReadError;
 use crate::json::{ObjectWriter, Raw};
 
@@ -14,6 +14,10 @@ pub(super) fn write_request(request: &EmbedRequest<'_>) -> Result<Vec<u8>, Embed
     drop(input);
     if let Some(dimensions) = request.dimensions {
         body.number("dimensions", dimensions);
+    }
+    // It leaves a text's end out, or nothing.
+    if let Some(truncation) = request.truncation.filter(|truncation| *truncation != Truncation::Start) {
+        body.boolean("truncate", truncation == Truncation::End);
     }
     drop(body);
     Ok(out)

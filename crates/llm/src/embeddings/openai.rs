@@ -1,6 +1,6 @@
 //! OpenAI's `/v1/embeddings`.
 
-use super::{EmbedInput, EmbedRequest, EmbedTask, Embeddings, Encoding, Vector};
+use super::{EmbedInput, EmbedRequest, EmbedTask, Embeddings, Encoding, Truncation, Vector};
 use crate::dialect::ReadError;
 use crate::json::{Kind, ObjectWriter, Raw};
 
@@ -15,7 +15,10 @@ pub(super) fn read_request(body: Raw<'_>) -> Result<EmbedRequest<'_>, ReadError>
             b"encoding_format" if value.quoted() == Some(b"base64") => request.encoding = Encoding::Base64,
             // Voyage's, vLLM's and NVIDIA's.
             b"input_type" => request.task = read_task(value),
-            _ => {}
+            // Voyage's; Hugging Face's and NVIDIA's.
+            b"truncation" | b"truncate" => request.truncation = read_truncation(value),
+            b"encoding_format" => {}
+            _ => request.unread.lose_field(&String::from_utf8_lossy(key)),
         }
     }
     request.inputs = read_input(input)?;
@@ -27,6 +30,14 @@ fn read_task(value: Raw<'_>) -> Option<EmbedTask> {
         b"query" | b"search_query" => Some(EmbedTask::Query),
         b"document" | b"passage" | b"search_document" => Some(EmbedTask::Document),
         _ => None,
+    }
+}
+
+fn read_truncation(value: Raw<'_>) -> Option<Truncation> {
+    match value.boolean() {
+        Some(true) => Some(Truncation::End),
+        Some(false) => Some(Truncation::Refuse),
+        None => Truncation::read(value.quoted()?),
     }
 }
 

@@ -1,6 +1,6 @@
-//! Vertex AI's `:predict` for embedding models, as APISIX asks it: nothing but the texts is sent.
+//! Vertex AI's `:predict` for embedding models. Where nothing but texts is asked for, nothing else is sent, as APISIX does.
 
-use super::{EmbedInput, EmbedRequest, Embeddings, Vector};
+use super::{EmbedInput, EmbedRequest, Embeddings, Truncation, Vector, gemini};
 use crate::dialect::ReadError;
 use crate::json::{Kind, ObjectWriter, Raw};
 use crate::model::Json;
@@ -15,8 +15,20 @@ pub(super) fn write_request(request: &EmbedRequest<'_>) -> Vec<u8> {
             EmbedInput::Text(text) => instance.string("content", text),
             EmbedInput::Tokens(tokens) => instance.string("content", &joined(tokens)),
         }
+        instance.maybe_string("task_type", request.task.map(gemini::task_name));
     }
     drop(instances);
+    // It leaves a text's end out, or nothing.
+    let truncation = request.truncation.filter(|truncation| *truncation != Truncation::Start);
+    if request.dimensions.is_some() || truncation.is_some() {
+        let mut parameters = body.object("parameters");
+        if let Some(dimensions) = request.dimensions {
+            parameters.number("outputDimensionality", dimensions);
+        }
+        if let Some(truncation) = truncation {
+            parameters.boolean("autoTruncate", truncation == Truncation::End);
+        }
+    }
     drop(body);
     out
 }

@@ -157,8 +157,11 @@ impl Protocol {
             | Protocol::BedrockInvoke
             | Protocol::VertexPredict
             | Protocol::CohereEmbed
+            | Protocol::OllamaEmbed
+            | Protocol::DashScopeEmbed
             | Protocol::VoyageRerank
             | Protocol::DashScopeRerank
+            | Protocol::OpenAiModerations
             | Protocol::OllamaChat
             | Protocol::DashScopeGeneration => None,
             Protocol::AnthropicCountTokens | Protocol::GeminiCountTokens => Some(Course::Counted),
@@ -169,7 +172,6 @@ impl Protocol {
             | Protocol::GeminiGenerate
             | Protocol::CohereChat
             | Protocol::OpenAiCompletions
-            | Protocol::OpenAiModerations
             | Protocol::Rerank
             | Protocol::Passthrough => Some(Course::Passed),
         }

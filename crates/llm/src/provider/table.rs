@@ -174,9 +174,10 @@ pub(super) static PROVIDERS: &[Provider] = &[
         capabilities: &[
             speaks(Protocol::OpenAiChat, "/v1beta/openai/chat/completions", &["max_completion_tokens"]),
             gemini("/v1beta/models/{model}:generateContent", "/v1beta/models/{model}:streamGenerateContent?alt=sse"),
-            embeds("/v1beta/openai/embeddings"),
-            at(Protocol::GeminiEmbed, "/v1beta/models/{model}:embedContent"),
+            // The one that tells what vectors are for comes first.
             at(Protocol::GeminiBatchEmbed, "/v1beta/models/{model}:batchEmbedContents"),
+            at(Protocol::GeminiEmbed, "/v1beta/models/{model}:embedContent"),
+            embeds("/v1beta/openai/embeddings"),
             at(Protocol::GeminiCountTokens, "/v1beta/models/{model}:countTokens"),
         ],
         key: KeyPlace::Header("x-goog-api-key"),
@@ -212,10 +213,13 @@ pub(super) static PROVIDERS: &[Provider] = &[
                 "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:generateContent",
                 "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:streamGenerateContent?alt=sse",
             ),
-            at(
-                Protocol::VertexPredict,
-                "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:predict",
-            ),
+            Capability {
+                models: Models::NotBeginning("gemini-embedding-2"),
+                ..at(
+                    Protocol::VertexPredict,
+                    "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:predict",
+                )
+            },
             at(
                 Protocol::GeminiEmbed,
                 "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:embedContent",
@@ -306,6 +310,8 @@ pub(super) static PROVIDERS: &[Provider] = &[
                 ..generation("/api/v1/services/aigc/multimodal-generation/generation")
             },
             generation("/api/v1/services/aigc/text-generation/generation"),
+            at(Protocol::DashScopeEmbed, "/api/v1/services/embeddings/text-embedding/text-embedding"),
+            at(Protocol::DashScopeRerank, "/api/v1/services/rerank/text-rerank/text-rerank"),
         ],
         ..HOSTED
     },
@@ -407,7 +413,10 @@ pub(super) static PROVIDERS: &[Provider] = &[
     Provider {
         name: "ollama-native",
         port: 11434,
-        capabilities: &[speaks(Protocol::OllamaChat, "/api/chat", &["options", "num_predict"])],
+        capabilities: &[
+            speaks(Protocol::OllamaChat, "/api/chat", &["options", "num_predict"]),
+            at(Protocol::OllamaEmbed, "/api/embed"),
+        ],
         ..LOCAL
     },
     Provider {

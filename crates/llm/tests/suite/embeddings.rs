@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use tidegate_llm::{
-    EmbedClient, EmbedError, EmbedInput, EmbedProvider, EmbedRequest, EmbedTask, Embeddings, Encoding, Raw, Vector,
+    AnswerHead, Course, EmbedClient, EmbedError, EmbedInput, EmbedProvider, EmbedRequest, EmbedTask, Embeddings,
+    Encoding, Map, Protocol, Provider, Raw, Usage, Vector,
 };
 
 use crate::golden::exchanges;
@@ -36,7 +37,15 @@ fn one_request_in_every_providers_form() {
     let request = asked(EmbedClient::OpenAi, &body);
     let forms = [
         (EmbedProvider::OpenAi, json!({"model": "m", "input": ["a", "b"], "dimensions": 8})),
-        (EmbedProvider::VertexPredict, json!({"instances": [{"content": "a"}, {"content": "b"}]})),
+        (
+            EmbedProvider::VertexPredict,
+            json!({
+                "instances": [
+                    {"content": "a", "task_type": "RETRIEVAL_QUERY"}, {"content": "b", "task_type": "RETRIEVAL_QUERY"},
+                ],
+                "parameters": {"outputDimensionality": 8},
+            }),
+        ),
         (
             EmbedProvider::Cohere,
             json!({
@@ -65,7 +74,7 @@ fn one_request_in_every_providers_form() {
 #[test]
 fn models_that_take_one_text_refuse_two() {
     let request = asked(EmbedClient::OpenAi, &json!({"input": ["a", "b"]}));
-    for provider in [EmbedProvider::BedrockTitan, EmbedProvider::Gemini] {
+    for provider in [EmbedProvider::BedrockTitan, EmbedProvider::BedrockNova, EmbedProvider::Gemini] {
         assert_eq!(provider.write_request(&request), Err(EmbedError::OneInput(2)));
     }
     let tokens = asked(EmbedClient::OpenAi, &json!({"input": [1, 2]}));
@@ -179,8 +188,8 @@ fn recorded_embeddings_of_bedrock_are_read() {
     for exchange in of_models {
         let provider = match (exchange.body.get("embedding"), exchange.body.get("embeddings")) {
             (Some(_), _) => EmbedProvider::BedrockTitan,
-            // Nova's models have a list of objects, which is a form of their own.
             (None, Some(embeddings)) if embeddings.is_object() => EmbedProvider::BedrockCohere,
+            (None, Some(embeddings)) if embeddings.is_array() => EmbedProvider::BedrockNova,
             (None, _) => continue,
         };
         seen += 1;
@@ -197,4 +206,130 @@ fn a_vectors_numbers_are_read_from_either_encoding() {
     );
     let numbers: Vec<_> = answer.vectors.iter().map(Vector::floats).collect();
     assert_eq!(numbers, [Some(vec![0.5, -1.0]), Some(vec![0.5, -1.0]), None]);
+}
+
+#[test]
+fn one_text_in_the_forms_of_bedrocks_models() {
+    let body = json!({"model": "m", "input": "a", "dimensions": 256, "input_type": "query", "truncate": "END"});
+    let request = asked(EmbedClient::OpenAi, &body);
+    let forms = [
+        (EmbedProvider::BedrockTitan, json!({"inputText": "a", "dimensions": 256})),
+        (
+            EmbedProvider::BedrockTitanMultimodal,
+            json!({"inputText": "a", "embeddingConfig": {"outputEmbeddingLength": 256}}),
+        ),
+        (
+            EmbedProvider::BedrockNova,
+            json!({"taskType": "SINGLE_EMBEDDING", "singleEmbeddingParams": {
+                "embeddingPurpose": "GENERIC_RETRIEVAL", "embeddingDimension": 256,
+                "text": {"truncationMode": "END", "value": "a"},
+            }}),
+        ),
+    ];
+    for (provider, expected) in forms {
+        assert_eq!(sent(provider, &request), expected, "{provider:?}");
+    }
+    assert_eq!(sent(EmbedProvider::BedrockCohere, &request)["truncate"], "END");
+    assert_eq!(sent(EmbedProvider::Ollama, &request)["truncate"], true);
+}
+
+#[test]
+fn what_a_provider_has_no_words_for_is_named() {
+    let body = json!({"model": "m", "input": "a", "input_type": "query", "truncate": "START", "user": "u"});
+    let request = asked(EmbedClient::OpenAi, &body);
+    for (provider, expected) in [
+        (EmbedProvider::BedrockTitan, "field:user, field:input_type, field:truncate"),
+        (EmbedProvider::Ollama, "field:user, field:input_type, field:truncate"),
+        (EmbedProvider::GeminiBatch, "field:user, field:truncate"),
+        (EmbedProvider::Cohere, "field:user"),
+    ] {
+        assert_eq!(provider.losses(&request).to_string(), expected, "{provider:?}");
+    }
+}
+
+/// What a client of `from` gets of a provider's answer, and what is sent to the provider.
+fn mapped(provider: &str, from: Protocol, request: &Value, answer: &Value) -> (Value, Value) {
+    let model = request["model"].as_str().unwrap();
+    let course = Provider::by_name(provider).unwrap().course(from, model);
+    let Some(Course::Mapped { map, .. }) = course else { panic!("{provider}: {course:?}") };
+    let text = request.to_string();
+    let (sent, mapping) = map.request(Raw::new(text.as_bytes()).unwrap(), Some(model)).unwrap();
+    let head = AnswerHead { id: "made-up", usage: Some(Usage::of_prompt(3)) };
+    let told = mapping.answer(head, answer.to_string().as_bytes()).unwrap();
+    (serde_json::from_slice(&sent).unwrap(), serde_json::from_slice(&told.body).unwrap())
+}
+
+#[test]
+fn coheres_clients_reach_others() {
+    let request = json!({
+        "model": "m", "texts": ["a", "b"], "input_type": "search_query", "embedding_types": ["float"],
+        "output_dimension": 2, "truncate": "END",
+    });
+    let answer = json!({"model": "m", "data": [{"index": 0, "embedding": [1, 0]}, {"index": 1, "embedding": [0, 1]}]});
+    let (sent, told) = mapped("openai", Protocol::CohereEmbed, &request, &answer);
+    assert_eq!(sent, json!({"model": "m", "input": ["a", "b"], "dimensions": 2}));
+    let expected = json!({
+        "id": "made-up", "embeddings": {"float": [[1, 0], [0, 1]]}, "response_type": "embeddings_by_type",
+        "meta": {"api_version": {"version": "2"}, "billed_units": {"input_tokens": 3}},
+    });
+    assert_eq!(told, expected);
+    let answer = json!({"embeddings": [{"values": [1, 0]}, {"values": [0, 1]}]});
+    let (sent, _) = mapped("gemini", Protocol::CohereEmbed, &request, &answer);
+    assert_eq!(sent["requests"][1]["taskType"], "RETRIEVAL_QUERY");
+}
+
+#[test]
+fn what_only_cohere_embeds_is_refused_elsewhere() {
+    for (body, text) in [
+        (json!({"texts": ["a"], "embedding_types": ["int8"]}), "embedding_types must be one of float and base64"),
+        (json!({"images": ["data:image/png;base64,AA"]}), "only texts can be embedded"),
+        (json!({"inputs": [{"content": [{"type": "image_url"}]}]}), "only texts can be embedded"),
+        (json!({}), "texts must be an array"),
+    ] {
+        let body = body.to_string();
+        let error = EmbedClient::Cohere.read_request(Raw::new(body.as_bytes()).unwrap()).unwrap_err().to_string();
+        assert!(error.starts_with(text), "{error}");
+    }
+}
+
+#[test]
+fn every_provider_with_embeddings_is_reached_by_every_client() {
+    let providers = [
+        ("openai", "m"),
+        ("azure-openai", "m"),
+        ("openrouter", "m"),
+        ("gemini", "m"),
+        ("vertex-ai", "text-embedding-005"),
+        ("vertex-ai", "gemini-embedding-2"),
+        ("bedrock", "amazon.titan-embed-text-v1"),
+        ("bedrock", "amazon.titan-embed-text-v2:0"),
+        ("bedrock", "amazon.titan-embed-image-v1"),
+        ("bedrock", "us.cohere.embed-v4:0"),
+        ("bedrock", "amazon.nova-2-multimodal-embeddings-v1:0"),
+        ("cohere", "m"),
+        ("mistral", "m"),
+        ("voyage", "m"),
+        ("jina", "m"),
+        ("dashscope", "m"),
+        ("dashscope-native", "m"),
+        ("volcengine-ark", "m"),
+        ("zhipu", "m"),
+        ("siliconflow", "m"),
+        ("together", "m"),
+        ("fireworks", "m"),
+        ("ollama", "m"),
+        ("ollama-native", "m"),
+        ("vllm", "m"),
+        ("llamacpp", "m"),
+        ("openai-compatible", "m"),
+    ];
+    for (provider, model) in providers {
+        for client in
+            [Protocol::OpenAiEmbeddings, Protocol::GeminiEmbed, Protocol::GeminiBatchEmbed, Protocol::CohereEmbed]
+        {
+            let course = Provider::by_name(provider).unwrap().course(client, model);
+            let reached = matches!(course, Some(Course::Same(_) | Course::Mapped { map: Map::Embeddings { .. }, .. }));
+            assert!(reached, "{client} to {provider} {model}: {course:?}");
+        }
+    }
 }

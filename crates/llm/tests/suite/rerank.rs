@@ -29,6 +29,12 @@ fn one_request_in_every_providers_form() {
     assert_eq!(sent(RerankProvider::Plain, &request), plain);
     let voyage = json!({"model": "m", "query": "q", "documents": ["a", "b"], "top_k": 1});
     assert_eq!(sent(RerankProvider::Voyage, &request), voyage);
+    assert_eq!(
+        sent(RerankProvider::BedrockAmazon, &request),
+        json!({"query": "q", "documents": ["a", "b"], "top_n": 1})
+    );
+    let cohere = json!({"api_version": 2, "query": "q", "documents": ["a", "b"], "top_n": 1});
+    assert_eq!(sent(RerankProvider::BedrockCohere, &request), cohere);
     let native = json!({"model": "m", "input": {"query": "q", "documents": ["a", "b"]}, "parameters": {"top_n": 1}});
     assert_eq!(sent(RerankProvider::DashScope, &request), native);
 }

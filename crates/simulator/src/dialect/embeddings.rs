@@ -1,12 +1,12 @@
-//! OpenAI embeddings: for each input a vector of length 1 that depends on nothing but the seed and the input.
+//! Embeddings, in whichever form: for each input a vector of length 1 that depends on nothing but the seed and the input.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Refusal;
+use super::embedding_form::{Form, Told, Wanted};
 use super::wire::to_json;
 use crate::directives::Directives;
 use crate::text::{Chance, count, hash};
@@ -15,17 +15,10 @@ const DIMENSIONS: usize = 1536;
 const MOST_DIMENSIONS: usize = 8192;
 const MOST_INPUTS: usize = 2048;
 
-#[derive(Deserialize)]
-struct Request {
-    model: Option<String>,
-    input: Option<Value>,
-    encoding_format: Option<String>,
-    dimensions: Option<usize>,
-}
-
 /// What an embeddings request asks for.
 pub(crate) struct Embeddings {
     pub model: String,
+    form: Form,
     inputs: Vec<Input>,
     base64: bool,
     dimensions: usize,
@@ -37,11 +30,13 @@ struct Input {
 }
 
 impl Embeddings {
-    pub fn read(body: &[u8], seed: u64) -> Result<Self, Refusal> {
-        let request: Request = serde_json::from_slice(body).map_err(|error| Refusal::unreadable(&error))?;
+    /// Reads a request in `form`; `model` is the one that its path names.
+    pub fn read(form: Form, model: Option<String>, body: &[u8], seed: u64) -> Result<Self, Refusal> {
+        let body: Value = serde_json::from_slice(body).map_err(|error| Refusal::unreadable(&error))?;
+        let request: Wanted = form.read(model, &body)?;
         let model = request.model.ok_or_else(|| Refusal::bad("you must provide a model parameter"))?;
         let inputs = inputs(&request.input.ok_or_else(|| Refusal::missing("input"))?, seed)?;
-        let base64 = match request.encoding_format.as_deref() {
+        let base64 = match request.encoding.as_deref() {
             None | Some("float") => false,
             Some("base64") => true,
             Some(other) => {
@@ -49,27 +44,34 @@ impl Embeddings {
                 return Err(Refusal { param: Some("encoding_format"), ..Refusal::bad(message) });
             }
         };
-        let dimensions = request.dimensions.unwrap_or(DIMENSIONS);
+        let dimensions = request.dimensions.map_or(DIMENSIONS, |told| usize::try_from(told).unwrap_or(usize::MAX));
         if !(1..=MOST_DIMENSIONS).contains(&dimensions) {
             let message = format!("Invalid value for 'dimensions': must be 1..{MOST_DIMENSIONS}, got {dimensions}.");
             return Err(Refusal { param: Some("dimensions"), ..Refusal::bad(message) });
         }
-        Ok(Self { model, inputs, base64, dimensions })
+        Ok(Self { model, form, inputs, base64, dimensions })
     }
 
     pub fn whole(&self, directives: &Directives) -> Bytes {
-        let data: Vec<Value> = self
-            .inputs
-            .iter()
-            .enumerate()
-            .map(|(index, input)| json!({"object": "embedding", "index": index, "embedding": self.vector(input)}))
-            .collect();
-        let mut list = json!({"object": "list", "data": data, "model": self.model});
-        if !directives.no_usage {
-            let tokens = directives.prompt_tokens.unwrap_or_else(|| self.inputs.iter().map(|input| input.tokens).sum());
-            list["usage"] = json!({"prompt_tokens": tokens, "total_tokens": tokens});
+        let vectors = self.inputs.iter().map(|input| self.vector(input)).collect();
+        to_json(&self.form.told(Told { model: &self.model, vectors, tokens: self.tokens(directives) }))
+    }
+
+    /// What an answer's head counts, where its form counts there.
+    pub fn counted_in_head(&self, directives: &Directives) -> Option<u32> {
+        let counts_there = matches!(self.form, Form::BedrockCohere | Form::BedrockTitan | Form::BedrockNova);
+        (counts_there && !directives.no_usage).then(|| self.tokens(directives).iter().sum())
+    }
+
+    /// Per input; nothing where usage is not to be told. A scripted count is that of the first.
+    fn tokens(&self, directives: &Directives) -> Vec<u32> {
+        match (directives.no_usage, directives.prompt_tokens) {
+            (true, _) => Vec::new(),
+            (false, Some(scripted)) => {
+                self.inputs.iter().enumerate().map(|(at, _)| if at == 0 { scripted } else { 0 }).collect()
+            }
+            (false, None) => self.inputs.iter().map(|input| input.tokens).collect(),
         }
-        to_json(&list)
     }
 
     fn vector(&self, input: &Input) -> Value {

@@ -1,11 +1,13 @@
 //! The dialects: how each reads a request, writes an answer whole or streamed, and words an error.
 
 pub(crate) mod chat;
+pub(crate) mod embedding_form;
 pub(crate) mod embeddings;
 pub(crate) mod messages;
 mod modelled;
 pub(crate) mod models;
 pub(crate) mod refusal;
+pub(crate) mod rerank;
 pub(crate) mod responses;
 pub(crate) mod wire;
 
