@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use percent_encoding::utf8_percent_encode;
 use serde::de::DeserializeOwned;
 
 use super::super::target::UNRESERVED;
+use super::sigv4::{PayloadHash, SignError, Signing};
 use crate::side::{SideClient, SideError};
 use crate::tls::client::Verify;
 
@@ -40,6 +41,8 @@ pub(super) enum FetchError {
     File { path: PathBuf, source: std::io::Error },
     #[error("{0}")]
     Unusable(String),
+    #[error("the request for a credential cannot be signed: {0}")]
+    Sign(#[from] SignError),
     #[error("no credential within {0:?}")]
     Slow(Duration),
     #[error("the fetch ended without a result")]
@@ -130,16 +133,50 @@ impl TokenRequest {
         Self { url: url.into(), method: Method::POST, headers, body: form(fields).into() }
     }
 
+    /// With `body` as JSON.
+    pub(super) fn post_json(url: impl Into<String>, body: &serde_json::Value) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Self { url: url.into(), method: Method::POST, headers, body: body.to_string().into() }
+    }
+
+    /// With `bearer` as its authorization.
+    pub(super) fn authorised(mut self, bearer: &HeaderValue) -> Self {
+        self.headers.insert(AUTHORIZATION, bearer.clone());
+        self
+    }
+
+    /// Signed as AWS wants it; nothing may be changed any more.
+    ///
+    /// # Errors
+    /// If the URL is none, or the keys cannot be sent as they are.
+    pub(super) fn signed(self, signing: &Signing<'_>) -> Result<Self, FetchError> {
+        let Self { url, method, headers, body } = self;
+        let uri: Uri = url.parse().map_err(|_| FetchError::Url(url.clone()))?;
+        let host = uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+        let host = host.ok_or_else(|| FetchError::Url(url.clone()))?;
+        let mut request = Request::new(());
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        request.headers_mut().insert(HOST, host);
+        signing.sign(&mut request, &PayloadHash::of(&body))?;
+        let (head, ()) = request.into_parts();
+        Ok(Self { url: head.uri.to_string(), method: head.method, headers: head.headers, body })
+    }
+
     /// With one more header.
     ///
     /// # Errors
-    /// If `value` cannot be one.
-    pub(super) fn header(mut self, name: &'static str, value: &str) -> Result<Self, FetchError> {
+    /// If it cannot be one.
+    pub(super) fn header(mut self, name: &str, value: &str) -> Result<Self, FetchError> {
+        let unusable = || FetchError::Unusable(format!("{name:?} is no header's name"));
+        let known = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unusable())?;
         let mut value = HeaderValue::from_str(value).map_err(|_| {
             FetchError::Unusable(format!("the value for {name} holds characters that no header can carry"))
         })?;
         value.set_sensitive(true);
-        self.headers.insert(name, value);
+        self.headers.insert(known, value);
         Ok(self)
     }
 }

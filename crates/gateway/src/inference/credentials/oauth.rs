@@ -38,11 +38,17 @@ pub(super) fn token(answer: &Answered) -> Result<Token, FetchError> {
     if read.access_token.is_empty() {
         return Err(answer.unusable());
     }
-    let mut bearer = HeaderValue::from_str(&format!("Bearer {}", read.access_token)).map_err(|_| answer.unusable())?;
-    bearer.set_sensitive(true);
+    let bearer = bearer(&read.access_token).ok_or_else(|| answer.unusable())?;
     let until = || Some(seconds(read.expires_on.as_ref()?)?.saturating_sub(timestamp::now()));
     let lifetime = read.expires_in.as_ref().and_then(seconds).or_else(until).unwrap_or(USUAL_LIFETIME);
     Ok(Token { bearer, lifetime })
+}
+
+/// The header that shows `token`; `None` if it cannot stand in one.
+pub(super) fn bearer(token: &str) -> Option<HeaderValue> {
+    let mut bearer = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
+    bearer.set_sensitive(true);
+    Some(bearer)
 }
 
 fn seconds(value: &Value) -> Option<Duration> {

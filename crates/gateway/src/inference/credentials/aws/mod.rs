@@ -6,13 +6,14 @@
 
 mod endpoint;
 mod profile;
-mod web_identity;
+mod role;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use self::profile::{Programs, Search};
 use super::fetch::{FetchError, World};
 use super::sigv4::{AwsKeys, PayloadHash, SignError, Signing};
 use super::token_cache::{Lease, Source, TokenCache};
@@ -44,7 +45,7 @@ pub enum AwsKeyConfig {
 pub enum AwsSource {
     /// `AWS_ACCESS_KEY_ID` and its kin.
     Environment,
-    /// The shared credentials and configuration files. `None`: the profile that `AWS_PROFILE` names, else `default`.
+    /// The shared credentials and configuration files: keys, roles, sign-ons and programs. `None`: the profile that `AWS_PROFILE` names, else `default`.
     Profile(Option<String>),
     /// The endpoint that ECS and EKS give to containers.
     Container,
@@ -53,7 +54,7 @@ pub enum AwsSource {
     /// EC2's metadata service, version 2.
     Instance,
     /// The first of all that is there: environment, web identity, profile, container, instance. The profile's name is as
-    /// in [`AwsSource::Profile`].
+    /// in [`AwsSource::Profile`]; programs run only for one that is named.
     Default(Option<String>),
 }
 
@@ -123,9 +124,9 @@ impl Source for KeyFetcher {
         let world = &self.world;
         match &self.source {
             AwsSource::Environment => of_environment(world),
-            AwsSource::Profile(name) => profile::keys(world, name.as_deref()).await,
+            AwsSource::Profile(name) => profile::keys(self.search(Programs::Run), name.as_deref()).await,
             AwsSource::Container => endpoint::of_container(world).await,
-            AwsSource::WebIdentity => web_identity::keys(world, &self.region).await,
+            AwsSource::WebIdentity => role::of_variables(world, &self.region).await,
             AwsSource::Instance => endpoint::of_instance(world).await,
             AwsSource::Default(name) => self.first(name.as_deref()).await,
         }
@@ -133,23 +134,33 @@ impl Source for KeyFetcher {
 }
 
 impl KeyFetcher {
+    fn search(&self, programs: Programs) -> Search<'_> {
+        Search { world: &self.world, region: &self.region, programs }
+    }
+
     /// Keys from the first source that is there.
     async fn first(&self, name: Option<&str>) -> Result<Lease<AwsKeys>, FetchError> {
         let world = &self.world;
         if world.variable("AWS_ACCESS_KEY_ID").is_some() {
             return of_environment(world);
         }
-        if world.variable(web_identity::TOKEN_FILE).is_some() && world.variable(web_identity::ROLE).is_some() {
-            return web_identity::keys(world, &self.region).await;
+        if world.variable(role::TOKEN_FILE).is_some() && world.variable(role::ROLE).is_some() {
+            return role::of_variables(world, &self.region).await;
         }
         if name.is_some() || profile::exists(world).await {
-            return profile::keys(world, name).await;
+            let programs = if name.is_some() { Programs::Run } else { Programs::Refuse };
+            return profile::keys(self.search(programs), name).await;
         }
         if endpoint::is_container(world) {
             return endpoint::of_container(world).await;
         }
         endpoint::of_instance(world).await
     }
+}
+
+/// Under which AWS's services in `region` are found: China's regions have a domain of their own.
+fn domain(region: &str) -> &'static str {
+    if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" }
 }
 
 fn of_environment(world: &World) -> Result<Lease<AwsKeys>, FetchError> {

@@ -117,7 +117,7 @@ async fn what_goes_wrong_is_told_without_the_key() {
     let refused = failure(GoogleTokens::new(config(Some(user.to_string())), world(&[]))).await;
     assert_eq!(refused, format!("{} answered 400 Bad Request (invalid_grant)", refusing.authority()));
     for (json, expected) in [
-        ("{}", "the key is neither a service account's nor a user's"),
+        ("{}", "the key is of no known kind, or not whole"),
         (r#"{"client_email": "a", "private_key": "SECRET"}"#, "private_key is no RSA key in PEM"),
     ] {
         assert_eq!(failure(GoogleTokens::new(config(Some(json.to_owned())), world(&[]))).await, expected);

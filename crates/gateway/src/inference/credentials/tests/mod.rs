@@ -2,7 +2,9 @@
 
 mod aws;
 mod entra;
+mod federation;
 mod google;
+mod profile;
 mod server;
 mod sigv4;
 mod token_cache;
