@@ -62,9 +62,9 @@ def test_what_a_conversation_has_no_place_for_is_named(client):
     assert raw.parse().choices[0].text
 
 
-@pytest.mark.parametrize("prompt", [["One.", "Two."], [[1, 2, 3]]])
-def test_several_prompts_and_tokens_are_refused(client, prompt):
-    with pytest.raises(openai.BadRequestError):
+@pytest.mark.parametrize(("prompt", "reason"), [(["One.", "Two."], "one by one"), ([[1, 2, 3]], "tokens")])
+def test_several_prompts_and_tokens_are_refused(client, prompt, reason):
+    with pytest.raises(openai.BadRequestError, match=reason):
         client.completions.create(model="model-1", prompt=prompt)
 
 

@@ -102,8 +102,8 @@ def test_the_purpose_of_vectors_reaches_the_provider(stack, simulator):
     asked = openai_at(stack, "cohere").embeddings.create
     asked(model="embed-v4.0", input="ebb", extra_body={"input_type": "query", "truncate": "END"})
 
-    (request,) = simulator.requests()
-    assert (request["body"]["input_type"], request["body"]["truncate"]) == ("search_query", "END")
+    body = json.loads(simulator.last_request()["body"])
+    assert (body["input_type"], body["truncate"]) == ("search_query", "END")
 
 
 def test_what_a_provider_has_no_words_for_is_named(stack, simulator):

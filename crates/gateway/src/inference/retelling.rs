@@ -7,7 +7,8 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use llm::{
-    AnswerHead, ApiError, Dialect, ErrorKind, LossPolicy, Map, Mapped, Mapping, Protocol, RateLimits, Raw, Usage,
+    AnswerHead, ApiError, Dialect, ErrorKind, LossPolicy, Map, MapError, Mapped, Mapping, Protocol, RateLimits, Raw,
+    Usage,
 };
 
 use super::translation::{Translation, new_id, show_dropped};
@@ -139,12 +140,15 @@ impl MappedForm {
     pub(super) fn of_request(forms: Forms, body: Raw<'_>, model: &str) -> Result<(Vec<u8>, Self), Answer> {
         let Forms { map, client, provider, losses } = forms;
         let model = (!model.is_empty()).then_some(model);
-        let (body, mapping) =
-            map.request(body, model).map_err(|error| Answer::error_msg(StatusCode::BAD_REQUEST, &error.to_string()))?;
+        let refuse = |message: &str| told(client.family(), ErrorKind::InvalidRequest, message);
+        let (body, mapping) = map.request(body, model).map_err(|error| match error {
+            // As APISIX tells it where it converts.
+            MapError::Read(error) => Answer::error_msg(StatusCode::BAD_REQUEST, &error.to_string()),
+            MapError::Embed(error) => refuse(&error.to_string()),
+        })?;
         let lost = mapping.losses();
         if losses == LossPolicy::Refuse && !lost.is_empty() {
-            let message = format!("{provider} has no words for: {lost}");
-            return Err(told(client.family(), ErrorKind::InvalidRequest, &message));
+            return Err(refuse(&format!("{provider} has no words for: {lost}")));
         }
         Ok((body, Self { client, provider, mapping }))
     }

@@ -54,9 +54,10 @@ impl Translation {
         let refuse = |message: String| Answer::error_msg(StatusCode::BAD_REQUEST, &message);
         let translated =
             llm::translate_request(pair.client, &target, scan.raw(), path).map_err(|error| match error {
-                TranslateError::Read(error) => refuse(error.to_string()),
-                // So that the client's SDK shows what to leave out.
-                TranslateError::Lossy { .. } => {
+                // As APISIX tells it where it converts.
+                TranslateError::Read(error) if pair.client.dialect().is_some() => refuse(error.to_string()),
+                // So that the client's SDK shows what is wrong, or what to leave out.
+                TranslateError::Read(_) | TranslateError::Lossy { .. } => {
                     told(pair.client.relative(), ErrorKind::InvalidRequest, &error.to_string())
                 }
             })?;
