@@ -11,7 +11,8 @@
 //! | `…/chat/completions` | OpenAI Chat, whole or streamed, with tools, `n`, `stream_options.include_usage` |
 //! | `…/responses` | OpenAI Responses, whole or streamed |
 //! | `…/embeddings` | OpenAI embeddings, as floats or base64 |
-//! | `…:embedContent`, `…:batchEmbedContents`, `…:predict`, `…/v2/embed`, `…/api/embed`, `…/text-embedding` | embeddings of Gemini, Vertex AI, Cohere, Ollama, DashScope |
+//! | `…:embedContent`, `…:batchEmbedContents`, `…:predict` | embeddings of Gemini and Vertex AI |
+//! | `…/v2/embed`, `…/api/embed`, `…/text-embedding` | embeddings of Cohere, Ollama and DashScope |
 //! | `…/invoke` | Bedrock's embeddings (Titan, Cohere, Nova) and rankings (Cohere, Amazon) |
 //! | `…/rerank`, `…/text-rerank` | rankings of Cohere and most others, of DashScope |
 //! | `…/models`, `…/models/{id}` | OpenAI model list |
