@@ -274,7 +274,7 @@ impl ForwardHead {
     }
 }
 
-/// Says how the body is framed, where hyper would not say it by itself.
+/// Says how the body is framed, where sending it would not say it by itself.
 fn frame(headers: &mut HeaderMap, body: &RequestBody, method: &Method) {
     match body {
         RequestBody::Stream(incoming) if incoming.size_hint().exact().is_none() => {
@@ -285,7 +285,7 @@ fn frame(headers: &mut HeaderMap, body: &RequestBody, method: &Method) {
         RequestBody::Empty if [Method::POST, Method::PUT, Method::PATCH].contains(method) => {
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        // Read or replaced: hyper writes the length of what is sent.
+        // Read or replaced: the length of what is sent is written with it.
         RequestBody::Empty | RequestBody::Buffered(_) | RequestBody::Sent => {
             headers.remove(CONTENT_LENGTH);
         }

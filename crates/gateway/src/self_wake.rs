@@ -90,23 +90,9 @@ impl Drop for Quiet {
 }
 
 /// Runs `take` and gives its result with the wake that it would have caused.
-pub(crate) fn quietly<T>(take: impl FnOnce() -> T) -> (T, Option<Waker>) {
+fn quietly<T>(take: impl FnOnce() -> T) -> (T, Option<Waker>) {
     let quiet = Quiet::begin();
     (take(), quiet.end())
-}
-
-/// The next frame of a body whose connection its taker drives by itself whenever it wants more.
-pub(crate) fn poll_driven(
-    incoming: &mut Incoming,
-    cx: &mut Context<'_>,
-) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-    let (polled, held) = quietly(|| Pin::new(incoming).poll_frame(cx));
-    if polled.is_pending()
-        && let Some(waker) = held
-    {
-        waker.wake();
-    }
-    polled
 }
 
 /// The next frame of a client's body; its connection is woken where there is more to read.

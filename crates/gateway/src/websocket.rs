@@ -18,6 +18,7 @@ use crate::exchange::Exchange;
 use crate::proxy;
 use crate::request_body::RequestBody;
 use crate::settlement::Outcome;
+use crate::transport::Switched;
 use crate::worker::Worker;
 use relay::{Ending, Moved};
 
@@ -63,11 +64,11 @@ fn ask_for_switch(headers: &mut HeaderMap) {
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
 }
 
-/// Two connections that are about to switch, and the request that they belong to.
+/// Two connections, the client's about to switch, and the request that they belong to.
 struct Tunnel {
     exchange: Box<Exchange>,
     client: OnUpgrade,
-    upstream: OnUpgrade,
+    upstream: Switched,
     /// How long both may be silent.
     idle: Duration,
     life: tokio::sync::watch::Receiver<crate::worker::Life>,
@@ -76,8 +77,8 @@ struct Tunnel {
 impl Tunnel {
     async fn run(self) {
         let Self { mut exchange, client, upstream, idle, life } = self;
-        let (client, upstream) = match tokio::try_join!(client, upstream) {
-            Ok(both) => both,
+        let client = match client.await {
+            Ok(client) => client,
             Err(error) => {
                 tracing::debug!(%error, "a WebSocket did not come about");
                 exchange.settlement.outcome = Outcome::ClientGone;

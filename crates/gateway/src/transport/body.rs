@@ -3,49 +3,54 @@
 
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use hyper::upgrade::OnUpgrade;
 use tokio::time::Instant;
 
-use super::h1::H1;
+use super::h1::{H1, H1Fault, Switched};
 use super::pool::Pool;
 use super::shared::StreamGuard;
 use crate::lazy_timer::LazyTimer;
-use crate::self_wake::poll_driven;
 
 /// Why a response body ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyFault {
     #[error("the upstream broke off: {0}")]
-    Broken(#[from] hyper::Error),
+    Broken(#[from] Breakage),
     #[error("the upstream sent nothing for {0:?}")]
     Idle(Duration),
 }
 
+/// How a connection failed under a request.
+#[derive(Debug, thiserror::Error)]
+pub enum Breakage {
+    #[error(transparent)]
+    Http1(#[from] H1Fault),
+    #[error(transparent)]
+    Http2(#[from] hyper::Error),
+}
+
 /// A response body as it arrives.
 pub struct UpstreamBody {
-    incoming: Incoming,
-    held: Held,
+    source: Source,
     read_timeout: Duration,
-    timer: LazyTimer,
     /// Since when the upstream has been silent.
     silent_since: Option<Instant>,
 }
 
-/// What a response keeps in use until its end.
-pub(super) enum Held {
+/// Where a body comes from, and what it keeps in use until its end.
+pub(super) enum Source {
     /// An HTTP/1 connection, which the body drives.
     Connection(Lease),
     /// A stream on a shared HTTP/2 connection.
-    Stream(#[allow(dead_code, reason = "held for its drop")] StreamGuard),
-    /// A connection that is about to switch protocols; a task of its own drives it.
-    Switching(OnUpgrade),
-    /// Given back already.
+    Stream(Box<SharedStream>),
+    /// A connection that has switched protocols; there is no body.
+    Switched(Box<H1>),
+    /// Over, and given back.
     Nothing,
 }
 
@@ -55,25 +60,34 @@ pub(super) struct Lease {
     pub pool: Rc<Pool>,
 }
 
+/// A stream in use on a shared connection.
+pub(super) struct SharedStream {
+    incoming: Incoming,
+    timer: LazyTimer,
+    _guard: StreamGuard,
+}
+
+impl SharedStream {
+    pub fn new(incoming: Incoming, guard: StreamGuard) -> Self {
+        Self { incoming, timer: LazyTimer::default(), _guard: guard }
+    }
+}
+
 impl UpstreamBody {
-    pub(super) fn new(incoming: Incoming, mut held: Held, read_timeout: Duration) -> Self {
-        let timer = match &mut held {
-            Held::Connection(lease) => std::mem::take(&mut lease.connection.timer),
-            Held::Stream(_) | Held::Switching(_) | Held::Nothing => LazyTimer::default(),
-        };
-        let mut body = Self { incoming, held, read_timeout, timer, silent_since: None };
-        if body.incoming.is_end_stream() {
+    pub(super) fn new(source: Source, read_timeout: Duration) -> Self {
+        let mut body = Self { source, read_timeout, silent_since: None };
+        if body.is_end_stream() {
             body.give_back();
         }
         body
     }
 
     /// The connection, if the upstream has switched protocols; the body is over then.
-    pub fn take_upgrade(&mut self) -> Option<OnUpgrade> {
-        match std::mem::replace(&mut self.held, Held::Nothing) {
-            Held::Switching(upgrade) => Some(upgrade),
-            held => {
-                self.held = held;
+    pub fn take_upgrade(&mut self) -> Option<Switched> {
+        match std::mem::replace(&mut self.source, Source::Nothing) {
+            Source::Switched(connection) => Some(connection.into_switched()),
+            source @ (Source::Connection(_) | Source::Stream(_) | Source::Nothing) => {
+                self.source = source;
                 None
             }
         }
@@ -84,19 +98,35 @@ impl UpstreamBody {
         self.read_timeout
     }
 
+    /// Gives back what is in use, for the body is over.
     fn give_back(&mut self) {
-        if matches!(self.held, Held::Switching(_)) {
-            return;
-        }
-        if let Held::Connection(mut lease) = std::mem::replace(&mut self.held, Held::Nothing) {
-            lease.connection.timer = std::mem::take(&mut self.timer);
-            lease.pool.clone().put_back(lease.connection);
+        match std::mem::replace(&mut self.source, Source::Nothing) {
+            Source::Connection(lease) => lease.pool.put_back(lease.connection),
+            Source::Stream(_) | Source::Nothing => {}
+            switched @ Source::Switched(_) => self.source = switched,
         }
     }
 
-    fn check_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let since = *self.silent_since.get_or_insert_with(Instant::now);
-        self.timer.poll_until(cx, since + self.read_timeout)
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Breakage>>> {
+        match &mut self.source {
+            Source::Connection(lease) => {
+                lease.connection.poll_body(cx).map(|data| data.map(|data| Ok(Frame::data(data?))))
+            }
+            Source::Stream(stream) => {
+                Pin::new(&mut stream.incoming).poll_frame(cx).map(|frame| frame.map(|frame| Ok(frame?)))
+            }
+            Source::Switched(_) | Source::Nothing => Poll::Ready(None),
+        }
+    }
+
+    /// Ready when the upstream has been silent for too long.
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let due = *self.silent_since.get_or_insert_with(Instant::now) + self.read_timeout;
+        match &mut self.source {
+            Source::Connection(lease) => lease.connection.timer.poll_until(cx, due),
+            Source::Stream(stream) => stream.timer.poll_until(cx, due),
+            Source::Switched(_) | Source::Nothing => Poll::Pending,
+        }
     }
 }
 
@@ -106,47 +136,43 @@ impl Body for UpstreamBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
         let body = self.get_mut();
-        let polled = match &mut body.held {
-            Held::Connection(lease) => {
-                let over = lease.connection.drive(cx);
-                match poll_driven(&mut body.incoming, &mut Context::from_waker(Waker::noop())) {
-                    Poll::Pending if over => Pin::new(&mut body.incoming).poll_frame(cx),
-                    polled => polled,
-                }
-            }
-            Held::Stream(_) | Held::Switching(_) | Held::Nothing => Pin::new(&mut body.incoming).poll_frame(cx),
-        };
-        match polled {
+        match body.poll_source(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 body.silent_since = None;
-                if body.incoming.is_end_stream() {
+                if body.is_end_stream() {
                     body.give_back();
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Ready(Some(Err(error))) => {
-                body.held = Held::Nothing;
-                Poll::Ready(Some(Err(error.into())))
+            Poll::Ready(Some(Err(breakage))) => {
+                body.source = Source::Nothing;
+                Poll::Ready(Some(Err(breakage.into())))
             }
             Poll::Ready(None) => {
                 body.give_back();
                 Poll::Ready(None)
             }
-            Poll::Pending => match body.check_idle(cx) {
-                Poll::Ready(()) => {
-                    body.held = Held::Nothing;
-                    Poll::Ready(Some(Err(BodyFault::Idle(body.read_timeout))))
-                }
-                Poll::Pending => Poll::Pending,
-            },
+            Poll::Pending => {
+                std::task::ready!(body.poll_silence(cx));
+                body.source = Source::Nothing;
+                Poll::Ready(Some(Err(BodyFault::Idle(body.read_timeout))))
+            }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        match &self.source {
+            Source::Connection(lease) => lease.connection.is_body_over(),
+            Source::Stream(stream) => stream.incoming.is_end_stream(),
+            Source::Switched(_) | Source::Nothing => true,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        match &self.source {
+            Source::Connection(lease) => lease.connection.size_hint(),
+            Source::Stream(stream) => stream.incoming.size_hint(),
+            Source::Switched(_) | Source::Nothing => SizeHint::with_exact(0),
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -13,6 +13,31 @@ use tokio_rustls::client::TlsStream;
 pub enum UpstreamIo {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl UpstreamIo {
+    /// `true` if a write that fails has written nothing. TLS may have sent a part of what it was given.
+    pub(super) fn fails_whole(&self) -> bool {
+        match self {
+            UpstreamIo::Plain(_) => true,
+            UpstreamIo::Tls(_) => false,
+        }
+    }
+
+    /// `true` if there is nothing to read: neither bytes nor the end. What there is is lost.
+    pub(super) fn is_silent(&mut self) -> bool {
+        let mut byte = [0];
+        match self {
+            UpstreamIo::Plain(io) => {
+                io.try_read(&mut byte).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+            }
+            // Messages of TLS itself are read on the way, and are no bytes.
+            UpstreamIo::Tls(io) => {
+                let mut cx = Context::from_waker(Waker::noop());
+                Pin::new(io.as_mut()).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending()
+            }
+        }
+    }
 }
 
 impl AsyncRead for UpstreamIo {

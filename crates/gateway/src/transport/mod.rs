@@ -11,8 +11,9 @@ mod outgoing;
 mod pool;
 mod shared;
 
-pub use body::{BodyFault, UpstreamBody};
+pub use body::{BodyFault, Breakage, UpstreamBody};
 pub use connect::{ConnectError, Dialer};
+pub use h1::{H1Fault, Malformed, Switched};
 pub use io::UpstreamIo;
 pub use origin::{Origin, OriginTls, Origins};
 pub use outgoing::{ClientBodyFault, ClientStream, OutgoingBody};

@@ -10,16 +10,14 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use http::header::UPGRADE;
-use http::{Request, Response, StatusCode, Version};
-use hyper::client::conn::http1;
+use http::{Request, Response, StatusCode};
 use hyper::client::conn::http2::SendRequest;
-use hyper_util::rt::TokioIo;
 
 use config::resource::Timeout;
 
-use super::body::{Held, Lease, UpstreamBody};
+use super::body::{Breakage, Lease, SharedStream, Source, UpstreamBody};
 use super::connect::{ConnectError, Dialer};
-use super::h1::H1;
+use super::h1::{H1, H1Fault, SendFault};
 use super::origin::Origin;
 use super::outgoing::{ClientBodyFault, OutgoingBody, UploadProgress};
 use super::shared::{self, SharedConnections, StreamGuard};
@@ -43,14 +41,19 @@ pub enum SendError {
     #[error("no answer within {0:?}")]
     Timeout(Duration),
     #[error("the connection broke: {0}")]
-    Broken(#[from] hyper::Error),
+    Broken(#[from] Breakage),
 }
 
 impl SendError {
     /// What was wrong with the client's body, if that was the fault.
     pub fn client_fault(&self) -> Option<&ClientBodyFault> {
-        let SendError::Broken(error) = self else { return None };
-        std::error::Error::source(error).and_then(|source| source.downcast_ref())
+        match self {
+            SendError::Broken(Breakage::Http1(H1Fault::Client(fault))) => Some(fault),
+            SendError::Broken(Breakage::Http2(error)) => {
+                std::error::Error::source(error).and_then(|source| source.downcast_ref())
+            }
+            SendError::Broken(Breakage::Http1(_)) | SendError::Connect(_) | SendError::Timeout(_) => None,
+        }
     }
 }
 
@@ -78,6 +81,37 @@ impl SendError {
     /// `true` if waiting too long was the fault.
     pub fn is_timeout(&self) -> bool {
         matches!(self, SendError::Timeout(_) | SendError::Connect(ConnectError::Timeout { .. }))
+    }
+}
+
+/// Why one connection brought no response.
+enum Failure {
+    /// Not a byte of the request was sent.
+    Unsent(SendError),
+    /// The connection was lost without an answer.
+    Lost(SendError),
+    /// Another connection would do no better.
+    Final(SendError),
+}
+
+impl From<SendFault> for Failure {
+    fn from(fault: SendFault) -> Self {
+        let error = |fault| SendError::Broken(Breakage::Http1(fault));
+        match fault {
+            SendFault::Unsent(fault) => Failure::Unsent(error(fault)),
+            SendFault::Underway(fault) if fault.is_loss() => Failure::Lost(error(fault)),
+            SendFault::Underway(fault) => Failure::Final(error(fault)),
+        }
+    }
+}
+
+impl Failure {
+    /// The failure of the attempt to send `request`.
+    fn with(self, request: Request<OutgoingBody>) -> SendFailure {
+        match self {
+            Failure::Unsent(error) => SendFailure::unsent(error, request),
+            Failure::Lost(error) | Failure::Final(error) => error.into(),
+        }
     }
 }
 
@@ -111,19 +145,14 @@ impl Pool {
             return self.send_shared(sender, guard, request, timeout, Duration::ZERO).await;
         }
         // A connection that the upstream closed while it was idle gives the request back unsent: take the next. If
-        // the close met the request half way, a copy of it goes out once more, on a new connection.
+        // the close met the request half way, it goes out once more, on a new connection.
+        let repeatable = is_repeatable(&request);
         while let Some(connection) = self.take_idle(origin) {
-            let copy = copy_of(&request);
-            match self.send_on(connection, request, timeout, Duration::ZERO).await {
+            match self.send_on(connection, &mut request, timeout, Duration::ZERO).await {
                 Ok(sent) => return Ok(sent),
-                Err(SendFailure { unsent: Some(unsent), .. }) => request = *unsent,
-                Err(failure) => match copy.filter(|_| matches!(failure.error, SendError::Broken(_))) {
-                    Some(copy) => {
-                        request = copy;
-                        break;
-                    }
-                    None => return Err(failure),
-                },
+                Err(Failure::Unsent(_)) => {}
+                Err(Failure::Lost(_)) if repeatable => break,
+                Err(Failure::Lost(error) | Failure::Final(error)) => return Err(error.into()),
             }
         }
         let started = Instant::now();
@@ -135,23 +164,21 @@ impl Pool {
         if dialled.http2 {
             let sender = match shared::handshake(dialled.io).await {
                 Ok(sender) => sender,
-                Err(error) => return Err(SendFailure::unsent(error.into(), request)),
+                Err(error) => return Err(SendFailure::unsent(Breakage::from(error).into(), request)),
             };
             let (sender, guard) = self.shared.borrow_mut().entry(origin.id).or_default().add(sender);
             return self.send_shared(sender, guard, request, timeout, connect_time).await;
         }
-        match H1::handshake(dialled.io, origin.clone()).await {
-            Ok(connection) => self.send_on(Box::new(connection), request, timeout, connect_time).await,
-            Err(error) => Err(SendFailure::unsent(error.into(), request)),
-        }
+        let connection = Box::new(H1::new(dialled.io, origin.clone()));
+        let sent = self.send_on(connection, &mut request, timeout, connect_time).await;
+        sent.map_err(|failure| failure.with(request))
     }
 
-    /// Sends a request that asks to switch protocols, on a connection of its own that speaks HTTP/1.1. A task
-    /// drives that connection, since what follows a switch outlives the response.
+    /// Sends a request that asks to switch protocols, on a connection of its own that speaks HTTP/1.1.
     async fn send_upgrade(
-        &self,
-        origin: &Origin,
-        request: Request<OutgoingBody>,
+        self: &Rc<Self>,
+        origin: &Arc<Origin>,
+        mut request: Request<OutgoingBody>,
         timeout: &Timeout,
     ) -> Result<Sent, SendFailure> {
         let started = Instant::now();
@@ -160,54 +187,32 @@ impl Pool {
             Err(error) => return Err(SendFailure::unsent(error.into(), request)),
         };
         let connect_time = started.elapsed();
-        let (mut sender, connection) = match http1::handshake(TokioIo::new(io)).await {
-            Ok(opened) => opened,
-            Err(error) => return Err(SendFailure::unsent(error.into(), request)),
-        };
-        tokio::task::spawn_local(connection.with_upgrades());
-        let mut head =
-            match within(timeout.read, &mut LazyTimer::default(), None, sender.try_send_request(request)).await {
-                Some(Ok(head)) => head,
-                Some(Err(mut failure)) => {
-                    let unsent = failure.take_message().map(Box::new);
-                    return Err(SendFailure { error: failure.into_error().into(), unsent });
-                }
-                None => return Err(SendError::Timeout(timeout.read).into()),
-            };
-        let held = match head.status() {
-            StatusCode::SWITCHING_PROTOCOLS => Held::Switching(hyper::upgrade::on(&mut head)),
-            _ => Held::Nothing,
-        };
-        let (parts, incoming) = head.into_parts();
-        let body = UpstreamBody::new(incoming, held, timeout.read);
-        Ok(Sent { response: Response::from_parts(parts, body), connect_time })
+        let connection = Box::new(H1::new(io, origin.clone()));
+        let sent = self.send_on(connection, &mut request, timeout, connect_time).await;
+        sent.map_err(|failure| failure.with(request))
     }
 
     async fn send_on(
         self: &Rc<Self>,
         mut connection: Box<H1>,
-        request: Request<OutgoingBody>,
+        request: &mut Request<OutgoingBody>,
         timeout: &Timeout,
         connect_time: Duration,
-    ) -> Result<Sent, SendFailure> {
+    ) -> Result<Sent, Failure> {
         let progress = request.body().progress();
         let mut timer = std::mem::take(&mut connection.timer);
         let head = match within(timeout.read, &mut timer, progress, connection.send(request)).await {
             Some(Ok(head)) => head,
-            Some(Err(failure)) => {
-                return Err(SendFailure { error: failure.error.into(), unsent: failure.unsent.map(Box::new) });
-            }
-            None => return Err(SendError::Timeout(timeout.read).into()),
+            Some(Err(fault)) => return Err(fault.into()),
+            None => return Err(Failure::Final(SendError::Timeout(timeout.read))),
         };
-        let (parts, incoming) = head.into_parts();
-        if parts.version < Version::HTTP_11 {
-            // hyper would speak HTTP/1.0 for the rest of the connection's life.
-            connection.requests = u64::MAX;
-        }
         connection.timer = timer;
-        let held = Held::Connection(Lease { connection, pool: self.clone() });
-        let body = UpstreamBody::new(incoming, held, timeout.read);
-        Ok(Sent { response: Response::from_parts(parts, body), connect_time })
+        let source = match head.status() {
+            StatusCode::SWITCHING_PROTOCOLS => Source::Switched(connection),
+            _ => Source::Connection(Lease { connection, pool: self.clone() }),
+        };
+        let response = head.map(|()| UpstreamBody::new(source, timeout.read));
+        Ok(Sent { response, connect_time })
     }
 
     async fn send_shared(
@@ -225,13 +230,15 @@ impl Pool {
                 Some(Ok(head)) => head,
                 Some(Err(mut failure)) => {
                     let unsent = failure.take_message().map(Box::new);
-                    return Err(SendFailure { error: failure.into_error().into(), unsent });
+                    return Err(SendFailure { error: Breakage::from(failure.into_error()).into(), unsent });
                 }
                 None => return Err(SendError::Timeout(timeout.read).into()),
             };
-        let (parts, incoming) = head.into_parts();
-        let body = UpstreamBody::new(incoming, Held::Stream(guard), timeout.read);
-        Ok(Sent { response: Response::from_parts(parts, body), connect_time })
+        let response = head.map(|incoming| {
+            let stream = SharedStream::new(incoming, guard);
+            UpstreamBody::new(Source::Stream(Box::new(stream)), timeout.read)
+        });
+        Ok(Sent { response, connect_time })
     }
 
     fn shared_connection(&self, origin: &Origin) -> Option<(SendRequest<OutgoingBody>, StreamGuard)> {
@@ -251,7 +258,7 @@ impl Pool {
     /// Takes a connection back after its response, if it can be used again and there is room.
     pub(super) fn put_back(&self, mut connection: Box<H1>) {
         let (id, keepalive) = (connection.origin.id, connection.origin.keepalive);
-        if connection.requests >= keepalive.requests || !(connection.is_ready() || connection.is_usable()) {
+        if connection.requests >= keepalive.requests || !connection.is_idle() {
             return;
         }
         connection.idle_since = Instant::now();
@@ -275,21 +282,13 @@ impl Pool {
     }
 }
 
-/// The request once more, if sending it twice does no harm and its body is at hand.
-fn copy_of(request: &Request<OutgoingBody>) -> Option<Request<OutgoingBody>> {
-    let body = match request.body() {
-        OutgoingBody::Empty => OutgoingBody::Empty,
-        OutgoingBody::Full(bytes) => OutgoingBody::Full(bytes.clone()),
-        OutgoingBody::Stream(_) => return None,
+/// `true` if sending the request twice does no harm and its body is at hand.
+fn is_repeatable(request: &Request<OutgoingBody>) -> bool {
+    let at_hand = match request.body() {
+        OutgoingBody::Empty | OutgoingBody::Full(_) => true,
+        OutgoingBody::Stream(_) => false,
     };
-    if !request.method().is_idempotent() {
-        return None;
-    }
-    let mut copy = Request::new(body);
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.headers_mut() = request.headers().clone();
-    Some(copy)
+    at_hand && request.method().is_idempotent()
 }
 
 fn expired(connection: &H1) -> bool {

@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::transport::Switched;
 use crate::worker::Life;
 
 const COPY_BUFFER_BYTES: usize = 8 * 1024;
@@ -40,13 +41,13 @@ pub(super) struct Moved {
 /// Passes bytes on until there is a reason to end, then closes both sides.
 pub(super) async fn relay(
     client: Upgraded,
-    upstream: Upgraded,
+    upstream: Switched,
     moved: &Moved,
     idle: Duration,
     mut life: watch::Receiver<Life>,
 ) -> Ending {
     let (mut client_read, mut client_write) = tokio::io::split(TokioIo::new(client));
-    let (mut upstream_read, mut upstream_write) = tokio::io::split(TokioIo::new(upstream));
+    let (mut upstream_read, mut upstream_write) = tokio::io::split(upstream);
     let ending = {
         let last = Cell::new(Instant::now());
         let mut up = pin!(copy(&mut client_read, &mut upstream_write, &moved.up, &last));

@@ -1,0 +1,158 @@
+//! Requests with bodies, in memory and as a client sends them.
+
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Empty;
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncWriteExt as _, DuplexStream};
+use tokio::sync::oneshot;
+
+use super::upstream::{PATIENCE, Peer, Upstream, whole, with_body};
+use crate::transport::{ClientBodyFault, ClientStream, OutgoingBody};
+
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
+/// A client in the middle of its request, and its body as hyper passes it on.
+async fn client(head: &str) -> (DuplexStream, OutgoingBody) {
+    let (mut client, server) = tokio::io::duplex(1 << 20);
+    let (give, given) = oneshot::channel();
+    let give = Rc::new(RefCell::new(Some(give)));
+    tokio::task::spawn_local(async move {
+        let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+            let give = give.borrow_mut().take().expect("one request");
+            let _ = give.send(request.into_body());
+            // The body is read as long as its request is not answered.
+            std::future::pending::<Result<Response<Empty<Bytes>>, Infallible>>()
+        });
+        let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(server), service).await;
+    });
+    client.write_all(format!("POST / HTTP/1.1\r\nhost: x\r\n{head}\r\n\r\n").as_bytes()).await.expect("a server");
+    let stream = ClientStream::new(given.await.expect("a request"), 1 << 30, PATIENCE);
+    (client, OutgoingBody::Stream(Box::new(stream)))
+}
+
+async fn local<T>(test: impl Future<Output = T>) -> T {
+    tokio::task::LocalSet::new().run_until(test).await
+}
+
+async fn say_ok(peer: &mut Peer) {
+    peer.say(OK).await;
+}
+
+#[tokio::test]
+async fn a_body_in_memory_goes_out_behind_its_head() {
+    let upstream = Upstream::start().await;
+    let body = OutgoingBody::Full(Bytes::from_static(b"hello"));
+    let (response, ()) = tokio::join!(upstream.send(with_body(Method::POST, body)), async {
+        let mut peer = upstream.accept().await;
+        assert_eq!(peer.request().await, "POST / HTTP/1.1\r\nhost: test.com\r\ncontent-length: 5\r\n\r\n");
+        assert_eq!(peer.bytes(5).await, b"hello");
+        say_ok(&mut peer).await;
+    });
+    assert!(response.is_ok());
+}
+
+#[tokio::test]
+async fn a_body_larger_than_the_socket_takes_goes_out_whole() {
+    let upstream = Upstream::start().await;
+    let body: Bytes = (0..32 << 20).map(|at: u32| (at / 1000) as u8).collect::<Vec<u8>>().into();
+    let sending = upstream.send(with_body(Method::POST, OutgoingBody::Full(body.clone())));
+    let (response, ()) = tokio::join!(sending, async {
+        let mut peer = upstream.accept().await;
+        peer.request().await;
+        assert!(peer.bytes(body.len()).await == body);
+        say_ok(&mut peer).await;
+    });
+    assert!(response.is_ok());
+}
+
+#[tokio::test]
+async fn a_clients_body_of_unknown_length_goes_out_in_chunks_as_it_comes() {
+    local(async {
+        let upstream = Upstream::start().await;
+        let (mut client, body) = client("transfer-encoding: chunked").await;
+        let (response, _peer) = tokio::join!(upstream.send(with_body(Method::POST, body)), async {
+            let mut peer = upstream.accept().await;
+            assert_eq!(peer.request().await, "POST / HTTP/1.1\r\nhost: test.com\r\ntransfer-encoding: chunked\r\n\r\n");
+            client.write_all(b"5\r\nhello\r\n").await.expect("a server");
+            assert_eq!(peer.bytes(10).await, b"5\r\nhello\r\n");
+            client.write_all(b"10\r\n0123456789abcdef\r\n0\r\nx-sum: 1\r\n\r\n").await.expect("a server");
+            assert_eq!(peer.bytes(27).await, b"10\r\n0123456789abcdef\r\n0\r\n\r\n");
+            say_ok(&mut peer).await;
+            peer
+        });
+        assert_eq!(whole(response.expect("a response")).await.expect("a body"), "ok");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_before_the_body_is_through_is_passed_on_and_the_rest_of_the_body_sent() {
+    local(async {
+        let upstream = Upstream::start().await;
+        let (mut client, body) = client("content-length: 10").await;
+        let (response, mut peer) = tokio::join!(upstream.send(with_body(Method::POST, body)), async {
+            let mut peer = upstream.accept().await;
+            peer.request().await;
+            peer.say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await;
+            peer
+        });
+        let ((), body) = tokio::join!(
+            async {
+                client.write_all(b"0123456789").await.expect("a server");
+                assert_eq!(peer.bytes(10).await, b"0123456789");
+                peer.say("2\r\nok\r\n0\r\n\r\n").await;
+            },
+            whole(response.expect("a response")),
+        );
+        assert_eq!(body.expect("a body"), "ok");
+        // Nothing is left undone: the connection goes on.
+        let (again, ()) = tokio::join!(upstream.send(with_body(Method::GET, OutgoingBody::Empty)), async {
+            peer.request().await;
+            say_ok(&mut peer).await;
+        });
+        assert!(again.is_ok());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_whose_answer_is_over_before_the_request_is_closed() {
+    local(async {
+        let upstream = Upstream::start().await;
+        let (_client, body) = client("content-length: 10").await;
+        let (response, mut peer) = tokio::join!(upstream.send(with_body(Method::POST, body)), async {
+            let mut peer = upstream.accept().await;
+            peer.request().await;
+            peer.say("HTTP/1.1 413 Content Too Large\r\ncontent-length: 2\r\n\r\nno").await;
+            peer
+        });
+        let response = response.expect("a response");
+        assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(whole(response).await.expect("a body"), "no");
+        peer.closed().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_that_breaks_off_is_at_fault() {
+    local(async {
+        let upstream = Upstream::start().await;
+        let (client, body) = client("content-length: 10").await;
+        let (response, ()) = tokio::join!(upstream.send(with_body(Method::POST, body)), async {
+            let mut peer = upstream.accept().await;
+            peer.request().await;
+            drop(client);
+            peer.closed().await;
+        });
+        let failure = response.err().expect("a failure");
+        assert!(matches!(failure.error.client_fault(), Some(ClientBodyFault::Broken(_))));
+    })
+    .await;
+}
