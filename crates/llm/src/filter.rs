@@ -35,6 +35,15 @@ pub struct StreamFilter {
     passage: Passage,
 }
 
+/// The provider's bytes are no stream of its dialect any more.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{fault}")]
+pub struct BrokenStream {
+    /// What the client is still to get.
+    pub translated: Option<Bytes>,
+    pub fault: FrameError,
+}
+
 /// What becomes of the provider's bytes.
 #[derive(Debug)]
 enum Passage {
@@ -58,8 +67,9 @@ impl StreamFilter {
     /// Takes the next chunk from the provider and gives what is to be sent now, if anything.
     ///
     /// # Errors
-    /// If the chunk cannot be translated, for it is no stream of the provider's dialect.
-    pub fn push(&mut self, chunk: Bytes) -> Result<Option<Bytes>, FrameError> {
+    /// If the chunk cannot be translated, for it is no stream of the provider's dialect. What stood before the fault is
+    /// translated, and still to be sent.
+    pub fn push(&mut self, chunk: Bytes) -> Result<Option<Bytes>, BrokenStream> {
         match &mut self.passage {
             Passage::Same(UsageChunk::Forward) => {
                 self.observer.observe(&chunk);
@@ -68,8 +78,12 @@ impl StreamFilter {
             Passage::Same(UsageChunk::Hide) => Ok(self.push_hiding(&chunk)),
             Passage::Translated(translator) => {
                 let mut out = Vec::new();
-                translator.push(&chunk, &mut out, &mut |event| self.observer.note(event))?;
-                Ok(some_bytes(out))
+                let read = translator.push(&chunk, &mut out, &mut |event| self.observer.note(event));
+                let translated = some_bytes(out);
+                match read {
+                    Ok(()) => Ok(translated),
+                    Err(fault) => Err(BrokenStream { translated, fault }),
+                }
             }
         }
     }
@@ -145,6 +159,11 @@ impl StreamFilter {
                 Bytes::from([before.as_bytes(), error.as_ref(), b"]"].concat())
             }
         }
+    }
+
+    /// The client gets the stream in another dialect than its provider tells it in.
+    pub fn translates(&self) -> bool {
+        matches!(self.passage, Passage::Translated(_))
     }
 
     /// What has been learnt of the stream.

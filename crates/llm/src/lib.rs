@@ -53,7 +53,7 @@ pub use errors::{
     write_stream_error,
 };
 pub use eventstream::{EventStreamDecoder, EventStreamError, HeaderValue, Headers, Message, write_message};
-pub use filter::{StreamFilter, UsageChunk};
+pub use filter::{BrokenStream, StreamFilter, UsageChunk};
 pub use framing::FrameError;
 pub use json::{Elements, Kind, Members, Raw, ScanError};
 pub use line_framing::LineError;

@@ -97,7 +97,7 @@ async fn call(
     let arrays = retelling.keeps_bytes() && reading == Reading::Observed && array_streams(exchange);
     let tells_stream = retelling.keeps_bytes() || (retelling.may_stream() && reading == Reading::Observed);
     let streams = (is_stream(&head.headers) && tells_stream) || arrays;
-    let answer = Reply { body, usage, reading, retelling };
+    let answer = ProviderAnswer { body, usage, reading, retelling };
     let source = if streams && !is_retryable(head.status) {
         Source::Llm(start_stream(backend, exchange, answer, &mut head.headers).await?)
     } else {
@@ -107,7 +107,7 @@ async fn call(
 }
 
 /// A provider's answer behind its head.
-struct Reply {
+struct ProviderAnswer {
     body: UpstreamBody,
     usage: UsageChunk,
     reading: Reading,
@@ -204,10 +204,10 @@ fn reading(head: &ResponseHead) -> Reading {
 async fn start_stream(
     backend: &Backend,
     exchange: &mut Exchange,
-    answer: Reply,
+    answer: ProviderAnswer,
     headers: &mut HeaderMap,
 ) -> Result<Box<LlmStream>, Answer> {
-    let Reply { body, usage, reading, retelling } = answer;
+    let ProviderAnswer { body, usage, reading, retelling } = answer;
     let foreign_client = retelling.client();
     let call = exchange.llm.as_mut().ok_or_else(missing_call)?;
     call.answered = reading == Reading::Observed;
@@ -252,7 +252,7 @@ fn release_request(exchange: &mut Exchange) {
 async fn whole_answer(
     backend: &Backend,
     exchange: &mut Exchange,
-    answer: Reply,
+    answer: ProviderAnswer,
     head: &mut ResponseHead,
 ) -> Result<Bytes, Answer> {
     // The configured limit is about answers: it must not hide why a provider refused.

@@ -14,6 +14,12 @@ pub(super) enum StreamFault {
     Cut,
     #[error("the provider's stream cannot be read")]
     Malformed,
+    /// It ended, and nothing in it could be told to the client. The text is APISIX's.
+    #[error(
+        "streaming response completed without producing any output; the upstream likely returned a different stream \
+         format than the converter expects"
+    )]
+    Empty,
     #[error("the provider sent nothing more in time")]
     Silent,
     #[error("max_stream_duration_ms exceeded")]
@@ -23,12 +29,13 @@ pub(super) enum StreamFault {
 }
 
 impl StreamFault {
-    /// The status where it can still be sent, as in APISIX: 504 for waiting too long, 502 for too much, else 500.
+    /// The status where it can still be sent, as in APISIX: 504 for waiting too long, 502 for too much or
+    /// nothing at all, else 500.
     pub fn status(self) -> StatusCode {
         match self {
             StreamFault::Cut | StreamFault::Malformed => StatusCode::INTERNAL_SERVER_ERROR,
             StreamFault::Silent | StreamFault::Duration => StatusCode::GATEWAY_TIMEOUT,
-            StreamFault::Size => StatusCode::BAD_GATEWAY,
+            StreamFault::Empty | StreamFault::Size => StatusCode::BAD_GATEWAY,
         }
     }
 
@@ -36,14 +43,18 @@ impl StreamFault {
     pub fn answer(self) -> Answer {
         match self {
             StreamFault::Cut | StreamFault::Malformed | StreamFault::Silent => Answer::page(self.status()),
-            StreamFault::Duration | StreamFault::Size => Answer::text(self.status(), self.to_string()),
+            StreamFault::Empty | StreamFault::Duration | StreamFault::Size => {
+                Answer::text(self.status(), self.to_string())
+            }
         }
     }
 
     /// How the request ends where the head has been sent.
     pub fn outcome(self) -> Outcome {
         match self {
-            StreamFault::Cut | StreamFault::Malformed | StreamFault::Silent => Outcome::UpstreamCut,
+            StreamFault::Cut | StreamFault::Malformed | StreamFault::Empty | StreamFault::Silent => {
+                Outcome::UpstreamCut
+            }
             StreamFault::Duration | StreamFault::Size => Outcome::LimitExceeded,
         }
     }

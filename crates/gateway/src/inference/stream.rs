@@ -26,6 +26,10 @@ pub struct LlmStream {
     started: Instant,
     bounds: Bounds,
     reading: Reading,
+    /// Something was there for the client.
+    has_passed: bool,
+    /// What the stream has come to, told behind what stood before it.
+    fault: Option<StreamFault>,
     /// What was learnt has been noted in the call.
     finished: bool,
 }
@@ -55,7 +59,17 @@ impl LlmStream {
         bounds: Bounds,
         reading: Reading,
     ) -> Self {
-        Self { body: Some(body), filter, first: None, started, bounds, reading, finished: false }
+        Self {
+            body: Some(body),
+            filter,
+            first: None,
+            started,
+            bounds,
+            reading,
+            has_passed: false,
+            fault: None,
+            finished: false,
+        }
     }
 
     /// Waits for the first bytes that the client will get. Nothing has been sent to it before, so that a failure
@@ -106,16 +120,21 @@ impl LlmStream {
             if self.bounds.max_bytes.is_some_and(|limit| exchange.settlement.upstream_bytes > limit) {
                 return Poll::Ready(Err(StreamFault::Size));
             }
-            match self.filter.push(chunk) {
-                Ok(Some(out)) => return Poll::Ready(Ok(Some(out))),
-                Ok(None) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "a provider's stream cannot be translated");
-                    return Poll::Ready(Err(StreamFault::Malformed));
-                }
+            let out = self.filter.push(chunk).unwrap_or_else(|broken| {
+                tracing::warn!(error = %broken, "a provider's stream cannot be translated");
+                self.body = None;
+                self.fault = Some(StreamFault::Malformed);
+                broken.translated
+            });
+            if out.is_some() {
+                self.has_passed = true;
+                return Poll::Ready(Ok(out));
             }
         }
-        Poll::Ready(Ok(None))
+        Poll::Ready(match self.fault.take() {
+            Some(fault) => Err(fault),
+            None => Ok(None),
+        })
     }
 
     fn note_chunk(&self, exchange: &mut Exchange, length: usize) {
@@ -135,7 +154,8 @@ impl LlmStream {
             StreamEnd::InStreamError(message) => note_error(exchange, message),
             StreamEnd::Cut => {
                 tracing::warn!("a provider's stream ended without its end marker");
-                return Err(StreamFault::Cut);
+                let is_empty = !self.has_passed && self.filter.translates();
+                return Err(if is_empty { StreamFault::Empty } else { StreamFault::Cut });
             }
         }
         Ok(rest)

@@ -197,9 +197,8 @@ pub fn translate_response(
     let client = client.into();
     let mut response = provider.into().read_response(body)?;
     let mut losses = Losses::default();
-    if response.id.is_empty() {
-        response.id = reply.id.to_string().into();
-    }
+    let id = if response.id.is_empty() { &reply.id } else { response.id.as_ref() };
+    response.id = name(id).to_owned().into();
     fit_answer(&mut response, client, renames, &mut losses);
     let body = client.write_response(&response, reply, &mut losses);
     Ok((body, losses))
@@ -229,6 +228,15 @@ fn fit_answer(response: &mut Response<'_>, client: ClientDialect, renames: &Rena
             _ => true,
         });
     }
+}
+
+/// Longer names of answers, models and tiers are cut: a stream repeats them in every chunk, and items are named after
+/// their answer.
+const MOST_NAME_BYTES: usize = 256;
+
+/// The name, if it is not too long; else its beginning.
+fn name(told: &str) -> &str {
+    &told[..told.floor_char_boundary(MOST_NAME_BYTES)]
 }
 
 /// An identifier for a call whose provider gave none: letters, digits and `_`, different for every answer.

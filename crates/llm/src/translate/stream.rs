@@ -13,7 +13,7 @@ use crate::json::Raw;
 use crate::model::{Event, StreamStart, TokenCounts};
 
 use super::names::Renames;
-use super::{call_id, fit_event};
+use super::{call_id, fit_event, name};
 
 /// Translates one stream.
 pub struct StreamTranslator {
@@ -41,6 +41,7 @@ impl StreamTranslator {
         renames: Renames,
     ) -> Self {
         let (provider, client) = (provider.into(), client.into());
+        let reply = Reply { id: name(&reply.id).into(), model: name(&reply.model).into(), ..reply };
         Self {
             deframer: Deframer::new(provider.codec().framing),
             reader: provider.stream_reader(),
@@ -142,6 +143,8 @@ impl Output {
             return;
         }
         match &event {
+            // An end of nothing is no answer.
+            Event::End if !self.started => return,
             Event::End => return self.finish(out),
             Event::Error(error) => {
                 self.state = State::Failed(error.message.clone().into_owned());
@@ -175,11 +178,12 @@ impl Output {
 
     /// Tells the beginning, with what the provider has not told filled in.
     fn start(&mut self, told: &StreamStart<'_>, out: &mut Vec<u8>) {
-        let mut start = told.clone();
-        if start.id.is_empty() {
-            start.id = self.reply.id.to_string().into();
-        }
-        start.model.get_or_insert_with(|| self.reply.model.to_string().into());
+        let mut start = StreamStart {
+            id: name(if told.id.is_empty() { &self.reply.id } else { &told.id }).into(),
+            model: Some(name(told.model.as_deref().unwrap_or(&self.reply.model)).into()),
+            service_tier: told.service_tier.as_deref().map(|tier| name(tier).into()),
+            created: told.created,
+        };
         start.created.get_or_insert(self.reply.created);
         self.writer.write(&Event::Start(start), out);
     }

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod broken_streams;
 mod call_identity;
 mod client_completions;
 mod conversations;

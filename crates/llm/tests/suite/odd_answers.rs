@@ -98,7 +98,8 @@ fn an_end_marker_that_is_no_json_is_a_failure() {
             "event: response.completed\ndata: {{\"type\":\"response.completed\",\"response\":{{\"output\":[]{rest}\n\n"
         )
     };
-    let stopped = |rest: &str| format!("event: message_stop\ndata: {{\"type\":\"message_stop\"{rest}\n\n");
+    let begun = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{}}\n\n";
+    let stopped = |rest: &str| format!("{begun}event: message_stop\ndata: {{\"type\":\"message_stop\"{rest}\n\n");
     let done = |rest: &str| {
         format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{}},\"finish_reason\":\"stop\"}}]{rest}\n\n")
     };
