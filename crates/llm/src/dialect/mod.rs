@@ -15,6 +15,7 @@ mod cohere;
 mod data_uri;
 mod gemini;
 mod native;
+mod origin;
 mod responses;
 mod strict_schema;
 
@@ -22,6 +23,7 @@ pub(crate) use bedrock::write_exception;
 pub use client::ClientDialect;
 pub(crate) use native::MULTIMODAL_MODELS;
 pub use native::ProviderDialect;
+use origin::Origin;
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,9 +1,9 @@
 //! Whole answers.
 
-use crate::dialect::anthropic::block::{self, Origin, write_extras};
+use crate::dialect::anthropic::block::{self, write_extras};
 use crate::dialect::anthropic::stop::{self, Content};
 use crate::dialect::anthropic::usage;
-use crate::dialect::{Dialect, ReadError, Reply};
+use crate::dialect::{Dialect, Origin, ReadError, Reply};
 use crate::json::{ArrayWriter, Kind, ObjectWriter, Raw};
 use crate::model::{Choice, Feature, Losses, Part, PartBody, Reasoning, Response, Signature, Text, ToolCall};
 
@@ -44,7 +44,7 @@ pub(super) fn read(body: Raw<'_>) -> Result<Response<'_>, ReadError> {
 }
 
 pub(super) fn write(response: &Response<'_>, reply: &Reply, losses: &mut Losses) -> Vec<u8> {
-    let origin = Origin::from(response.dialect);
+    let origin = Origin::of(response.dialect, Dialect::Anthropic);
     let mut out = Vec::with_capacity(1024);
     let mut body = ObjectWriter::new(&mut out);
     body.string("id", if response.id.is_empty() { &reply.id } else { &response.id });

@@ -4,10 +4,9 @@
 //! `openai.gpt-oss-120b-1:0`. Invariant: what the family has no field for is told as lost.
 
 use crate::dialect::anthropic::{Plan, Thinking};
+use crate::dialect::{Dialect, Origin};
 use crate::json::{ObjectWriter, Raw, unescape};
 use crate::model::{Effort, Feature, Json, Losses, ReasoningRequest, Request};
-
-use super::Origin;
 
 /// The member of a request that holds these fields.
 pub(super) const FIELD: &str = "additionalModelRequestFields";
@@ -141,7 +140,8 @@ impl<'r> Wishes<'r> {
     /// Claude's rules are the same here as at Anthropic.
     fn plan_claude(&mut self, request: &'r Request<'_>, losses: &mut Losses) {
         let plan = Plan::of(request, losses);
-        let counts = matches!(plan.thinking, Thinking::Budget(_)) && Origin::of(request.dialect) == Origin::Foreign;
+        let counts = matches!(plan.thinking, Thinking::Budget(_))
+            && Origin::of(request.dialect, Dialect::BedrockConverse) == Origin::Foreign;
         self.max_tokens = request.max_tokens.or(counts.then_some(plan.max_tokens));
         (self.temperature, self.top_p, self.top_k) = (plan.temperature, plan.top_p, plan.top_k);
         self.claude = Some(plan);
@@ -161,7 +161,8 @@ impl<'r> Wishes<'r> {
                 Family::Anthropic | Family::Mistral | Family::OpenAi | Family::Other => fields.raw("top_k", top_k),
             }
         }
-        let others = request.extras.get(FIELD).filter(|_| Origin::of(request.dialect) == Origin::Own);
+        let others =
+            request.extras.get(FIELD).filter(|_| Origin::of(request.dialect, Dialect::BedrockConverse) == Origin::Own);
         if let Some(others) = others {
             others.raw().members().for_each(|(key, value)| fields.raw(&unescape(key), value.bytes));
         }

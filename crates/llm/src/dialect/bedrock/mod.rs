@@ -17,7 +17,7 @@ mod usage;
 
 pub(crate) use stream::write_exception;
 
-use crate::dialect::{Codec, Dialect, NameRule};
+use crate::dialect::{Codec, NameRule};
 use crate::model::Feature;
 
 pub(super) static CODEC: Codec = Codec {
@@ -56,22 +56,3 @@ const CARRIES: &[Feature] = &[
     Feature::ServiceTier,
     Feature::CacheControl,
 ];
-
-/// Where what is written was read from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    /// This dialect: members that it alone knows are written back.
-    Own,
-    Foreign,
-}
-
-impl Origin {
-    fn of(dialect: Dialect) -> Self {
-        match dialect {
-            Dialect::BedrockConverse => Origin::Own,
-            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Anthropic | Dialect::Gemini | Dialect::Cohere => {
-                Origin::Foreign
-            }
-        }
-    }
-}

@@ -1,7 +1,7 @@
 //! Whole answers.
 
-use super::{Origin, block, media, stop, usage};
-use crate::dialect::{Dialect, ReadError, Reply};
+use super::{block, media, stop, usage};
+use crate::dialect::{Dialect, Origin, ReadError, Reply};
 use crate::json::{ArrayWriter, ObjectWriter, Raw};
 use crate::model::{Choice, Feature, Losses, MediaKind, Part, PartBody, Reasoning, Response, Stop, StopReason};
 
@@ -40,7 +40,7 @@ pub(super) fn read(body: Raw<'_>) -> Result<Response<'_>, ReadError> {
 
 /// Writes a body. `metrics` is part of the shape; where the provider tells no latency it is 0.
 pub(super) fn write(response: &Response<'_>, _reply: &Reply, losses: &mut Losses) -> Vec<u8> {
-    let origin = Origin::of(response.dialect);
+    let origin = Origin::of(response.dialect, Dialect::BedrockConverse);
     let mut out = Vec::with_capacity(1024);
     let mut body = ObjectWriter::new(&mut out);
     if response.choices.len() > 1 {

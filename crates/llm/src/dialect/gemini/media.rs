@@ -3,6 +3,7 @@
 //! Invariant: written media always name their type, without which Vertex refuses them. Called by the readers and
 //! writers of parts.
 
+use crate::dialect::Origin;
 use std::borrow::Cow;
 
 use base64::Engine;
@@ -11,7 +12,6 @@ use base64::engine::general_purpose::STANDARD;
 use crate::json::{ObjectWriter, Raw};
 use crate::model::{Feature, Losses, Media, MediaKind, MediaSource, Text};
 
-use super::Source;
 use super::signature::standard_digit;
 
 /// Reads `inlineData`.
@@ -75,8 +75,8 @@ fn standard_base64(data: Text<'_>) -> Text<'_> {
 }
 
 /// Writes `media` as the data of `part`, if it can be said here; `false` if it cannot, and then nothing is written.
-pub(super) fn write(part: &mut ObjectWriter<'_>, media: &Media<'_>, source: Source, losses: &mut Losses) -> bool {
-    let is_own = source == Source::Gemini;
+pub(super) fn write(part: &mut ObjectWriter<'_>, media: &Media<'_>, origin: Origin, losses: &mut Losses) -> bool {
+    let is_own = origin == Origin::Own;
     if media.detail.as_ref().is_some_and(|detail| detail != "auto") {
         losses.lose(Feature::ImageDetail);
     }

@@ -18,7 +18,7 @@ mod stop;
 mod stream;
 mod usage;
 
-use crate::dialect::{Codec, Dialect, NameRule};
+use crate::dialect::{Codec, NameRule};
 use crate::model::Feature;
 
 pub(super) static CODEC: Codec = Codec {
@@ -62,24 +62,3 @@ pub(super) static CODEC: Codec = Codec {
     names: NameRule { max_length: 64, punctuation: "_-" },
     call_ids: NameRule { max_length: 64, punctuation: "_-" },
 };
-
-/// Where what is being written was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
-    /// Here, so that extras and opaque values are understood.
-    Gemini,
-    Foreign,
-}
-
-impl Source {
-    fn of(dialect: Dialect) -> Self {
-        match dialect {
-            Dialect::Gemini => Source::Gemini,
-            Dialect::OpenAiChat
-            | Dialect::OpenAiResponses
-            | Dialect::Anthropic
-            | Dialect::BedrockConverse
-            | Dialect::Cohere => Source::Foreign,
-        }
-    }
-}

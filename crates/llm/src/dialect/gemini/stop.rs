@@ -1,8 +1,8 @@
 //! Why an answer ended, in Gemini's words and in the model's.
 
+use crate::dialect::Origin;
 use std::borrow::Cow;
 
-use super::Source;
 use crate::json::{Kind, ObjectWriter, Raw};
 use crate::model::{Stop, StopReason};
 
@@ -88,8 +88,8 @@ fn native(reason: Raw<'_>) -> Option<Cow<'_, str>> {
 }
 
 /// Writes `finishReason`; a number if it was read as one.
-pub(super) fn write(candidate: &mut ObjectWriter<'_>, stop: &Stop<'_>, source: Source) {
-    let is_own = source == Source::Gemini && !stop.native.is_empty();
+pub(super) fn write(candidate: &mut ObjectWriter<'_>, stop: &Stop<'_>, origin: Origin) {
+    let is_own = origin == Origin::Own && !stop.native.is_empty();
     match is_own {
         true if stop.native.bytes().all(|digit| digit.is_ascii_digit()) => {
             candidate.raw("finishReason", stop.native.as_bytes());

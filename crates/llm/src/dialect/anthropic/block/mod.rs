@@ -8,5 +8,5 @@ mod write;
 
 pub(super) use read::{SEARCH_RESULT, cache_control, citation, read_all};
 pub(super) use write::{
-    Origin, write_cache, write_citation, write_extras, write_redacted, write_text, write_thinking, write_tool_use,
+    write_cache, write_citation, write_extras, write_redacted, write_text, write_thinking, write_tool_use,
 };

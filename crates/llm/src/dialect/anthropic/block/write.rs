@@ -1,30 +1,8 @@
 //! Writes content blocks.
 
-use crate::dialect::Dialect;
+use crate::dialect::Origin;
 use crate::json::{Kind, ObjectWriter, Raw};
 use crate::model::{CacheControl, Citation, Extras, Part, Text, ToolCall};
-
-/// Where what is written was read from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum Origin {
-    /// This dialect: it is written back as it was.
-    Own,
-    /// Another: it is fitted to what Anthropic accepts.
-    Foreign,
-}
-
-impl From<Dialect> for Origin {
-    fn from(dialect: Dialect) -> Self {
-        match dialect {
-            Dialect::Anthropic => Origin::Own,
-            Dialect::OpenAiChat
-            | Dialect::OpenAiResponses
-            | Dialect::Gemini
-            | Dialect::BedrockConverse
-            | Dialect::Cohere => Origin::Foreign,
-        }
-    }
-}
 
 /// A `text` block, but for what follows its text.
 pub(in super::super) fn write_text<'o>(out: &'o mut Vec<u8>, text: &str) -> ObjectWriter<'o> {

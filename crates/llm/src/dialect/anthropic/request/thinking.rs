@@ -4,8 +4,8 @@
 //! tokens and a forced tool stand, thinking gives way, and sampling gives way to thinking. Called by the writer before it
 //! writes anything.
 
-use crate::dialect::anthropic::block::Origin;
 use crate::dialect::anthropic::generation::Generation;
+use crate::dialect::{Dialect, Origin};
 use crate::json::ObjectWriter;
 use crate::model::{Effort, Feature, Losses, PartBody, ReasoningRequest, Request, Role, ToolChoice};
 
@@ -53,7 +53,7 @@ impl<'r> Plan<'r> {
             top_k: request.top_k.as_ref().map(|value| value.bytes()),
         };
         let generation = Generation::of(request.model.as_deref().unwrap_or_default());
-        match Origin::from(request.dialect) {
+        match Origin::of(request.dialect, Dialect::Anthropic) {
             Origin::Own => plan.repeat(request),
             Origin::Foreign => {
                 if let Some(reasoning) = &request.reasoning {

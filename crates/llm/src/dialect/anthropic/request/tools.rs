@@ -1,8 +1,8 @@
 //! Writes `tools` and `tool_choice`.
 
-use crate::dialect::anthropic::block::{Origin, write_cache};
+use crate::dialect::anthropic::block::write_cache;
 use crate::dialect::anthropic::generation::Generation;
-use crate::dialect::strict_schema;
+use crate::dialect::{Dialect, Origin, strict_schema};
 use crate::json::ObjectWriter;
 use crate::model::{Feature, FunctionTool, Losses, Request, Tool, ToolBody, ToolChoice};
 
@@ -11,7 +11,7 @@ const MOST_STRICT_TOOLS: usize = 20;
 
 /// Appends both fields.
 pub(super) fn write(request: &Request<'_>, losses: &mut Losses, body: &mut ObjectWriter<'_>) {
-    let origin = Origin::from(request.dialect);
+    let origin = Origin::of(request.dialect, Dialect::Anthropic);
     // What is left of the number of strict tools that one request may have.
     let mut strict_left = match Generation::of(request.model.as_deref().unwrap_or_default()).follows_schemas() {
         true => MOST_STRICT_TOOLS,
@@ -88,7 +88,7 @@ fn write_function(
 }
 
 fn write_choice(request: &Request<'_>, body: &mut ObjectWriter<'_>) {
-    let origin = Origin::from(request.dialect);
+    let origin = Origin::of(request.dialect, Dialect::Anthropic);
     if request.tools.is_empty() && origin == Origin::Foreign {
         return;
     }

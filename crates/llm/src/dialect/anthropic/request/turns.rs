@@ -7,8 +7,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::dialect::Dialect;
-use crate::dialect::anthropic::block::{self, Origin, write_extras};
+use crate::dialect::anthropic::block::{self, write_extras};
+use crate::dialect::{Dialect, Origin};
 use crate::json::{ArrayWriter, ObjectWriter};
 use crate::model::{
     Feature, Losses, Media, MediaKind, MediaSource, Part, PartBody, Reasoning, Request, Role, ToolResult, Turn,
@@ -19,7 +19,7 @@ const OPENING: &str = "Continue.";
 
 /// Appends both fields.
 pub(super) fn write(request: &Request<'_>, losses: &mut Losses, body: &mut ObjectWriter<'_>) {
-    match Origin::from(request.dialect) {
+    match Origin::of(request.dialect, Dialect::Anthropic) {
         Origin::Own => repeat(request, losses, body),
         Origin::Foreign => fit(request, losses, body),
     }

@@ -2,14 +2,13 @@
 
 use super::thinking::Plan;
 use super::{tools, turns};
-use crate::dialect::anthropic::block::Origin;
 use crate::dialect::anthropic::generation::Generation;
-use crate::dialect::{Quirks, strict_schema};
+use crate::dialect::{Dialect, Origin, Quirks, strict_schema};
 use crate::json::{ObjectWriter, unescape};
 use crate::model::{Feature, Json, Losses, Request, ResponseFormat};
 
 pub(in super::super) fn write(request: &Request<'_>, _quirks: &Quirks, losses: &mut Losses) -> Vec<u8> {
-    let origin = Origin::from(request.dialect);
+    let origin = Origin::of(request.dialect, Dialect::Anthropic);
     let plan = Plan::of(request, losses);
     let mut out = Vec::with_capacity(1024);
     let mut body = ObjectWriter::new(&mut out);
@@ -40,7 +39,7 @@ pub(in super::super) fn write(request: &Request<'_>, _quirks: &Quirks, losses: &
 
 /// Effort, the form of the answer, and what else the field holds.
 fn write_output_config(request: &Request<'_>, effort: Option<&str>, losses: &mut Losses, body: &mut ObjectWriter<'_>) {
-    let origin = Origin::from(request.dialect);
+    let origin = Origin::of(request.dialect, Dialect::Anthropic);
     let follows_schemas = Generation::of(request.model.as_deref().unwrap_or_default()).follows_schemas();
     let format = match &request.response_format {
         Some(ResponseFormat::JsonSchema { .. }) if origin == Origin::Foreign && !follows_schemas => {

@@ -3,8 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::dialect::Dialect;
-use crate::dialect::bedrock::{Origin, media};
+use crate::dialect::bedrock::media;
+use crate::dialect::{Dialect, Origin};
 use crate::json::{ArrayWriter, Kind, ObjectWriter, Raw};
 use crate::model::{CacheControl, Citation, Part, Signature, ToolCall};
 

@@ -5,8 +5,8 @@
 
 use std::collections::HashSet;
 
-use crate::dialect::bedrock::{Origin, block};
-use crate::dialect::strict_schema;
+use crate::dialect::bedrock::block;
+use crate::dialect::{Dialect, Origin, strict_schema};
 use crate::json::{ArrayWriter, ObjectWriter, unescape};
 use crate::model::{Feature, FunctionTool, Losses, PartBody, Request, Tool, ToolBody, ToolChoice, Turn};
 
@@ -19,7 +19,7 @@ const ANY_ARGUMENTS: &[u8] = br#"{"type":"object","properties":{}}"#;
 /// Appends the field, if it is needed.
 pub(super) fn write(request: &Request<'_>, losses: &mut Losses, body: &mut ObjectWriter<'_>) {
     losses.lose_some(Feature::ParallelToolCalls, request.parallel_tool_calls.filter(|many| !many).as_ref());
-    let origin = Origin::of(request.dialect);
+    let origin = Origin::of(request.dialect, Dialect::BedrockConverse);
     let needed = mentions_tools(&request.turns);
     let forbidden = request.tool_choice == Some(ToolChoice::None);
     if forbidden && needed && !request.tools.is_empty() {

@@ -4,9 +4,9 @@
 //! of tools come first in their turn, and what Bedrock refuses (blank text, unsigned thoughts of other dialects) is left
 //! out.
 
-use crate::dialect::Dialect;
+use crate::dialect::bedrock::block;
 use crate::dialect::bedrock::media::{self, DocumentNames};
-use crate::dialect::bedrock::{Origin, block};
+use crate::dialect::{Dialect, Origin};
 use crate::json::{ArrayWriter, ObjectWriter, write_string};
 use crate::model::{
     Feature, Losses, Media, MediaKind, Part, PartBody, Reasoning, Request, Role, Signature, ToolResult, Turn,
@@ -24,7 +24,11 @@ pub(super) fn write(request: &Request<'_>, losses: &mut Losses, body: &mut Objec
     if request.turns[first_said..].iter().any(is_instruction) {
         losses.lose(Feature::SystemPosition);
     }
-    let mut blocks = Blocks { origin: Origin::of(request.dialect), losses, names: DocumentNames::default() };
+    let mut blocks = Blocks {
+        origin: Origin::of(request.dialect, Dialect::BedrockConverse),
+        losses,
+        names: DocumentNames::default(),
+    };
     blocks.write_system(request, body);
     let messages = blocks.messages(request);
     let mut array = body.array("messages");

@@ -1,9 +1,8 @@
 //! Writes a request's body.
 
 use super::{tools, turns};
-use crate::dialect::bedrock::Origin;
 use crate::dialect::bedrock::family::{self, Wishes};
-use crate::dialect::{Quirks, strict_schema};
+use crate::dialect::{Dialect, Origin, Quirks, strict_schema};
 use crate::json::{ObjectWriter, unescape, write_string};
 use crate::model::{Feature, Json, Losses, Request, ResponseFormat};
 
@@ -11,7 +10,7 @@ use crate::model::{Feature, Json, Losses, Request, ResponseFormat};
 const SHARED: [&str; 4] = ["inferenceConfig", "outputConfig", "toolConfig", family::FIELD];
 
 pub(in super::super) fn write(request: &Request<'_>, _quirks: &Quirks, losses: &mut Losses) -> Vec<u8> {
-    let origin = Origin::of(request.dialect);
+    let origin = Origin::of(request.dialect, Dialect::BedrockConverse);
     let wishes = Wishes::of(request, losses);
     let mut out = Vec::with_capacity(1024);
     let mut body = ObjectWriter::new(&mut out);
@@ -35,7 +34,8 @@ pub(in super::super) fn write(request: &Request<'_>, _quirks: &Quirks, losses: &
 
 /// The members of `name` that only this dialect knows.
 fn write_others(request: &Request<'_>, name: &str, object: &mut ObjectWriter<'_>) {
-    let others = request.extras.get(name).filter(|_| Origin::of(request.dialect) == Origin::Own);
+    let others =
+        request.extras.get(name).filter(|_| Origin::of(request.dialect, Dialect::BedrockConverse) == Origin::Own);
     if let Some(others) = others {
         others.raw().members().for_each(|(key, value)| object.raw(&unescape(key), value.bytes));
     }
@@ -64,7 +64,7 @@ fn write_inference(request: &Request<'_>, wishes: &Wishes<'_>, body: &mut Object
 }
 
 fn write_format(request: &Request<'_>, losses: &mut Losses, body: &mut ObjectWriter<'_>) {
-    let origin = Origin::of(request.dialect);
+    let origin = Origin::of(request.dialect, Dialect::BedrockConverse);
     let mut out = Vec::new();
     let mut config = ObjectWriter::new(&mut out);
     match &request.response_format {
@@ -98,7 +98,7 @@ fn write_format(request: &Request<'_>, losses: &mut Losses, body: &mut ObjectWri
 }
 
 fn write_tier(request: &Request<'_>, losses: &mut Losses, body: &mut ObjectWriter<'_>) {
-    let tier = match (request.service_tier.as_deref(), Origin::of(request.dialect)) {
+    let tier = match (request.service_tier.as_deref(), Origin::of(request.dialect, Dialect::BedrockConverse)) {
         // Without the field, the provider decides.
         (None, _) | (Some("auto"), Origin::Foreign) => return,
         (Some(tier), Origin::Own) => tier,

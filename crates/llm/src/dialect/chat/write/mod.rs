@@ -7,7 +7,7 @@ mod part;
 mod tools;
 mod turn;
 
-use crate::dialect::{Dialect, Quirks, strict_schema};
+use crate::dialect::{Dialect, Origin, Quirks, strict_schema};
 use crate::json::ObjectWriter;
 use crate::model::{Effort, Extras, Feature, Json, Losses, ReasoningRequest, Request, ResponseFormat};
 
@@ -21,17 +21,9 @@ const SCHEMA_NAME: &str = "structured_output";
 /// Writes a request's body.
 pub(super) fn write(request: &Request<'_>, quirks: &Quirks, losses: &mut Losses) -> Vec<u8> {
     let mut out = Vec::with_capacity(4096);
-    let origin = if request.dialect == Dialect::OpenAiChat { Origin::Own } else { Origin::Foreign };
+    let origin = Origin::of(request.dialect, Dialect::OpenAiChat);
     Writer { origin, dialect: request.dialect, quirks, losses }.request(request, &mut out);
     out
-}
-
-/// Where a request comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    /// Its client speaks this dialect, and its provider's additions.
-    Own,
-    Foreign,
 }
 
 struct Writer<'w> {

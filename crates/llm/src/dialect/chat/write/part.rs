@@ -3,7 +3,8 @@
 //! Invariant: a part that cannot be written is told to the losses and leaves no trace in the array.
 
 use super::super::media::{audio_format, file_name};
-use super::{Origin, Writer};
+use super::Writer;
+use crate::dialect::Origin;
 use crate::json::{ArrayWriter, ObjectWriter, write_string};
 use crate::model::{Feature, Media, MediaKind, MediaSource, Part, PartBody};
 

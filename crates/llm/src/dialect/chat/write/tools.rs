@@ -1,7 +1,7 @@
 //! Tools, the choice among them, and calls, written.
 
-use super::{Origin, Writer};
-use crate::dialect::{Dialect, strict_schema};
+use super::Writer;
+use crate::dialect::{Dialect, Origin, strict_schema};
 use crate::json::ObjectWriter;
 use crate::model::{CacheControl, Feature, FunctionTool, Request, Signature, Tool, ToolBody, ToolCall, ToolChoice};
 

@@ -5,8 +5,9 @@
 //! Invariant: between a call and its result stands no other message.
 
 use super::super::reasoning::{self, Home};
+use super::Writer;
 use super::tools::{write_call, write_signature};
-use super::{Origin, Writer};
+use crate::dialect::Origin;
 use crate::json::{ArrayWriter, Kind, ObjectWriter};
 use crate::model::{Feature, Part, PartBody, Reasoning, Role, Signature, Text, ToolResult, Turn};
 

@@ -6,7 +6,7 @@
 mod tools;
 mod turn;
 
-use crate::dialect::{Dialect, Quirks};
+use crate::dialect::{Dialect, Origin, Quirks};
 use crate::json::ObjectWriter;
 use crate::model::{Extras, Feature, Json, Losses, ReasoningRequest, Request, ResponseFormat};
 
@@ -15,16 +15,9 @@ pub(super) use turn::{plan, write_call, write_citations, write_text, write_thoug
 /// Writes a request's body.
 pub(super) fn write(request: &Request<'_>, _quirks: &Quirks, losses: &mut Losses) -> Vec<u8> {
     let mut out = Vec::with_capacity(4096);
-    let origin = if request.dialect == Dialect::Cohere { Origin::Own } else { Origin::Foreign };
+    let origin = Origin::of(request.dialect, Dialect::Cohere);
     Writer { origin, losses }.request(request, &mut ObjectWriter::new(&mut out));
     out
-}
-
-/// Where a request comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    Own,
-    Foreign,
 }
 
 struct Writer<'w> {

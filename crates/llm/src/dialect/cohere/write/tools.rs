@@ -1,7 +1,7 @@
 //! Tools, and the choice among them.
 
-use super::{Origin, Writer};
-use crate::dialect::strict_schema;
+use super::Writer;
+use crate::dialect::{Origin, strict_schema};
 use crate::json::{ArrayWriter, ObjectWriter};
 use crate::model::{Callable, Feature, FunctionTool, Request, Tool, ToolBody, ToolChoice};
 

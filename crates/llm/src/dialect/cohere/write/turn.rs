@@ -2,7 +2,8 @@
 //! otherwise.
 
 use super::super::citation;
-use super::{Origin, Writer};
+use super::Writer;
+use crate::dialect::Origin;
 use crate::dialect::cited::CitedText;
 use crate::json::{ArrayWriter, ObjectWriter};
 use crate::model::{Feature, Media, MediaKind, MediaSource, Part, PartBody, Role, ToolCall, ToolResult, Turn};

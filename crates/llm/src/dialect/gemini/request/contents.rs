@@ -7,9 +7,9 @@
 use std::borrow::Cow;
 
 use super::thinking;
-use crate::dialect::Dialect;
+use crate::dialect::gemini::media;
 use crate::dialect::gemini::signature;
-use crate::dialect::gemini::{Source, media};
+use crate::dialect::{Dialect, Origin};
 use crate::json::{ArrayWriter, ObjectWriter, Raw, write_string};
 use crate::model::{Extras, Feature, Losses, Part, PartBody, Reasoning, Request, Role, ToolCall, ToolResult, Turn};
 
@@ -22,7 +22,7 @@ pub(super) fn write(request: &Request<'_>, body: &mut ObjectWriter<'_>, losses: 
     let is_own = request.dialect == Dialect::Gemini;
     let model = request.model.as_deref().unwrap_or_default();
     let mut writer = Writer {
-        source: Source::of(request.dialect),
+        origin: Origin::of(request.dialect, Dialect::Gemini),
         is_third_generation: !is_own && thinking::takes_levels(model),
         losses,
     };
@@ -71,7 +71,7 @@ fn role(turn: &Turn<'_>) -> &'static str {
 }
 
 struct Writer<'l> {
-    source: Source,
+    origin: Origin,
     /// The request comes from elsewhere and goes to Gemini 3 or later.
     is_third_generation: bool,
     losses: &'l mut Losses,
@@ -81,7 +81,7 @@ impl Writer<'_> {
     /// Writes the parts of turns that become one.
     fn group(&mut self, turns: &[&Turn<'_>], out: &mut Vec<u8>) {
         let mut parts = ArrayWriter::new(out);
-        if self.source == Source::Foreign {
+        if self.origin == Origin::Foreign {
             for result in turns.iter().flat_map(|turn| &turn.parts).filter(|part| is_result(part)) {
                 self.part(result, None, &mut parts);
             }
@@ -98,7 +98,7 @@ impl Writer<'_> {
         let mut is_first_call = true;
         for (at, part) in turn.parts.iter().enumerate() {
             match &part.body {
-                PartBody::ToolResult(result) if self.source == Source::Foreign => self.result_media(result, parts),
+                PartBody::ToolResult(result) if self.origin == Origin::Foreign => self.result_media(result, parts),
                 PartBody::Reasoning(reasoning) if signs_next(reasoning, turn.parts.get(at + 1)) => {
                     proof = native(reasoning);
                 }
@@ -118,7 +118,7 @@ impl Writer<'_> {
         match &part.body {
             PartBody::Text { text, signature: proof, .. } => {
                 let proof = proof.as_ref().map(signature::write);
-                if text.is_empty() && proof.is_none() && self.source == Source::Foreign {
+                if text.is_empty() && proof.is_none() && self.origin == Origin::Foreign {
                     return;
                 }
                 let mut object = parts.object();
@@ -140,7 +140,7 @@ impl Writer<'_> {
                 self.losses.lose(Feature::Refusal);
                 parts.object().string("text", text);
             }
-            PartBody::Opaque(json) if self.source == Source::Gemini => parts.raw(json.bytes()),
+            PartBody::Opaque(json) if self.origin == Origin::Own => parts.raw(json.bytes()),
             PartBody::Opaque(_) => self.losses.lose(Feature::ServerTools),
         }
     }
@@ -151,7 +151,7 @@ impl Writer<'_> {
         }
         let mut json = Vec::new();
         let mut object = ObjectWriter::new(&mut json);
-        let is_written = media::write(&mut object, medium, self.source, self.losses);
+        let is_written = media::write(&mut object, medium, self.origin, self.losses);
         self.write_extras(part, &mut object);
         drop(object);
         if is_written {
@@ -161,13 +161,13 @@ impl Writer<'_> {
 
     fn reasoning(&mut self, part: &Part<'_>, reasoning: &Reasoning<'_>, parts: &mut ArrayWriter<'_>) {
         let proof = native(reasoning);
-        if reasoning.text.is_empty() && proof.is_none() && self.source == Source::Foreign {
+        if reasoning.text.is_empty() && proof.is_none() && self.origin == Origin::Foreign {
             return;
         }
         let mut object = parts.object();
         object.string("text", &reasoning.text);
         // A proof alone signs no thought but what was said or called.
-        if self.source == Source::Gemini || !reasoning.text.is_empty() {
+        if self.origin == Origin::Own || !reasoning.text.is_empty() {
             object.boolean("thought", true);
         }
         object.maybe_string("thoughtSignature", proof);
@@ -191,14 +191,14 @@ impl Writer<'_> {
     }
 
     fn write_extras(&self, part: &Part<'_>, object: &mut ObjectWriter<'_>) {
-        if self.source == Source::Gemini {
+        if self.origin == Origin::Own {
             part.extras.iter().for_each(|(key, value)| object.raw(key, value.bytes()));
         }
     }
 
     /// Media of results stand in the result; models before the third generation want them beside it.
     fn nests_media(&self) -> bool {
-        self.source == Source::Gemini || self.is_third_generation
+        self.origin == Origin::Own || self.is_third_generation
     }
 
     /// Writes media of a result where they may not stand in it.

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use crate::dialect::Reply;
 use crate::dialect::gemini::grounding::{self, Grounded};
+use crate::dialect::gemini::media;
 use crate::dialect::gemini::request::write_call;
-use crate::dialect::gemini::{Source, media};
 use crate::dialect::gemini::{logprobs, signature, stop, usage};
+use crate::dialect::{Dialect, Origin, Reply};
 use crate::json::{ArrayWriter, ObjectWriter};
 use crate::model::{Choice, Feature, Losses, Part, PartBody, Reasoning, Response, Signature};
 
@@ -14,14 +14,14 @@ use crate::model::{Choice, Feature, Losses, Part, PartBody, Reasoning, Response,
 const FEEDBACK: &str = "promptFeedback";
 
 pub(in crate::dialect::gemini) fn write(response: &Response<'_>, reply: &Reply, losses: &mut Losses) -> Vec<u8> {
-    let source = Source::of(response.dialect);
-    let is_own = source == Source::Gemini;
+    let origin = Origin::of(response.dialect, Dialect::Gemini);
+    let is_own = origin == Origin::Own;
     let mut out = Vec::with_capacity(1024);
     let mut body = ObjectWriter::new(&mut out);
     if !(is_own && is_blocked_prompt(response)) {
         let mut candidates = body.array("candidates");
         for choice in &response.choices {
-            write_choice(&mut candidates.object(), choice, source, losses);
+            write_choice(&mut candidates.object(), choice, origin, losses);
         }
     }
     if let Some(counts) = &response.usage {
@@ -45,17 +45,17 @@ fn is_blocked_prompt(response: &Response<'_>) -> bool {
     feedback.is_some() && response.choices.iter().all(|choice| choice.parts.is_empty())
 }
 
-fn write_choice(candidate: &mut ObjectWriter<'_>, choice: &Choice<'_>, source: Source, losses: &mut Losses) {
-    let is_own = source == Source::Gemini;
+fn write_choice(candidate: &mut ObjectWriter<'_>, choice: &Choice<'_>, origin: Origin, losses: &mut Losses) {
+    let is_own = origin == Origin::Own;
     let mut content = candidate.object("content");
     content.string("role", "model");
     if !choice.parts.is_empty() {
         let mut parts = content.array("parts");
-        choice.parts.iter().for_each(|part| write_part(&mut parts, part, source, losses));
+        choice.parts.iter().for_each(|part| write_part(&mut parts, part, origin, losses));
     }
     drop(content);
     if let Some(told) = &choice.stop {
-        stop::write(candidate, told, source);
+        stop::write(candidate, told, origin);
     }
     candidate.number("index", u64::from(choice.index));
     let has = |key| is_own && choice.extras.get(key).is_some();
@@ -84,20 +84,20 @@ fn cited<'p>(parts: &'p [Part<'_>]) -> Vec<Grounded<'p, 'p>> {
 pub(in crate::dialect::gemini) fn write_part(
     parts: &mut ArrayWriter<'_>,
     part: &Part<'_>,
-    source: Source,
+    origin: Origin,
     losses: &mut Losses,
 ) {
     match &part.body {
         PartBody::Text { text, signature, .. } => {
             let mut object = parts.object();
             write_text(&mut object, text, signature.as_ref());
-            write_extras(part, source, &mut object);
+            write_extras(part, origin, &mut object);
         }
         PartBody::Media(medium) => {
             let mut json = Vec::new();
             let mut object = ObjectWriter::new(&mut json);
-            let is_written = media::write(&mut object, medium, source, losses);
-            write_extras(part, source, &mut object);
+            let is_written = media::write(&mut object, medium, origin, losses);
+            write_extras(part, origin, &mut object);
             drop(object);
             if is_written {
                 parts.raw(&json);
@@ -107,14 +107,14 @@ pub(in crate::dialect::gemini) fn write_part(
             let mut object = parts.object();
             write_call(&mut object, call);
             object.maybe_string("thoughtSignature", call.signature.as_ref().map(signature::write).as_deref());
-            write_extras(part, source, &mut object);
+            write_extras(part, origin, &mut object);
         }
         PartBody::Reasoning(reasoning) => {
             let Reasoning { text, signature, encrypted, .. } = reasoning;
-            if !text.is_empty() || signature.is_some() || (source == Source::Gemini && encrypted.is_none()) {
+            if !text.is_empty() || signature.is_some() || (origin == Origin::Own && encrypted.is_none()) {
                 let mut object = parts.object();
                 write_reasoning(&mut object, text, signature.as_ref().map(Proof::Signature));
-                write_extras(part, source, &mut object);
+                write_extras(part, origin, &mut object);
             }
             if let Some(encrypted) = encrypted {
                 write_reasoning(&mut parts.object(), "", Some(Proof::Encrypted(encrypted)));
@@ -124,13 +124,13 @@ pub(in crate::dialect::gemini) fn write_part(
             losses.lose(Feature::Refusal);
             write_text(&mut parts.object(), text, None);
         }
-        PartBody::Opaque(json) if source == Source::Gemini => parts.raw(json.bytes()),
+        PartBody::Opaque(json) if origin == Origin::Own => parts.raw(json.bytes()),
         PartBody::Opaque(_) | PartBody::ToolResult(_) => losses.lose(Feature::ServerTools),
     }
 }
 
-fn write_extras(part: &Part<'_>, source: Source, object: &mut ObjectWriter<'_>) {
-    if source == Source::Gemini {
+fn write_extras(part: &Part<'_>, origin: Origin, object: &mut ObjectWriter<'_>) {
+    if origin == Origin::Own {
         part.extras.iter().for_each(|(key, value)| object.raw(key, value.bytes()));
     }
 }

@@ -8,11 +8,10 @@ use std::collections::BTreeMap;
 use super::chunks::Chunks;
 use crate::dialect::calls::Progress;
 use crate::dialect::cited::CitedText;
-use crate::dialect::gemini::Source;
 use crate::dialect::gemini::grounding::{self, Grounded};
 use crate::dialect::gemini::response::{Proof, write_part, write_reasoning, write_text};
 use crate::dialect::gemini::{logprobs, stop};
-use crate::dialect::{EventWriter, Reply};
+use crate::dialect::{EventWriter, Origin, Reply};
 use crate::json::{ArrayWriter, ObjectWriter};
 use crate::model::{Citation, Event, Losses, Part, PartBody, Signature, ToolCall};
 use crate::numbered::Numbered;
@@ -225,7 +224,7 @@ impl EventWriter for Writer {
 
 /// Writes a part that may come from any dialect. What a stream loses is told nowhere: its head has left long ago.
 fn write_foreign(parts: &mut ArrayWriter<'_>, part: &Part<'_>) {
-    write_part(parts, part, Source::Foreign, &mut Losses::default());
+    write_part(parts, part, Origin::Foreign, &mut Losses::default());
 }
 
 /// Writes a candidate that has parts and nothing else.
