@@ -225,7 +225,7 @@ const PLAIN: Endpoint = Endpoint {
 
 const OPENAI_END_USER: &[&[&str]] = &[&["safety_identifier"], &["user"]];
 
-const TABLE: [Endpoint; Protocol::ALL.len()] = [
+static ROWS: [Endpoint; Protocol::ALL.len()] = [
     Endpoint {
         protocol: Protocol::BedrockConverse,
         paths: &[
@@ -400,14 +400,12 @@ const TABLE: [Endpoint; Protocol::ALL.len()] = [
     Endpoint { protocol: Protocol::DashScopeRerank, body: BodyRule::Never, ..PLAIN },
 ];
 
-static ROWS: [Endpoint; Protocol::ALL.len()] = TABLE;
-
 /// Where each protocol's row is.
-const PLACES: [usize; Protocol::ALL.len()] = {
+static PLACES: [usize; Protocol::ALL.len()] = {
     let mut places = [usize::MAX; Protocol::ALL.len()];
     let mut at = 0;
-    while at < TABLE.len() {
-        places[TABLE[at].protocol as usize] = at;
+    while at < ROWS.len() {
+        places[ROWS[at].protocol as usize] = at;
         at += 1;
     }
     places

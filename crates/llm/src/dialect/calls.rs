@@ -1,11 +1,13 @@
 //! Calls of tools, put one after the other: blocks of Anthropic, Bedrock and Cohere cannot be mixed, arguments of other
 //! dialects can.
 //!
-//! The first call that is not complete is written as it comes; whatever begins meanwhile waits, be it a call or another
-//! part. Invariant: no argument is lost or reordered, and where parts come one after the other nothing waits.
+//! The first call that is not complete is told as it comes; whatever begins meanwhile waits, be it a call or another
+//! part. Invariant: no argument is lost or reordered, and where parts come one after the other nothing waits. The
+//! writers of those dialects stand behind a [`OneByOne`].
 
 use std::collections::{HashMap, VecDeque};
 
+use crate::dialect::EventWriter;
 use crate::model::{Event, Json, Media, Signature, Text};
 
 /// How far arguments are from being a whole JSON value.
@@ -43,78 +45,134 @@ impl Progress {
     }
 }
 
-/// A call that waits for its block.
-#[derive(Debug)]
-pub(in crate::dialect) struct Waiting {
-    pub call: u32,
-    pub id: String,
-    pub name: String,
-    /// Of the call, as a carrier writes it.
-    pub signature: Option<String>,
+/// The one choice that dialects without mixed calls have.
+const CHOICE: u32 = 0;
+
+/// A writer that is told of calls one after the other: no other part, and no other call, comes between the pieces of
+/// one.
+pub(in crate::dialect) struct OneByOne<W> {
+    writer: W,
+    open: Option<OpenCall>,
+    waiting: Waiting,
 }
 
-/// What waits next.
+/// The call that is being told.
 #[derive(Debug)]
-pub(in crate::dialect) enum Next {
-    /// A call and its arguments so far.
-    Call(Waiting, String),
-    /// News of another part.
-    News(Event<'static>),
+struct OpenCall {
+    number: u32,
+    progress: Progress,
 }
 
-/// Something in the queue.
-#[derive(Debug)]
-enum Held {
-    Call(Waiting),
-    News(Event<'static>),
-}
-
-/// Calls and other parts that wait, in the order in which they began.
+/// What began while a call was not complete, in order.
 #[derive(Debug, Default)]
-pub(in crate::dialect) struct Queue {
-    held: VecDeque<Held>,
+struct Waiting {
+    /// Calls, and news of other parts.
+    events: VecDeque<Event<'static>>,
     /// What has come of the calls' arguments, by the call's number.
     arguments: HashMap<u32, String>,
 }
 
-impl Queue {
-    pub(in crate::dialect) fn push(&mut self, waiting: Waiting) {
-        self.arguments.insert(waiting.call, String::new());
-        self.held.push_back(Held::Call(waiting));
+impl<W: EventWriter> OneByOne<W> {
+    pub(in crate::dialect) fn new(writer: W) -> Self {
+        Self { writer, open: None, waiting: Waiting::default() }
     }
 
-    /// Lets `event` wait if it tells of a part that is no call; `false` if it does not.
-    pub(in crate::dialect) fn hold(&mut self, event: &Event<'_>) -> bool {
-        let news = owned_news(event);
+    /// A call is open whose arguments are not complete: nothing else can be told.
+    fn is_within_call(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| !open.progress.is_complete())
+    }
+
+    /// Writes a piece of the open call's arguments, or keeps one of a waiting call's; then what need not wait any more.
+    fn arguments(&mut self, call: u32, event: &Event<'_>, json: &str, out: &mut Vec<u8>) {
+        match &mut self.open {
+            Some(open) if open.number == call => {
+                open.progress.take(json);
+                self.writer.write(event, out);
+            }
+            Some(_) | None => self.waiting.add(call, json),
+        }
+        while !self.waiting.events.is_empty() && !self.is_within_call() {
+            self.go_on(out);
+        }
+    }
+
+    /// Tells what waits next.
+    fn go_on(&mut self, out: &mut Vec<u8>) {
+        match self.waiting.events.pop_front() {
+            Some(event @ Event::ToolCall { call, .. }) => {
+                let arguments = self.waiting.arguments.remove(&call).unwrap_or_default();
+                let mut progress = Progress::default();
+                progress.take(&arguments);
+                self.open = Some(OpenCall { number: call, progress });
+                self.writer.write(&event, out);
+                if !arguments.is_empty() {
+                    self.writer.write(&Event::Arguments { choice: CHOICE, call, json: arguments.into() }, out);
+                }
+            }
+            Some(event) => self.writer.write(&event, out),
+            None => {}
+        }
+    }
+}
+
+impl<W: EventWriter> EventWriter for OneByOne<W> {
+    fn write(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+        match event {
+            Event::ToolCall { choice: CHOICE, call, .. } if self.is_within_call() => self.waiting.push(*call, event),
+            Event::ToolCall { choice: CHOICE, call, .. } => {
+                self.open = Some(OpenCall { number: *call, progress: Progress::default() });
+                self.writer.write(event, out);
+            }
+            Event::Arguments { json, .. } if json.is_empty() => {}
+            Event::Arguments { choice: CHOICE, call, json } => self.arguments(*call, event, json, out),
+            Event::PartEnd { choice: CHOICE } => {
+                // Arguments of the calls that wait may still come.
+                if self.waiting.events.is_empty() {
+                    self.open = None;
+                    self.writer.write(event, out);
+                }
+            }
+            _ if self.is_within_call() && self.waiting.hold(event) => {}
+            _ => self.writer.write(event, out),
+        }
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        while !self.waiting.events.is_empty() {
+            if self.is_within_call() {
+                self.open = None;
+                self.writer.write(&Event::PartEnd { choice: CHOICE }, out);
+            }
+            self.go_on(out);
+        }
+        self.writer.finish(out);
+    }
+}
+
+impl Waiting {
+    fn push(&mut self, call: u32, event: &Event<'_>) {
+        self.arguments.insert(call, String::new());
+        self.events.extend(owned(event));
+    }
+
+    /// Lets `event` wait if it tells of a part; `false` if it does not.
+    fn hold(&mut self, event: &Event<'_>) -> bool {
+        let news = owned(event);
         let holds = news.is_some();
-        self.held.extend(news.map(Held::News));
+        self.events.extend(news);
         holds
     }
 
-    pub(in crate::dialect) fn next(&mut self) -> Option<Next> {
-        Some(match self.held.pop_front()? {
-            Held::News(event) => Next::News(event),
-            Held::Call(waiting) => {
-                let arguments = self.arguments.remove(&waiting.call).unwrap_or_default();
-                Next::Call(waiting, arguments)
-            }
-        })
-    }
-
-    pub(in crate::dialect) fn is_empty(&self) -> bool {
-        self.held.is_empty()
-    }
-
     /// Keeps a piece of a waiting call's arguments.
-    pub(in crate::dialect) fn add(&mut self, call: u32, json: &str) {
+    fn add(&mut self, call: u32, json: &str) {
         if let Some(arguments) = self.arguments.get_mut(&call) {
             arguments.push_str(json);
         }
     }
 }
 
-/// What `event` tells of a part that is no call, without a tie to the text it was read from.
-fn owned_news(event: &Event<'_>) -> Option<Event<'static>> {
+/// An event that begins a part or tells of one that is no call, without a tie to the text it was read from.
+fn owned(event: &Event<'_>) -> Option<Event<'static>> {
     let owned = |text: &Text<'_>| Text::Owned(text.to_string());
     Some(match event {
         Event::Text { choice, text } => Event::Text { choice: *choice, text: owned(text) },
@@ -136,9 +194,15 @@ fn owned_news(event: &Event<'_>) -> Option<Event<'static>> {
         Event::Media { choice, media } => {
             Event::Media { choice: *choice, media: Box::new(Media::into_owned(media.as_ref().clone())) }
         }
+        Event::ToolCall { choice, call, id, name, signature } => Event::ToolCall {
+            choice: *choice,
+            call: *call,
+            id: owned(id),
+            name: owned(name),
+            signature: signature.clone().map(Signature::into_owned),
+        },
         Event::Opaque { choice, json } => Event::Opaque { choice: *choice, json: Json::into_owned(json.clone()) },
         Event::Start(_)
-        | Event::ToolCall { .. }
         | Event::Arguments { .. }
         | Event::Logprobs { .. }
         | Event::PartEnd { .. }

@@ -17,6 +17,7 @@ mod usage;
 
 pub(crate) use stream::write_exception;
 
+use crate::dialect::calls::OneByOne;
 use crate::dialect::{Codec, NameRule};
 use crate::model::Feature;
 
@@ -26,7 +27,7 @@ pub(super) static CODEC: Codec = Codec {
     read_response: response::read,
     write_response: response::write,
     stream_reader: || Box::new(stream::Reader::default()),
-    stream_writer: |reply| Box::new(stream::Writer::new(reply)),
+    stream_writer: |reply| Box::new(OneByOne::new(stream::Writer::new(reply))),
     carries: CARRIES,
     names: NameRule { max_length: 64, punctuation: "_-" },
     call_ids: NameRule { max_length: 64, punctuation: "_-" },

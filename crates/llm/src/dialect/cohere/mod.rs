@@ -14,6 +14,7 @@ mod stream;
 mod usage;
 mod write;
 
+use crate::dialect::calls::OneByOne;
 use crate::dialect::{Codec, NameRule};
 use crate::model::Feature;
 
@@ -23,7 +24,7 @@ pub(super) static CODEC: Codec = Codec {
     read_response: response::read,
     write_response: response::write,
     stream_reader: || Box::new(stream::Reader::default()),
-    stream_writer: |reply| Box::new(stream::Writer::new(reply)),
+    stream_writer: |reply| Box::new(OneByOne::new(stream::Writer::new(reply))),
     carries: &[
         Feature::SystemPosition,
         Feature::Image,

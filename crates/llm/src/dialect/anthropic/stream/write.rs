@@ -6,7 +6,6 @@
 use crate::dialect::anthropic::block;
 use crate::dialect::anthropic::stop::{self, Content};
 use crate::dialect::anthropic::usage;
-use crate::dialect::calls::{Next, Progress, Queue, Waiting};
 use crate::dialect::{Dialect, EventWriter, Reply};
 use crate::errors::write_stream_error;
 use crate::json::{ObjectWriter, write_string};
@@ -21,7 +20,6 @@ pub(in super::super) struct Writer {
     open: Open,
     /// The number of the next block.
     next: u64,
-    queue: Queue,
     content: Content,
     stop: Option<(StopReason, Option<String>)>,
     usage: TokenCounts,
@@ -33,7 +31,7 @@ enum Open {
     None,
     Text,
     Thinking { is_signed: bool },
-    Call { call: u32, progress: Progress },
+    Call,
 }
 
 impl Writer {
@@ -42,7 +40,6 @@ impl Writer {
             reply,
             open: Open::None,
             next: 0,
-            queue: Queue::default(),
             content: Content::default(),
             stop: None,
             usage: TokenCounts::default(),
@@ -52,13 +49,58 @@ impl Writer {
 
 impl EventWriter for Writer {
     fn write(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
-        if !(self.is_within_call() && self.queue.hold(event)) {
-            self.tell(event, out);
+        match event {
+            Event::Start(start) => self.start(start, out),
+            Event::Text { choice: CHOICE, text } => self.text(text, out),
+            Event::Refusal { choice: CHOICE, text } => {
+                self.content.has_refusal = true;
+                self.text(text, out);
+            }
+            Event::Reasoning { choice: CHOICE, text, .. } => self.reasoning(text, out),
+            Event::Signature { choice: CHOICE, signature } => self.sign(signature, out),
+            Event::EncryptedReasoning { choice: CHOICE, data, .. } => {
+                self.close(out);
+                let data = data.written(Dialect::Anthropic);
+                self.whole(out, |out| drop(block::write_redacted(out, &data)));
+            }
+            Event::ToolCall { choice: CHOICE, id, name, signature, .. } => {
+                self.call(id, name, signature.as_ref(), out);
+            }
+            Event::Arguments { choice: CHOICE, json, .. } => self.arguments(json, out),
+            Event::Citation { choice: CHOICE, citation } => {
+                self.open_text(out);
+                self.delta(out, "citations_delta", "citation", |out| block::write_citation(out, citation));
+            }
+            Event::PartEnd { choice: CHOICE } => self.close(out),
+            Event::Opaque { choice: CHOICE, json } => {
+                self.close(out);
+                self.whole(out, |out| out.extend_from_slice(json.bytes()));
+            }
+            Event::Stop { choice: CHOICE, stop: Stop { reason, sequence, .. } } => {
+                self.stop = Some((*reason, sequence.as_ref().map(ToString::to_string)));
+            }
+            Event::Usage(counts) => self.usage.merge(counts),
+            Event::Error(error) => write_stream_error(Dialect::Anthropic, error, out),
+            // Other choices, media and log probabilities have no words here; the end is told by `finish`.
+            Event::Text { .. }
+            | Event::Refusal { .. }
+            | Event::Reasoning { .. }
+            | Event::Signature { .. }
+            | Event::EncryptedReasoning { .. }
+            | Event::ToolCall { .. }
+            | Event::Arguments { .. }
+            | Event::Citation { .. }
+            | Event::PartEnd { .. }
+            | Event::Opaque { .. }
+            | Event::Stop { .. }
+            | Event::Media { .. }
+            | Event::Logprobs { .. }
+            | Event::End => {}
         }
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {
-        self.close_all(out);
+        self.close(out);
         let (reason, sequence) = self.stop.take().unwrap_or((StopReason::End, None));
         let word = stop::word(reason, self.content);
         let counts = self.usage;
@@ -89,59 +131,6 @@ fn send(out: &mut Vec<u8>, name: &str, fill: impl FnOnce(&mut ObjectWriter<'_>))
 }
 
 impl Writer {
-    fn tell(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
-        match event {
-            Event::Start(start) => self.start(start, out),
-            Event::Text { choice: CHOICE, text } => self.text(text, out),
-            Event::Refusal { choice: CHOICE, text } => {
-                self.content.has_refusal = true;
-                self.text(text, out);
-            }
-            Event::Reasoning { choice: CHOICE, text, .. } => self.reasoning(text, out),
-            Event::Signature { choice: CHOICE, signature } => self.sign(signature, out),
-            Event::EncryptedReasoning { choice: CHOICE, data, .. } => {
-                self.close(out);
-                let data = data.written(Dialect::Anthropic);
-                self.whole(out, |out| drop(block::write_redacted(out, &data)));
-            }
-            Event::ToolCall { choice: CHOICE, call, id, name, signature } => {
-                let signature = signature.as_ref().map(|signature| signature.written(Dialect::Anthropic).into_owned());
-                let (id, name) = (id.to_string(), name.to_string());
-                self.call(Waiting { call: *call, id, name, signature }, out);
-            }
-            Event::Arguments { choice: CHOICE, call, json } => self.arguments(*call, json, out),
-            Event::Citation { choice: CHOICE, citation } => {
-                self.open_text(out);
-                self.delta(out, "citations_delta", "citation", |out| block::write_citation(out, citation));
-            }
-            Event::PartEnd { choice: CHOICE } => self.part_end(out),
-            Event::Opaque { choice: CHOICE, json } => {
-                self.close(out);
-                self.whole(out, |out| out.extend_from_slice(json.bytes()));
-            }
-            Event::Stop { choice: CHOICE, stop: Stop { reason, sequence, .. } } => {
-                self.stop = Some((*reason, sequence.as_ref().map(ToString::to_string)));
-            }
-            Event::Usage(counts) => self.usage.merge(counts),
-            Event::Error(error) => write_stream_error(Dialect::Anthropic, error, out),
-            // Other choices, media and log probabilities have no words here; the end is told by `finish`.
-            Event::Text { .. }
-            | Event::Refusal { .. }
-            | Event::Reasoning { .. }
-            | Event::Signature { .. }
-            | Event::EncryptedReasoning { .. }
-            | Event::ToolCall { .. }
-            | Event::Arguments { .. }
-            | Event::Citation { .. }
-            | Event::PartEnd { .. }
-            | Event::Opaque { .. }
-            | Event::Stop { .. }
-            | Event::Media { .. }
-            | Event::Logprobs { .. }
-            | Event::End => {}
-        }
-    }
-
     fn start(&mut self, start: &StreamStart<'_>, out: &mut Vec<u8>) {
         let counts = self.usage;
         let reply = &self.reply;
@@ -193,98 +182,33 @@ impl Writer {
 
     /// Signs the thoughts being told; anything else is signed by a thought of its own without text.
     fn sign(&mut self, signature: &Signature<'_>, out: &mut Vec<u8>) {
-        self.sign_with(&signature.written(Dialect::Anthropic), out);
-    }
-
-    fn sign_with(&mut self, signature: &str, out: &mut Vec<u8>) {
         self.open_thinking(out);
-        self.delta(out, "signature_delta", "signature", |out| write_string(out, signature));
+        let signature = signature.written(Dialect::Anthropic);
+        self.delta(out, "signature_delta", "signature", |out| write_string(out, &signature));
         self.open = Open::Thinking { is_signed: true };
     }
 
-    /// Begins a call, or lets it wait while another is not complete.
-    fn call(&mut self, call: Waiting, out: &mut Vec<u8>) {
+    fn call(&mut self, id: &str, name: &str, signature: Option<&Signature<'_>>, out: &mut Vec<u8>) {
         self.content.has_calls = true;
-        match &self.open {
-            Open::Call { progress, .. } if !progress.is_complete() => self.queue.push(call),
-            Open::None | Open::Text | Open::Thinking { .. } | Open::Call { .. } => {
-                self.close(out);
-                self.begin_call(&call, "", out);
-            }
-        }
-    }
-
-    fn begin_call(&mut self, waiting: &Waiting, arguments: &str, out: &mut Vec<u8>) {
-        if let Some(signature) = &waiting.signature {
-            self.sign_with(signature, out);
+        self.close(out);
+        if let Some(signature) = signature {
+            self.sign(signature, out);
             self.close(out);
         }
         self.begin(out, |out| {
             let mut block = ObjectWriter::new(out);
             block.string("type", "tool_use");
-            block.string("id", &waiting.id);
-            block.string("name", &waiting.name);
+            block.string("id", id);
+            block.string("name", name);
             drop(block.object("input"));
         });
-        self.open = Open::Call { call: waiting.call, progress: Progress::default() };
-        if !arguments.is_empty() {
-            self.write_arguments(arguments, out);
-        }
+        self.open = Open::Call;
     }
 
-    fn arguments(&mut self, call: u32, json: &str, out: &mut Vec<u8>) {
-        if json.is_empty() {
-            return;
+    fn arguments(&mut self, json: &str, out: &mut Vec<u8>) {
+        if matches!(self.open, Open::Call) {
+            self.delta(out, "input_json_delta", "partial_json", |out| write_string(out, json));
         }
-        match self.open {
-            Open::Call { call: open, .. } if open == call => self.write_arguments(json, out),
-            Open::Call { .. } | Open::None | Open::Text | Open::Thinking { .. } => self.queue.add(call, json),
-        }
-        while !self.queue.is_empty() && !self.is_within_call() {
-            self.go_on(out);
-        }
-    }
-
-    fn write_arguments(&mut self, json: &str, out: &mut Vec<u8>) {
-        if let Open::Call { progress, .. } = &mut self.open {
-            progress.take(json);
-        }
-        self.delta(out, "input_json_delta", "partial_json", |out| write_string(out, json));
-    }
-
-    /// A call is open whose arguments are not complete: nothing else can be told.
-    fn is_within_call(&self) -> bool {
-        matches!(&self.open, Open::Call { progress, .. } if !progress.is_complete())
-    }
-
-    /// Tells what waits next.
-    fn go_on(&mut self, out: &mut Vec<u8>) {
-        match self.queue.next() {
-            Some(Next::Call(waiting, arguments)) => {
-                self.close(out);
-                self.begin_call(&waiting, &arguments, out);
-            }
-            Some(Next::News(event)) => self.tell(&event, out),
-            None => {}
-        }
-    }
-
-    /// A part's end ends its block, but for calls whose arguments may be mixed with others'.
-    fn part_end(&mut self, out: &mut Vec<u8>) {
-        if self.queue.is_empty() {
-            self.close(out);
-        }
-    }
-
-    /// Writes all that waits, and closes the open block.
-    fn close_all(&mut self, out: &mut Vec<u8>) {
-        while !self.queue.is_empty() {
-            if self.is_within_call() {
-                self.close(out);
-            }
-            self.go_on(out);
-        }
-        self.close(out);
     }
 
     fn begin(&mut self, out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>)) {

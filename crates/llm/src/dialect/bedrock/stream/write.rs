@@ -4,7 +4,6 @@
 //! error nothing follows.
 
 use crate::dialect::bedrock::{block, media, stop, usage};
-use crate::dialect::calls::{Next, Progress, Queue, Waiting};
 use crate::dialect::{Dialect, EventWriter, Reply};
 use crate::errors::{ApiError, ErrorKind};
 use crate::eventstream::write_message;
@@ -19,7 +18,6 @@ pub(in super::super) struct Writer {
     open: Open,
     /// The number of the block that is open, or of the next one.
     next: u64,
-    queue: Queue,
     has_calls: bool,
     stop: Option<Stop<'static>>,
     usage: TokenCounts,
@@ -31,32 +29,62 @@ enum Open {
     None,
     Text,
     Thought { is_signed: bool },
-    Call { call: u32, progress: Progress },
+    Call,
 }
 
 impl Writer {
     /// Nothing of `reply` has a place in this dialect's bodies.
     pub(in super::super) fn new(_reply: Reply) -> Self {
-        Self {
-            open: Open::None,
-            next: 0,
-            queue: Queue::default(),
-            has_calls: false,
-            stop: None,
-            usage: TokenCounts::default(),
-        }
+        Self { open: Open::None, next: 0, has_calls: false, stop: None, usage: TokenCounts::default() }
     }
 }
 
 impl EventWriter for Writer {
     fn write(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
-        if !(self.is_within_call() && self.queue.hold(event)) {
-            self.tell(event, out);
+        match event {
+            Event::Start(_) => send(out, "messageStart", |payload| payload.string("role", "assistant")),
+            Event::Text { choice: CHOICE, text } | Event::Refusal { choice: CHOICE, text } => self.text(text, out),
+            Event::Reasoning { choice: CHOICE, text, .. } => self.reasoning(text, out),
+            Event::Signature { choice: CHOICE, signature } => {
+                self.sign(&signature.written(Dialect::BedrockConverse), out);
+            }
+            Event::EncryptedReasoning { choice: CHOICE, data, .. } => self.redacted(data, out),
+            Event::ToolCall { choice: CHOICE, id, name, signature, .. } => {
+                self.call(id, name, signature.as_ref(), out);
+            }
+            Event::Arguments { choice: CHOICE, json, .. } => self.arguments(json, out),
+            Event::Citation { choice: CHOICE, citation } => {
+                self.open_text(out);
+                self.delta(out, |delta| block::write_citation(citation, delta.key("citation")));
+            }
+            Event::Media { choice: CHOICE, media } => self.media(media, out),
+            Event::PartEnd { choice: CHOICE } => self.close(out),
+            Event::Stop { choice: CHOICE, stop } => {
+                let native = stop.native.to_string().into();
+                self.stop = Some(Stop { reason: stop.reason, native, sequence: None });
+            }
+            Event::Usage(counts) => self.usage.merge(counts),
+            Event::Error(error) => write_exception(error, out),
+            // Other choices and log probabilities have no words here; the end is told by `finish`.
+            Event::Text { .. }
+            | Event::Refusal { .. }
+            | Event::Reasoning { .. }
+            | Event::Signature { .. }
+            | Event::EncryptedReasoning { .. }
+            | Event::ToolCall { .. }
+            | Event::Arguments { .. }
+            | Event::Citation { .. }
+            | Event::Media { .. }
+            | Event::PartEnd { .. }
+            | Event::Stop { .. }
+            | Event::Opaque { .. }
+            | Event::Logprobs { .. }
+            | Event::End => {}
         }
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {
-        self.close_all(out);
+        self.close(out);
         let ended = Stop { reason: StopReason::End, native: Default::default(), sequence: None };
         let mut stop = self.stop.take().unwrap_or(ended);
         if self.has_calls && matches!(stop.reason, StopReason::End | StopReason::Other) {
@@ -97,56 +125,6 @@ pub(crate) fn write_exception(error: &ApiError<'_>, out: &mut Vec<u8>) {
 }
 
 impl Writer {
-    fn tell(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
-        match event {
-            Event::Start(_) => send(out, "messageStart", |payload| payload.string("role", "assistant")),
-            Event::Text { choice: CHOICE, text } | Event::Refusal { choice: CHOICE, text } => self.text(text, out),
-            Event::Reasoning { choice: CHOICE, text, .. } => self.reasoning(text, out),
-            Event::Signature { choice: CHOICE, signature } => {
-                self.sign(&signature.written(Dialect::BedrockConverse), out);
-            }
-            Event::EncryptedReasoning { choice: CHOICE, data, .. } => self.redacted(data, out),
-            Event::ToolCall { choice: CHOICE, call, id, name, signature } => {
-                let signature = signature.as_ref().map(|proof| proof.written(Dialect::BedrockConverse).into_owned());
-                let (id, name) = (id.to_string(), name.to_string());
-                self.call(Waiting { call: *call, id, name, signature }, out);
-            }
-            Event::Arguments { choice: CHOICE, call, json } => self.arguments(*call, json, out),
-            Event::Citation { choice: CHOICE, citation } => {
-                self.open_text(out);
-                self.delta(out, |delta| block::write_citation(citation, delta.key("citation")));
-            }
-            Event::Media { choice: CHOICE, media } => self.media(media, out),
-            Event::PartEnd { choice: CHOICE } => {
-                // Arguments of the calls that wait may still come.
-                if self.queue.is_empty() {
-                    self.close(out);
-                }
-            }
-            Event::Stop { choice: CHOICE, stop } => {
-                let native = stop.native.to_string().into();
-                self.stop = Some(Stop { reason: stop.reason, native, sequence: None });
-            }
-            Event::Usage(counts) => self.usage.merge(counts),
-            Event::Error(error) => write_exception(error, out),
-            // Other choices and log probabilities have no words here; the end is told by `finish`.
-            Event::Text { .. }
-            | Event::Refusal { .. }
-            | Event::Reasoning { .. }
-            | Event::Signature { .. }
-            | Event::EncryptedReasoning { .. }
-            | Event::ToolCall { .. }
-            | Event::Arguments { .. }
-            | Event::Citation { .. }
-            | Event::Media { .. }
-            | Event::PartEnd { .. }
-            | Event::Stop { .. }
-            | Event::Opaque { .. }
-            | Event::Logprobs { .. }
-            | Event::End => {}
-        }
-    }
-
     fn text(&mut self, text: &str, out: &mut Vec<u8>) {
         if text.is_empty() {
             return;
@@ -206,81 +184,25 @@ impl Writer {
         self.end_block(out);
     }
 
-    /// Begins a call, or lets it wait while another is not complete.
-    fn call(&mut self, call: Waiting, out: &mut Vec<u8>) {
+    fn call(&mut self, id: &str, name: &str, signature: Option<&Signature<'_>>, out: &mut Vec<u8>) {
         self.has_calls = true;
-        match &self.open {
-            Open::Call { progress, .. } if !progress.is_complete() => self.queue.push(call),
-            Open::None | Open::Text | Open::Thought { .. } | Open::Call { .. } => {
-                self.close(out);
-                self.begin_call(&call, "", out);
-            }
-        }
-    }
-
-    fn begin_call(&mut self, waiting: &Waiting, arguments: &str, out: &mut Vec<u8>) {
-        if let Some(signature) = &waiting.signature {
-            self.open = Open::Thought { is_signed: false };
-            self.delta(out, |delta| delta.object("reasoningContent").string("signature", signature));
+        self.close(out);
+        if let Some(signature) = signature {
+            self.sign(&signature.written(Dialect::BedrockConverse), out);
             self.close(out);
         }
         self.begin(out, |start| {
             let mut call = start.object("toolUse");
-            call.string("toolUseId", &waiting.id);
-            call.string("name", &waiting.name);
+            call.string("toolUseId", id);
+            call.string("name", name);
         });
-        self.open = Open::Call { call: waiting.call, progress: Progress::default() };
-        if !arguments.is_empty() {
-            self.write_arguments(arguments, out);
-        }
+        self.open = Open::Call;
     }
 
-    fn arguments(&mut self, call: u32, json: &str, out: &mut Vec<u8>) {
-        if json.is_empty() {
-            return;
+    fn arguments(&mut self, json: &str, out: &mut Vec<u8>) {
+        if matches!(self.open, Open::Call) {
+            self.delta(out, |delta| write_string(delta.object("toolUse").key("input"), json));
         }
-        match self.open {
-            Open::Call { call: open, .. } if open == call => self.write_arguments(json, out),
-            Open::Call { .. } | Open::None | Open::Text | Open::Thought { .. } => self.queue.add(call, json),
-        }
-        while !self.queue.is_empty() && !self.is_within_call() {
-            self.go_on(out);
-        }
-    }
-
-    fn write_arguments(&mut self, json: &str, out: &mut Vec<u8>) {
-        if let Open::Call { progress, .. } = &mut self.open {
-            progress.take(json);
-        }
-        self.delta(out, |delta| write_string(delta.object("toolUse").key("input"), json));
-    }
-
-    /// A call is open whose arguments are not complete: nothing else can be told.
-    fn is_within_call(&self) -> bool {
-        matches!(&self.open, Open::Call { progress, .. } if !progress.is_complete())
-    }
-
-    /// Tells what waits next.
-    fn go_on(&mut self, out: &mut Vec<u8>) {
-        match self.queue.next() {
-            Some(Next::Call(waiting, arguments)) => {
-                self.close(out);
-                self.begin_call(&waiting, &arguments, out);
-            }
-            Some(Next::News(event)) => self.tell(&event, out),
-            None => {}
-        }
-    }
-
-    /// Writes all that waits, and closes the open block.
-    fn close_all(&mut self, out: &mut Vec<u8>) {
-        while !self.queue.is_empty() {
-            if self.is_within_call() {
-                self.close(out);
-            }
-            self.go_on(out);
-        }
-        self.close(out);
     }
 
     fn begin(&mut self, out: &mut Vec<u8>, fill: impl FnOnce(&mut ObjectWriter<'_>)) {

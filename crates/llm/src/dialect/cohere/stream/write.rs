@@ -4,7 +4,6 @@
 //! nothing follows `[DONE]` or an error. Only the first choice is told: Cohere knows no other.
 
 use super::super::{citation, stop, usage};
-use crate::dialect::calls::{Next, Progress, Queue, Waiting};
 use crate::dialect::cited::CitedText;
 use crate::dialect::{Dialect, EventWriter, Reply};
 use crate::errors::write_stream_error;
@@ -16,8 +15,6 @@ use crate::model::{Event, Stop, StopReason, Text, TokenCounts};
 pub(in super::super) struct Writer {
     reply: Reply,
     open: Open,
-    /// What began while a call was not complete.
-    queue: Queue,
     /// The numbers of the next content, call and citation.
     contents: u64,
     calls: u64,
@@ -36,12 +33,7 @@ enum Open {
     Nothing,
     Text,
     Thinking,
-    Call {
-        /// The model's number of it.
-        call: u32,
-        progress: Progress,
-        has_arguments: bool,
-    },
+    Call { has_arguments: bool },
 }
 
 impl Writer {
@@ -49,7 +41,6 @@ impl Writer {
         Self {
             reply,
             open: Open::Nothing,
-            queue: Queue::default(),
             contents: 0,
             calls: 0,
             citations: 0,
@@ -64,35 +55,6 @@ impl Writer {
 
 impl EventWriter for Writer {
     fn write(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
-        if !(self.is_within_call() && self.queue.hold(event)) {
-            self.tell(event, out);
-        }
-    }
-
-    fn finish(&mut self, out: &mut Vec<u8>) {
-        if self.has_failed {
-            return;
-        }
-        self.start("", out);
-        self.close_all(out);
-        let reason = if self.calls > 0 { StopReason::ToolCalls } else { StopReason::End };
-        let stop = self.stop.take().unwrap_or(Stop { reason, native: Text::default(), sequence: None });
-        out.extend_from_slice(b"event: message-end\ndata: ");
-        let mut event = ObjectWriter::new(out);
-        event.string("type", "message-end");
-        let mut delta = event.object("delta");
-        delta.string("finish_reason", stop::word(&stop));
-        if let Some(counts) = &self.counts {
-            usage::write(counts, &mut delta.object("usage"));
-        }
-        drop(delta);
-        drop(event);
-        out.extend_from_slice(b"\n\ndata: [DONE]\n\n");
-    }
-}
-
-impl Writer {
-    fn tell(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         match event {
             Event::Start(start) => self.start(&start.id, out),
             Event::Text { choice: 0, text } | Event::Refusal { choice: 0, text } => {
@@ -100,11 +62,8 @@ impl Writer {
                 self.content(Open::Text, text, out);
             }
             Event::Reasoning { choice: 0, text, .. } => self.content(Open::Thinking, text, out),
-            Event::ToolCall { choice: 0, call, id, name, .. } => {
-                let (id, name) = (id.to_string(), name.to_string());
-                self.call(Waiting { call: *call, id, name, signature: None }, out);
-            }
-            Event::Arguments { choice: 0, call, json } => self.arguments(*call, json, out),
+            Event::ToolCall { choice: 0, id, name, .. } => self.call(id, name, out),
+            Event::Arguments { choice: 0, json, .. } => self.arguments(json, out),
             Event::Citation { choice: 0, citation } => {
                 let (index, text) = (self.citations, &mut self.text);
                 self.citations += 1;
@@ -113,12 +72,7 @@ impl Writer {
                 });
                 write_end(out, "citation-end", index);
             }
-            Event::PartEnd { choice: 0 } => {
-                // Arguments of the calls that wait may still come.
-                if self.queue.is_empty() {
-                    self.close(out);
-                }
-            }
+            Event::PartEnd { choice: 0 } => self.close(out),
             Event::Stop { choice: 0, stop } => {
                 let sequence = stop.sequence.as_ref().map(|text| Text::Owned(text.clone().into_owned()));
                 let native = Text::Owned(stop.native.clone().into_owned());
@@ -147,6 +101,29 @@ impl Writer {
         }
     }
 
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        if self.has_failed {
+            return;
+        }
+        self.start("", out);
+        self.close(out);
+        let reason = if self.calls > 0 { StopReason::ToolCalls } else { StopReason::End };
+        let stop = self.stop.take().unwrap_or(Stop { reason, native: Text::default(), sequence: None });
+        out.extend_from_slice(b"event: message-end\ndata: ");
+        let mut event = ObjectWriter::new(out);
+        event.string("type", "message-end");
+        let mut delta = event.object("delta");
+        delta.string("finish_reason", stop::word(&stop));
+        if let Some(counts) = &self.counts {
+            usage::write(counts, &mut delta.object("usage"));
+        }
+        drop(delta);
+        drop(event);
+        out.extend_from_slice(b"\n\ndata: [DONE]\n\n");
+    }
+}
+
+impl Writer {
     fn start(&mut self, id: &str, out: &mut Vec<u8>) {
         if std::mem::replace(&mut self.has_started, true) {
             return;
@@ -185,85 +162,31 @@ impl Writer {
         });
     }
 
-    /// Begins a call, or lets it wait while another is not complete.
-    fn call(&mut self, call: Waiting, out: &mut Vec<u8>) {
-        if self.is_within_call() {
-            return self.queue.push(call);
-        }
+    fn call(&mut self, id: &str, name: &str, out: &mut Vec<u8>) {
         self.close(out);
-        self.begin_call(&call, "", out);
-    }
-
-    fn begin_call(&mut self, waiting: &Waiting, arguments: &str, out: &mut Vec<u8>) {
-        self.open = Open::Call { call: waiting.call, progress: Progress::default(), has_arguments: false };
+        self.open = Open::Call { has_arguments: false };
         write_event(out, "tool-call-start", self.calls, |message| {
             let mut object = message.object("tool_calls");
-            object.string("id", &waiting.id);
+            object.string("id", id);
             object.string("type", "function");
             let mut function = object.object("function");
-            function.string("name", &waiting.name);
+            function.string("name", name);
             function.string("arguments", "");
         });
-        if !arguments.is_empty() {
-            self.write_arguments(arguments, out);
-        }
     }
 
-    fn arguments(&mut self, call: u32, json: &str, out: &mut Vec<u8>) {
-        if json.is_empty() {
-            return;
-        }
-        match self.open {
-            Open::Call { call: open, .. } if open == call => self.write_arguments(json, out),
-            Open::Call { .. } | Open::Nothing | Open::Text | Open::Thinking => self.queue.add(call, json),
-        }
-        while !self.queue.is_empty() && !self.is_within_call() {
-            self.go_on(out);
-        }
-    }
-
-    fn write_arguments(&mut self, json: &str, out: &mut Vec<u8>) {
-        if let Open::Call { progress, has_arguments, .. } = &mut self.open {
-            progress.take(json);
-            *has_arguments = true;
-        }
+    fn arguments(&mut self, json: &str, out: &mut Vec<u8>) {
+        let Open::Call { has_arguments } = &mut self.open else { return };
+        *has_arguments = true;
         write_event(out, "tool-call-delta", self.calls, |message| {
             message.object("tool_calls").object("function").string("arguments", json);
         });
     }
 
-    /// A call is open whose arguments are not complete: nothing else can be told.
-    fn is_within_call(&self) -> bool {
-        matches!(&self.open, Open::Call { progress, .. } if !progress.is_complete())
-    }
-
-    /// Tells what waits next.
-    fn go_on(&mut self, out: &mut Vec<u8>) {
-        match self.queue.next() {
-            Some(Next::Call(waiting, arguments)) => {
-                self.close(out);
-                self.begin_call(&waiting, &arguments, out);
-            }
-            Some(Next::News(event)) => self.tell(&event, out),
-            None => {}
-        }
-    }
-
-    /// Writes all that waits, and ends the part that is open.
-    fn close_all(&mut self, out: &mut Vec<u8>) {
-        while !self.queue.is_empty() {
-            if self.is_within_call() {
-                self.close(out);
-            }
-            self.go_on(out);
-        }
-        self.close(out);
-    }
-
     /// Ends the part that is open.
     fn close(&mut self, out: &mut Vec<u8>) {
         if let Open::Call { has_arguments: false, .. } = self.open {
-            self.write_arguments("{}", out);
+            self.arguments("{}", out);
         }
         match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Nothing => {}
