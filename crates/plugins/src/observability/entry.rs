@@ -18,7 +18,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::json::Object;
+use super::json::{Members, Object, name};
 use super::log_format::{Bodies, LogFormat};
 use crate::content_coding::{Encoding, decoded_start};
 
@@ -106,7 +106,8 @@ pub(super) struct EntryWriter {
     response_body: Inclusion,
     /// Some variable of the format is found in the request body.
     reads_body: bool,
-    hostname: Arc<str>,
+    /// What the default entry says of this server.
+    server: Members,
 }
 
 #[derive(Debug)]
@@ -169,7 +170,12 @@ impl EntryWriter {
             },
             reads_body,
             shape,
-            hostname: hostname.clone(),
+            server: Members::new(|entry| {
+                let mut server = entry.object(name!("server"));
+                server.text(name!("hostname"), hostname);
+                server.text(name!("version"), VERSION);
+                server.end();
+            }),
         })
     }
 
@@ -222,27 +228,24 @@ impl EntryWriter {
 
     fn write_default(&self, exchange: &Exchange, bodies: Bodies<'_>, entry: &mut Object<'_>) {
         sections::request(exchange, bodies.request, entry);
-        let mut response = entry.object("response");
-        response.integer("status", exchange.response.status.into());
-        sections::headers("headers", exchange.response.headers.as_deref(), &mut response);
-        response.integer("size", exchange.settlement.body_bytes_sent);
-        response.optional_text("body", bodies.response);
+        let mut response = entry.object(name!("response"));
+        response.integer(name!("status"), exchange.response.status.into());
+        sections::headers(exchange.response.headers.as_deref(), &mut response);
+        response.integer(name!("size"), exchange.settlement.body_bytes_sent);
+        response.optional_text(name!("body"), bodies.response);
         response.end();
-        let mut server = entry.object("server");
-        server.text("hostname", &self.hostname);
-        server.text("version", VERSION);
-        server.end();
+        entry.members(&self.server);
         sections::upstream(exchange, entry);
         sections::owners(exchange, entry);
         if let Some(attached) = &exchange.consumer {
-            let mut consumer = entry.object("consumer");
-            consumer.text("username", &attached.consumer.username);
-            consumer.optional_text("group_id", attached.consumer.group_id.as_deref());
+            let mut consumer = entry.object(name!("consumer"));
+            consumer.text(name!("username"), &attached.consumer.username);
+            consumer.optional_text(name!("group_id"), attached.consumer.group_id.as_deref());
             consumer.end();
         }
-        entry.address("client_ip", exchange.remote_addr);
+        entry.address(name!("client_ip"), exchange.remote_addr);
         sections::times(exchange, entry);
-        entry.text("outcome", exchange.settlement.outcome.as_str());
+        entry.text(name!("outcome"), exchange.settlement.outcome.as_str());
         if let Some(call) = &exchange.llm {
             sections::usage(call, entry);
         }
@@ -261,17 +264,17 @@ impl EntryWriter {
             return;
         }
         if is_free("llm_request") {
-            let mut request = entry.object("llm_request");
+            let mut request = entry.object(name!("llm_request"));
             if let Some(messages) = call.scan().and_then(|scan| scan.field("messages").or_else(|| scan.field("input")))
             {
-                request.raw("messages", messages);
+                request.raw(name!("messages"), messages);
             }
-            request.flag("stream", call.stream);
+            request.flag(name!("stream"), call.stream);
             request.end();
         }
         if let Some(content) = call.answer_text.as_deref().filter(|_| is_free("llm_response_text")) {
-            let mut response = entry.object("llm_response_text");
-            response.text("content", content);
+            let mut response = entry.object(name!("llm_response_text"));
+            response.text(name!("content"), content);
             response.end();
         }
     }

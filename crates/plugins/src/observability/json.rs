@@ -2,14 +2,80 @@
 
 use std::io::Write as _;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use config::vars::Var;
+use http::HeaderName;
 use serde::Serialize;
+
+/// A member's name that stands in the text as it is, between its quotes and before its colon. Made by [`name!`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Literal(&'static str);
+
+/// A member's name, known when this is compiled and free of what would need escaping.
+macro_rules! name {
+    ($name:literal) => {
+        $crate::observability::json::Literal::quoted(concat!("\"", $name, "\":"))
+    };
+}
+pub(super) use name;
+
+/// What a member can be called by.
+pub(super) trait Name {
+    /// Appends the name between quotes, and a colon.
+    fn write(self, out: &mut Vec<u8>);
+}
+
+/// Members written beforehand, for those that are the same in every object.
+#[derive(Debug, Default)]
+pub(super) struct Members(Box<[u8]>);
 
 /// An object that is being written. Every call adds one member; [`Object::end`] closes it.
 pub(super) struct Object<'o> {
     out: &'o mut Vec<u8>,
     empty: bool,
+}
+
+impl Literal {
+    /// `text` is the name with its quotes and its colon.
+    pub const fn quoted(text: &'static str) -> Self {
+        Self(text)
+    }
+}
+
+impl Name for Literal {
+    #[inline(always)]
+    fn write(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.0.as_bytes());
+    }
+}
+
+/// Header names consist of letters, digits and signs that need no escaping.
+impl Name for &HeaderName {
+    #[inline]
+    fn write(self, out: &mut Vec<u8>) {
+        let name = self.as_str();
+        out.reserve(name.len() + 3);
+        out.push(b'"');
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"\":");
+    }
+}
+
+impl Name for &str {
+    fn write(self, out: &mut Vec<u8>) {
+        write_text(out, self.as_bytes());
+        out.push(b':');
+    }
+}
+
+impl Members {
+    /// What `write` adds to an object.
+    pub fn new(write: impl FnOnce(&mut Object<'_>)) -> Self {
+        let mut text = Vec::new();
+        write(&mut Object { out: &mut text, empty: true });
+        Self(text.into())
+    }
 }
 
 impl<'o> Object<'o> {
@@ -24,33 +90,47 @@ impl<'o> Object<'o> {
     }
 
     /// A member whose value is an object, to be ended before the next member.
-    pub fn object(&mut self, key: &str) -> Object<'_> {
-        self.key(key);
+    pub fn object(&mut self, name: impl Name) -> Object<'_> {
+        self.name(name);
         Object::begin(self.out)
     }
 
-    pub fn text(&mut self, key: &str, value: &str) {
-        self.key(key);
+    /// Members that were written beforehand.
+    pub fn members(&mut self, members: &Members) {
+        if !members.0.is_empty() {
+            self.separate();
+            self.out.extend_from_slice(&members.0);
+        }
+    }
+
+    pub fn text(&mut self, name: impl Name, value: &str) {
+        self.name(name);
         write_text(self.out, value.as_bytes());
     }
 
     /// Text, or nothing at all.
-    pub fn optional_text(&mut self, key: &str, value: Option<&str>) {
+    pub fn optional_text(&mut self, name: impl Name, value: Option<&str>) {
         if let Some(value) = value {
-            self.text(key, value);
+            self.text(name, value);
         }
     }
 
+    /// What should be text; what is no UTF-8 in it is replaced.
+    pub fn bytes(&mut self, name: impl Name, value: &[u8]) {
+        self.name(name);
+        write_text(self.out, value);
+    }
+
     /// One text, given in pieces.
-    pub fn pieces(&mut self, key: &str, pieces: &[&str]) {
-        self.key(key);
+    pub fn pieces(&mut self, name: impl Name, pieces: &[&str]) {
+        self.name(name);
         self.out.push(b'"');
         pieces.iter().for_each(|piece| write_escaped(self.out, piece.as_bytes()));
         self.out.push(b'"');
     }
 
-    pub fn address(&mut self, key: &str, value: IpAddr) {
-        self.key(key);
+    pub fn address(&mut self, name: impl Name, value: IpAddr) {
+        self.name(name);
         self.out.push(b'"');
         match value {
             IpAddr::V4(address) => {
@@ -67,18 +147,19 @@ impl<'o> Object<'o> {
         self.out.push(b'"');
     }
 
-    pub fn integer(&mut self, key: &str, value: u64) {
-        self.key(key);
+    pub fn integer(&mut self, name: impl Name, value: u64) {
+        self.name(name);
         write_integer(self.out, value);
     }
 
-    pub fn flag(&mut self, key: &str, value: bool) {
-        self.raw(key, if value { b"true" } else { b"false" });
+    pub fn flag(&mut self, name: impl Name, value: bool) {
+        self.name(name);
+        self.out.extend_from_slice(if value { b"true" } else { b"false" });
     }
 
     /// With at most three decimals.
-    pub fn decimal(&mut self, key: &str, value: f64) {
-        self.key(key);
+    pub fn decimal(&mut self, name: impl Name, value: f64) {
+        self.name(name);
         let thousandths = (value * 1_000.0).round();
         if (0.0..EXACT).contains(&thousandths) {
             write_thousandths(self.out, thousandths as u64);
@@ -87,38 +168,45 @@ impl<'o> Object<'o> {
         }
     }
 
+    /// In milliseconds, with at most three decimals.
+    pub fn milliseconds(&mut self, name: impl Name, value: Duration) {
+        self.name(name);
+        let micros = u64::from(value.subsec_nanos() + 500) / 1_000;
+        write_thousandths(self.out, value.as_secs().saturating_mul(1_000_000).saturating_add(micros));
+    }
+
     /// Any value that serialises.
-    pub fn value<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) {
-        self.key(key);
+    pub fn value<T: Serialize + ?Sized>(&mut self, name: impl Name, value: &T) {
+        self.name(name);
         write_value(self.out, value);
     }
 
     /// JSON text as it is, on one line.
-    pub fn raw(&mut self, key: &str, json: &[u8]) {
-        self.key(key);
+    pub fn raw(&mut self, name: impl Name, json: &[u8]) {
+        self.name(name);
         // A line end can only stand between tokens: inside strings it is escaped.
         self.out.extend(json.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }));
     }
 
     /// A variable in its own type; nothing at all if it has no value.
-    pub fn variable(&mut self, key: &str, value: &Var<'_>) {
+    pub fn variable(&mut self, name: impl Name, value: &Var<'_>) {
         match value {
             Var::Nil => {}
-            Var::Bool(flag) => self.flag(key, *flag),
+            Var::Bool(flag) => self.flag(name, *flag),
             Var::Number(number) => {
-                self.key(key);
+                self.name(name);
                 write_number(self.out, *number);
             }
-            Var::Text(text) => self.text(key, text),
-            Var::Json(value) => self.value(key, &**value),
+            Var::Text(text) => self.text(name, text),
+            Var::Json(value) => self.value(name, &**value),
         }
     }
 
-    /// Several texts under one key: alone, or as a list. What is no UTF-8 in them is replaced.
-    pub fn texts(&mut self, key: &str, mut values: impl Iterator<Item: AsRef<[u8]>>) {
+    /// Several texts under one name: alone, or as a list. What is no UTF-8 in them is replaced.
+    pub fn texts(&mut self, name: impl Name, mut values: impl Iterator<Item: AsRef<[u8]>>) {
         let Some(first) = values.next() else { return };
-        self.key(key);
-        let Some(second) = values.next() else { return write_text(self.out, first.as_ref()) };
+        let Some(second) = values.next() else { return self.bytes(name, first.as_ref()) };
+        self.name(name);
         self.out.push(b'[');
         write_text(self.out, first.as_ref());
         for value in std::iter::once(second).chain(values) {
@@ -128,13 +216,18 @@ impl<'o> Object<'o> {
         self.out.push(b']');
     }
 
-    fn key(&mut self, key: &str) {
+    #[inline]
+    fn name(&mut self, name: impl Name) {
+        self.separate();
+        name.write(self.out);
+    }
+
+    #[inline]
+    fn separate(&mut self) {
         if !self.empty {
             self.out.push(b',');
         }
         self.empty = false;
-        write_text(self.out, key.as_bytes());
-        self.out.push(b':');
     }
 }
 
@@ -143,16 +236,20 @@ const EXACT: f64 = (1_u64 << 53) as f64;
 
 /// Appends a string; what is no UTF-8 in it is replaced.
 fn write_text(out: &mut Vec<u8>, text: &[u8]) {
+    out.reserve(text.len() + 2);
     out.push(b'"');
     write_escaped(out, text);
     out.push(b'"');
 }
 
 /// Appends what stands between a string's quotes.
+#[inline]
 fn write_escaped(out: &mut Vec<u8>, text: &[u8]) {
-    if is_plain(text) {
-        return out.extend_from_slice(text);
-    }
+    if is_plain(text) { out.extend_from_slice(text) } else { write_with_escapes(out, text) }
+}
+
+#[cold]
+fn write_with_escapes(out: &mut Vec<u8>, text: &[u8]) {
     let start = out.len();
     write_value(out, &*String::from_utf8_lossy(text));
     // Without its quotes.
@@ -160,25 +257,36 @@ fn write_escaped(out: &mut Vec<u8>, text: &[u8]) {
     out.pop();
 }
 
-/// `true` if every byte stands for itself in a JSON string, as nearly always. Eight are looked at together: most
-/// texts of an entry are short.
+/// `true` if every byte stands for itself in a JSON string, as nearly always. The last bytes of a text are looked at
+/// together, also if some of them have been looked at before: most texts of an entry are short.
+#[inline]
 fn is_plain(text: &[u8]) -> bool {
-    let (words, rest) = text.as_chunks::<8>();
-    let mut last = [b' '; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    words.iter().chain([&last]).all(|word| are_plain(u64::from_le_bytes(*word)))
+    if let Some(last) = text.last_chunk::<16>() {
+        return text.as_chunks::<16>().0.iter().all(are_plain) && are_plain(last);
+    }
+    let mut few = [b' '; 16];
+    if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        few[..8].copy_from_slice(first);
+        few[8..].copy_from_slice(last);
+    } else if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        few[..4].copy_from_slice(first);
+        few[4..8].copy_from_slice(last);
+    } else {
+        return !text.iter().any(is_special);
+    }
+    are_plain(&few)
 }
 
-/// Each byte is one from the space to the tilde, and neither a quote nor a backslash. Borrowing can only make a byte fail
-/// that stands behind one that fails.
-fn are_plain(bytes: u64) -> bool {
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    let is_zero = |bytes: u64| bytes.wrapping_sub(EACH) & !bytes;
-    let is_control = bytes.wrapping_sub(EACH * 0x20) & !bytes;
-    let is_beyond_tilde = bytes.wrapping_add(EACH) | bytes;
-    let is_quote = is_zero(bytes ^ (EACH * u64::from(b'"')));
-    let is_backslash = is_zero(bytes ^ (EACH * u64::from(b'\\')));
-    (is_control | is_beyond_tilde | is_quote | is_backslash) & (EACH * 0x80) == 0
+/// Without a branch, so that the compiler looks at all of them at once.
+#[inline]
+fn are_plain(bytes: &[u8; 16]) -> bool {
+    bytes.iter().fold(0, |found, byte| found | u8::from(is_special(byte))) == 0
+}
+
+/// No sign from the space to the tilde, or one that cannot stand in a string as it is.
+#[inline]
+fn is_special(byte: &u8) -> bool {
+    !(b' '..=b'~').contains(byte) | (*byte == b'"') | (*byte == b'\\')
 }
 
 fn write_integer(out: &mut Vec<u8>, number: u64) {
@@ -244,13 +352,21 @@ mod tests {
         let mut inner = object.object("o");
         inner.flag("f", true);
         inner.end();
-        object.object("empty").end();
+        object.object(name!("empty")).end();
+        object.members(&Members::default());
+        object.members(&Members::new(|members| {
+            members.text(name!("first"), "1");
+            members.integer("second", 2);
+        }));
+        object.text(&HeaderName::from_static("x-a"), "h");
+        object.milliseconds(name!("ms"), Duration::from_nanos(1_250_500));
         object.end();
         assert!(!out.contains(&b'\n'));
         let value: Value = serde_json::from_slice(&out).expect("JSON");
         let expected = json!({
             "a\"b": "line\nend", "n": 7, "d": 1.235, "nan": null, "raw": {"x": "\n"}, "num": 3, "json": [1],
-            "one": "x", "two": ["x", "y"], "pieces": "a\"é", "v4": "127.0.0.1", "v6": "::1", "o": {"f": true}, "empty": {}
+            "one": "x", "two": ["x", "y"], "pieces": "a\"é", "v4": "127.0.0.1", "v6": "::1", "o": {"f": true}, "empty": {},
+            "first": "1", "second": 2, "x-a": "h", "ms": 1.251
         });
         assert_eq!(value, expected);
     }

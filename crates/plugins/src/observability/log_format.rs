@@ -103,12 +103,12 @@ fn collect<'f>(fields: &'f [Field], names: &mut Vec<&'f str>) {
 impl Field {
     fn write(&self, exchange: &Exchange, bodies: Bodies<'_>, into: &mut Object<'_>) {
         match &self.value {
-            FieldValue::Variable(name) => into.variable(&self.key, &exchange.var(name)),
-            FieldValue::RequestBody => into.optional_text(&self.key, bodies.request),
-            FieldValue::ResponseBody => into.optional_text(&self.key, bodies.response),
-            FieldValue::Literal(value) => into.value(&self.key, value),
+            FieldValue::Variable(name) => into.variable(&*self.key, &exchange.var(name)),
+            FieldValue::RequestBody => into.optional_text(&*self.key, bodies.request),
+            FieldValue::ResponseBody => into.optional_text(&*self.key, bodies.response),
+            FieldValue::Literal(value) => into.value(&*self.key, value),
             FieldValue::Object(nested) => {
-                let mut object = into.object(&self.key);
+                let mut object = into.object(&*self.key);
                 nested.iter().for_each(|field| field.write(exchange, bodies, &mut object));
                 object.end();
             }

@@ -1,23 +1,23 @@
 //! The parts of an entry that the gateway fills in itself: the request, headers, times, and what an LLM request used.
 
 use std::borrow::Cow;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use config::vars::Vars as _;
 use gateway::exchange::Exchange;
 use gateway::inference::LlmCall;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::observability::json::Object;
+use crate::observability::json::{Object, name};
 
 /// Route and service: what every entry has, whatever its format.
 pub(super) fn owners(exchange: &Exchange, entry: &mut Object<'_>) {
     match &exchange.route {
         Some(matched) => {
-            entry.text("service_id", matched.route.service_id.as_deref().unwrap_or(""));
-            entry.text("route_id", &matched.route.id);
+            entry.text(name!("service_id"), matched.route.service_id.as_deref().unwrap_or(""));
+            entry.text(name!("route_id"), &matched.route.id);
         }
-        None => entry.text("service_id", &exchange.request.host()),
+        None => entry.text(name!("service_id"), &exchange.request.host()),
     }
 }
 
@@ -25,8 +25,8 @@ pub(super) fn owners(exchange: &Exchange, entry: &mut Object<'_>) {
 pub(super) fn upstream(exchange: &Exchange, entry: &mut Object<'_>) {
     match &exchange.settlement.attempts[..] {
         [] => {}
-        [only] => entry.text("upstream", &only.address),
-        _ => entry.variable("upstream", &exchange.var("upstream_addr")),
+        [only] => entry.text(name!("upstream"), &only.address),
+        _ => entry.variable(name!("upstream"), &exchange.var("upstream_addr")),
     }
 }
 
@@ -34,16 +34,16 @@ pub(super) fn request(exchange: &Exchange, body: Option<&str>, entry: &mut Objec
     let head = &exchange.request;
     let target = exchange.var("request_uri");
     let target = target.to_text().unwrap_or_default();
-    let mut request = entry.object("request");
+    let mut request = entry.object(name!("request"));
     let connection = &exchange.connection;
     let port = connection.port_text.to_str().unwrap_or_default();
-    request.pieces("url", &[connection.scheme(), "://", &head.host(), ":", port, &target]);
-    request.text("uri", &target);
-    request.text("method", head.method.as_str());
-    headers("headers", Some(&head.headers), &mut request);
+    request.pieces(name!("url"), &[connection.scheme(), "://", &head.host(), ":", port, &target]);
+    request.text(name!("uri"), &target);
+    request.text(name!("method"), head.method.as_str());
+    headers(Some(&head.headers), &mut request);
     query(head.query().unwrap_or(""), &mut request);
-    request.integer("size", head.length);
-    request.optional_text("body", body);
+    request.integer(name!("size"), head.length);
+    request.optional_text(name!("body"), body);
     request.end();
 }
 
@@ -66,27 +66,29 @@ fn is_secret(name: &str) -> bool {
 const HIDDEN: &[u8] = b"[hidden]";
 
 /// By lower-case name; a header that came several times is a list.
-pub(super) fn headers(key: &str, headers: Option<&HeaderMap>, into: &mut Object<'_>) {
-    let mut object = into.object(key);
-    // The values of one name follow each other.
-    let mut lines = headers.into_iter().flatten().peekable();
-    while let Some((name, first)) = lines.next() {
-        let more = std::iter::from_fn(|| lines.next_if(|(next, _)| *next == name)).map(|(_, value)| value);
-        let secret = is_secret(name.as_str());
-        object.texts(
-            name.as_str(),
-            std::iter::once(first).chain(more).map(|value| match secret || value.is_sensitive() {
-                true => HIDDEN,
-                false => value.as_bytes(),
-            }),
-        );
+pub(super) fn headers(headers: Option<&HeaderMap>, into: &mut Object<'_>) {
+    let mut object = into.object(name!("headers"));
+    match headers {
+        Some(headers) if headers.keys_len() == headers.len() => {
+            headers.iter().for_each(|(name, value)| object.bytes(name, shown(name, value)));
+        }
+        Some(headers) => {
+            for name in headers.keys() {
+                object.texts(name, headers.get_all(name).iter().map(|value| shown(name, value)));
+            }
+        }
+        None => {}
     }
     object.end();
 }
 
+fn shown<'v>(name: &HeaderName, value: &'v HeaderValue) -> &'v [u8] {
+    if value.is_sensitive() || is_secret(name.as_str()) { HIDDEN } else { value.as_bytes() }
+}
+
 /// Decoded arguments; one that came several times is a list, one without `=` is true.
 fn query(query: &str, into: &mut Object<'_>) {
-    let mut object = into.object("querystring");
+    let mut object = into.object(name!("querystring"));
     let pairs: Vec<(Cow<'_, str>, Option<Cow<'_, str>>)> = query
         .split('&')
         .filter(|pair| !pair.is_empty())
@@ -101,8 +103,8 @@ fn query(query: &str, into: &mut Object<'_>) {
         }
         let same = pairs[at..].iter().filter(|(other, _)| other == name);
         match value {
-            None if same.clone().count() == 1 => object.flag(name, true),
-            _ => object.texts(name, same.map(|(_, value)| value.as_deref().unwrap_or(""))),
+            None if same.clone().count() == 1 => object.flag(&**name, true),
+            _ => object.texts(&**name, same.map(|(_, value)| value.as_deref().unwrap_or(""))),
         }
     }
     object.end();
@@ -114,35 +116,31 @@ pub(super) fn times(exchange: &Exchange, entry: &mut Object<'_>) {
     let provider_time = exchange.llm.as_ref().and_then(|call| call.provider_time);
     let upstream = provider_time.or_else(|| settlement.upstream_time());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    entry.integer("start_time", now.saturating_sub(latency).as_millis() as u64);
-    entry.decimal("latency", milliseconds(latency));
+    entry.integer(name!("start_time"), now.saturating_sub(latency).as_millis() as u64);
+    entry.milliseconds(name!("latency"), latency);
     if let Some(upstream) = upstream {
-        entry.decimal("upstream_latency", milliseconds(upstream));
+        entry.milliseconds(name!("upstream_latency"), upstream);
     }
-    entry.decimal("apisix_latency", milliseconds(latency.saturating_sub(upstream.unwrap_or_default())));
-}
-
-fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1_000.0
+    entry.milliseconds(name!("apisix_latency"), latency.saturating_sub(upstream.unwrap_or_default()));
 }
 
 /// The usage record: tokens, and whether the provider said them.
 pub(super) fn usage(call: &LlmCall, entry: &mut Object<'_>) {
     let Some(usage) = &call.usage else { return };
-    let mut object = entry.object("llm_usage");
-    object.integer("prompt", usage.prompt);
-    object.integer("completion", usage.completion);
-    object.integer("total", usage.total);
-    object.integer("cached", usage.cached);
-    object.integer("reasoning", usage.reasoning);
-    object.flag("estimated", usage.estimated);
+    let mut object = entry.object(name!("llm_usage"));
+    object.integer(name!("prompt"), usage.prompt);
+    object.integer(name!("completion"), usage.completion);
+    object.integer(name!("total"), usage.total);
+    object.integer(name!("cached"), usage.cached);
+    object.integer(name!("reasoning"), usage.reasoning);
+    object.flag(name!("estimated"), usage.estimated);
     if let Some(first_token) = call.time_to_first_token {
-        object.decimal("ttft_ms", milliseconds(first_token));
+        object.milliseconds(name!("ttft_ms"), first_token);
     }
     if let Some(speed) = call.tokens_per_second() {
-        object.decimal("tokens_per_second", speed);
+        object.decimal(name!("tokens_per_second"), speed);
     }
-    object.optional_text("stream_error", call.stream_error.as_deref());
+    object.optional_text(name!("stream_error"), call.stream_error.as_deref());
     object.end();
 }
 
@@ -166,7 +164,7 @@ const SUMMARY: [(&str, &str); 15] = [
 ];
 
 pub(super) fn summary(exchange: &Exchange, entry: &mut Object<'_>) {
-    let mut summary = entry.object("llm_summary");
+    let mut summary = entry.object(name!("llm_summary"));
     for (key, variable) in SUMMARY {
         summary.variable(key, &exchange.var(variable));
     }
