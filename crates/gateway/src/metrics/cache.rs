@@ -1,5 +1,5 @@
-//! Handles that a thread has bound before, found again by one hash over the label values: what a request pays for its
-//! metrics is this look-up and a few additions.
+//! Handles that a thread has bound before, found again by one hash over the label values, or without it where the last
+//! request had the same: what a request pays for its metrics is this look-up and a few additions.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
@@ -15,11 +15,14 @@ pub struct HandleCache<T> {
     hasher: foldhash::fast::RandomState,
     generation: u64,
     entries: HashMap<u64, Entry<T>, foldhash::fast::RandomState>,
+    /// The entry that was asked for last; mostly it is asked for again.
+    recent: u64,
 }
 
 /// Two combinations of values may have the same hash, so that they are kept beside the handles.
 #[derive(Debug)]
 struct Entry<T> {
+    owner: u64,
     values: Box<[Box<str>]>,
     handles: T,
 }
@@ -27,7 +30,7 @@ struct Entry<T> {
 impl<T> HandleCache<T> {
     /// Nothing remembered.
     pub fn new() -> Self {
-        Self { hasher: Default::default(), generation: 0, entries: HashMap::default() }
+        Self { hasher: Default::default(), generation: 0, entries: HashMap::default(), recent: 0 }
     }
 
     /// The handles for `values` of `owner`, whose labels mean the same every time; `bind` makes them. `None` if it
@@ -44,21 +47,31 @@ impl<T> HandleCache<T> {
             self.entries.clear();
             self.generation = generation;
         }
+        if !self.is_known(self.recent, owner, values.clone()) {
+            self.recent = self.hash(owner, values.clone());
+            if !self.is_known(self.recent, owner, values.clone()) {
+                let handles = bind()?;
+                let values = values.map(Box::from).collect();
+                self.entries.insert(self.recent, Entry { owner, values, handles });
+            }
+        }
+        self.entries.get(&self.recent).map(|known| &known.handles)
+    }
+
+    fn hash<'v>(&self, owner: u64, values: impl Iterator<Item = &'v str>) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         hasher.write_u64(owner);
-        for value in values.clone() {
+        for value in values {
             hasher.write(value.as_bytes());
             hasher.write_u8(0xff);
         }
-        let hash = hasher.finish();
-        let known =
-            self.entries.get(&hash).is_some_and(|known| values.clone().eq(known.values.iter().map(|value| &**value)));
-        if !known {
-            let handles = bind()?;
-            let values = values.map(Box::from).collect();
-            self.entries.insert(hash, Entry { values, handles });
-        }
-        self.entries.get(&hash).map(|known| &known.handles)
+        hasher.finish()
+    }
+
+    /// `true` if what is remembered under `hash` belongs to `owner` and `values`.
+    fn is_known<'v>(&self, hash: u64, owner: u64, values: impl Iterator<Item = &'v str>) -> bool {
+        let known = self.entries.get(&hash);
+        known.is_some_and(|known| known.owner == owner && values.eq(known.values.iter().map(|value| &**value)))
     }
 }
 

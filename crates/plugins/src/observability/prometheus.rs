@@ -77,12 +77,6 @@ thread_local! {
     static KNOWN: RefCell<Known> = RefCell::default();
 }
 
-/// Keeps an LLM request counted as active. It lives in the exchange, which is dropped on every path.
-#[derive(Clone)]
-struct Active {
-    _held: Arc<Held>,
-}
-
 fn compile(config: &Value, context: &CompileContext<'_>) -> Result<Arc<dyn Plugin>, String> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let config: Config = definition::read(config)?;
@@ -107,8 +101,7 @@ impl Plugin for Prometheus {
 
     fn before_proxy(&self, exchange: &mut Exchange) -> Option<Answer> {
         let active = self.count_active(exchange)?;
-        // In the place of an earlier attempt's, which is dropped and so no longer counted.
-        exchange.set_slot(Active { _held: Arc::new(active) });
+        exchange.count_call(active);
         None
     }
 
