@@ -61,7 +61,7 @@ impl SideClient {
     /// A client that trusts whom upstream connections trust.
     pub fn new(tls: &ClientConfigs) -> Self {
         let http1 = |verify| {
-            let mut config = ClientConfig::clone(tls.plain(verify));
+            let mut config = ClientConfig::clone(tls.unprepared(verify));
             config.alpn_protocols = vec![b"http/1.1".to_vec()];
             Arc::new(config)
         };

@@ -271,8 +271,8 @@ fn standing(registry: &Registry, services: &Services) -> PluginSet {
 
 fn prober(services: &Services) -> health::Prober {
     let tls = health::ProbeTls {
-        verifying: services.tls.plain(Verify::Yes).clone(),
-        trusting: services.tls.plain(Verify::No).clone(),
+        verifying: services.tls.unprepared(Verify::Yes).clone(),
+        trusting: services.tls.unprepared(Verify::No).clone(),
     };
     health::Prober::new(services.side.clone(), tls)
 }
