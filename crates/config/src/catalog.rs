@@ -3,6 +3,7 @@
 //! start-up; the Admin API, `tidegate check` and the data plane all read the same one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use serde_json::Value;
@@ -22,6 +23,34 @@ pub enum Side {
     Metadata,
 }
 
+/// A schema that is made anew each time: it is rarely asked for, and takes more memory than what is compiled from it.
+#[derive(Clone)]
+pub struct SchemaSource(Arc<dyn Fn() -> Value + Send + Sync>);
+
+impl SchemaSource {
+    /// The schema that `make` makes, the same one each time.
+    pub fn new(make: impl Fn() -> Value + Send + Sync + 'static) -> Self {
+        Self(Arc::new(make))
+    }
+
+    /// Makes the schema.
+    pub fn make(&self) -> Value {
+        (self.0)()
+    }
+}
+
+impl From<Value> for SchemaSource {
+    fn from(schema: Value) -> Self {
+        Self::new(move || schema.clone())
+    }
+}
+
+impl fmt::Debug for SchemaSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SchemaSource").finish_non_exhaustive()
+    }
+}
+
 /// What a plugin tells about itself. The schemas come from its own Rust types.
 #[derive(Debug, Clone)]
 pub struct PluginInfo {
@@ -32,9 +61,9 @@ pub struct PluginInfo {
     pub version: f64,
     /// `true` for plugins that find the consumer (APISIX: `type = "auth"`).
     pub authenticates: bool,
-    pub schema: Value,
-    pub consumer_schema: Option<Value>,
-    pub metadata_schema: Option<Value>,
+    pub schema: SchemaSource,
+    pub consumer_schema: Option<SchemaSource>,
+    pub metadata_schema: Option<SchemaSource>,
     /// Dotted paths of fields stored encrypted; arrays and maps on the way are walked through.
     pub encrypt_fields: &'static [&'static str],
     /// The consumer-side field by which a consumer is found; unique over all consumers and credentials.
@@ -57,7 +86,7 @@ struct Validators {
 
 impl PluginInfo {
     /// The schema of one side, without `_meta`; `None` if the plugin takes no configuration there.
-    pub fn schema_of(&self, side: Side) -> Option<&Value> {
+    pub fn schema_of(&self, side: Side) -> Option<&SchemaSource> {
         match side {
             Side::Route => Some(&self.schema),
             Side::Consumer => self.consumer_schema.as_ref(),
@@ -67,7 +96,7 @@ impl PluginInfo {
 
     /// The schema of one side as the Admin API shows it: on routes with `_meta` among the properties.
     pub fn shown_schema(&self, side: Side) -> Option<Value> {
-        let mut schema = self.schema_of(side)?.clone();
+        let mut schema = self.schema_of(side)?.make();
         if side == Side::Route {
             meta::inject(&mut schema);
         }
@@ -143,6 +172,6 @@ impl Catalog {
             Side::Consumer => &validators.consumer,
             Side::Metadata => &validators.metadata,
         };
-        Some(cell.get_or_init(|| Validator::compile(schema)).as_ref())
+        Some(cell.get_or_init(|| Validator::compile(&schema.make())).as_ref())
     }
 }

@@ -6,7 +6,9 @@
 //! `(*VERB)` are refused. Called by expressions, by plugins with regex fields and by the router.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use fancy_regex::{Regex, RegexBuilder};
 
@@ -54,6 +56,20 @@ impl Pattern {
     /// Compiles `source`, case-sensitively.
     pub fn new(source: &str) -> Result<Self, PatternError> {
         Self::with_case(source, Case::Sensitive)
+    }
+
+    /// As [`Pattern::new`], but compiled once for all who hold it at the same time: schemas have the same few patterns in
+    /// many places, and a compiled one takes kilobytes.
+    pub fn shared(source: &str) -> Result<Arc<Self>, PatternError> {
+        static IN_USE: LazyLock<Mutex<HashMap<Box<str>, Weak<Pattern>>>> = LazyLock::new(Mutex::default);
+        let mut in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pattern) = in_use.get(source).and_then(Weak::upgrade) {
+            return Ok(pattern);
+        }
+        let pattern = Arc::new(Self::new(source)?);
+        in_use.retain(|_, known| known.strong_count() > 0);
+        in_use.insert(source.into(), Arc::downgrade(&pattern));
+        Ok(pattern)
     }
 
     /// Compiles `source`. An inline flag (`(?i)`) in the source still counts.

@@ -1,7 +1,7 @@
 //! What the table in the crate's root is made of: one [`PluginDef`] per plugin, with everything that most
 //! plugins do not need filled in. Each plugin's module ends its public surface in `definition()`, built here.
 
-use config::catalog::{PluginInfo, Side};
+use config::catalog::{PluginInfo, SchemaSource, Side};
 use config::schema;
 use gateway::plugin::{Compile, PluginDef};
 use schemars::{JsonSchema, Schema};
@@ -9,13 +9,13 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// A plugin that has one configuration, of type `C`, and nothing else to declare.
-pub(crate) fn plugin<C: JsonSchema>(name: &'static str, priority: i32, compile: Compile) -> PluginDef {
+pub(crate) fn plugin<C: JsonSchema + 'static>(name: &'static str, priority: i32, compile: Compile) -> PluginDef {
     let info = PluginInfo {
         name,
         priority,
         version: 0.1,
         authenticates: false,
-        schema: schema::of::<C>(),
+        schema: SchemaSource::new(schema::of::<C>),
         consumer_schema: None,
         metadata_schema: None,
         encrypt_fields: &[],
@@ -33,11 +33,14 @@ pub(crate) trait Declare: Sized {
 
     /// The plugin finds consumers by `unique_field` of a credential of type `C`; `encrypt_fields` of it are
     /// secret.
-    fn authenticating<C: JsonSchema>(self, unique_field: &'static str, encrypt_fields: &'static [&'static str])
-    -> Self;
+    fn authenticating<C: JsonSchema + 'static>(
+        self,
+        unique_field: &'static str,
+        encrypt_fields: &'static [&'static str],
+    ) -> Self;
 
     /// The plugin has metadata of type `M`.
-    fn with_metadata<M: JsonSchema>(self) -> Self;
+    fn with_metadata<M: JsonSchema + 'static>(self) -> Self;
 
     /// Configurations with the same value of `field` share state.
     fn grouped_by(self, field: &'static str) -> Self;
@@ -49,20 +52,20 @@ impl Declare for PluginDef {
         self
     }
 
-    fn authenticating<C: JsonSchema>(
+    fn authenticating<C: JsonSchema + 'static>(
         mut self,
         unique_field: &'static str,
         encrypt_fields: &'static [&'static str],
     ) -> Self {
         self.info.authenticates = true;
-        self.info.consumer_schema = Some(schema::of::<C>());
+        self.info.consumer_schema = Some(SchemaSource::new(schema::of::<C>));
         self.info.unique_field = Some(unique_field);
         self.info.encrypt_fields = encrypt_fields;
         self
     }
 
-    fn with_metadata<M: JsonSchema>(mut self) -> Self {
-        self.info.metadata_schema = Some(schema::of::<M>());
+    fn with_metadata<M: JsonSchema + 'static>(mut self) -> Self {
+        self.info.metadata_schema = Some(SchemaSource::new(schema::of::<M>));
         self
     }
 

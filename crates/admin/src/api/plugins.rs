@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use config::catalog::{Catalog, PluginInfo};
+use config::catalog::{Catalog, PluginInfo, SchemaSource};
 use config::meta;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -29,8 +29,8 @@ pub(super) fn one(catalog: &Catalog, name: &str, query: &Query) -> Result<Reply,
     let plugin = catalog.get(name).filter(|_| subsystem == "http");
     let plugin = plugin.ok_or_else(|| not_found(subsystem))?;
     let schema = match query.get("schema_type") {
-        Some("consumer") => plugin.consumer_schema.clone(),
-        Some("metadata") => plugin.metadata_schema.clone(),
+        Some("consumer") => plugin.consumer_schema.as_ref().map(SchemaSource::make),
+        Some("metadata") => plugin.metadata_schema.as_ref().map(SchemaSource::make),
         _ => Some(with_meta(plugin)),
     };
     let schema = schema.ok_or_else(|| Refusal::Invalid("not found schema".to_owned()))?;
@@ -60,7 +60,7 @@ fn described(plugin: &Arc<PluginInfo>) -> Value {
     fields.insert("schema".to_owned(), with_meta(plugin));
     let optional = [("metadata_schema", &plugin.metadata_schema), ("consumer_schema", &plugin.consumer_schema)];
     for (name, schema) in optional {
-        fields.extend(schema.clone().map(|schema| (name.to_owned(), schema)));
+        fields.extend(schema.as_ref().map(|schema| (name.to_owned(), schema.make())));
     }
     if plugin.authenticates {
         fields.insert("type".to_owned(), json!("auth"));
@@ -82,7 +82,7 @@ fn not_found(subsystem: &str) -> Refusal {
 
 /// A plugin's schema with what every plugin accepts besides.
 fn with_meta(plugin: &PluginInfo) -> Value {
-    let mut schema = plugin.schema.clone();
+    let mut schema = plugin.schema.make();
     meta::inject(&mut schema);
     schema
 }

@@ -16,7 +16,7 @@ fn plugin(name: &'static str, priority: i32, schema: Value) -> PluginInfo {
         priority,
         version: 0.1,
         authenticates: false,
-        schema,
+        schema: schema.into(),
         consumer_schema: None,
         metadata_schema: None,
         encrypt_fields: &[],
@@ -32,7 +32,7 @@ fn key_auth() -> PluginInfo {
     });
     PluginInfo {
         authenticates: true,
-        consumer_schema: Some(consumer),
+        consumer_schema: Some(consumer.into()),
         encrypt_fields: &["key"],
         unique_field: Some("key"),
         ..plugin(
@@ -68,7 +68,7 @@ fn limit_count() -> PluginInfo {
 fn file_logger() -> PluginInfo {
     let metadata = json!({ "type": "object", "properties": { "log_format": { "type": "object" } } });
     let schema = json!({ "type": "object", "properties": { "path": { "type": "string" } }, "required": ["path"] });
-    PluginInfo { metadata_schema: Some(metadata), ..plugin("file-logger", 399, schema) }
+    PluginInfo { metadata_schema: Some(metadata.into()), ..plugin("file-logger", 399, schema) }
 }
 
 fn traffic_split() -> PluginInfo {

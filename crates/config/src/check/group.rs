@@ -48,6 +48,7 @@ impl Checker<'_> {
 
 /// Compares what the plugin knows of. Secrets are left out: the stored ones are encrypted.
 fn says_the_same(info: &PluginInfo, one: &Value, other: &Value) -> bool {
-    let known = info.schema.get("properties").and_then(Value::as_object).into_iter().flat_map(|fields| fields.keys());
+    let schema = info.schema.make();
+    let known = schema.get("properties").and_then(Value::as_object).into_iter().flat_map(|fields| fields.keys());
     known.filter(|field| !info.encrypt_fields.contains(&field.as_str())).all(|field| one.get(field) == other.get(field))
 }

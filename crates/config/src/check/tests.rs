@@ -50,7 +50,7 @@ fn plugin(name: &'static str, schema: Value) -> PluginInfo {
         priority: 0,
         version: 0.1,
         authenticates: false,
-        schema,
+        schema: schema.into(),
         consumer_schema: None,
         metadata_schema: None,
         encrypt_fields: &[],
@@ -66,7 +66,9 @@ pub(super) fn catalog() -> Catalog {
         "required": [], "additionalProperties": false});
     let key = json!({"type": "object", "properties": {"key": {"type": "string"}}, "required": ["key"]});
     let echo = PluginInfo {
-        metadata_schema: Some(json!({"properties": {"level": {"type": "integer"}}, "additionalProperties": false})),
+        metadata_schema: Some(
+            json!({"properties": {"level": {"type": "integer"}}, "additionalProperties": false}).into(),
+        ),
         check: |conf, side| match (side, conf["body"].as_str()) {
             (Side::Route, Some("bad")) => Err("body must not be bad".to_owned()),
             (Side::Route, None) => Err("defaults were not filled".to_owned()),
@@ -76,7 +78,7 @@ pub(super) fn catalog() -> Catalog {
     };
     let key_auth = PluginInfo {
         authenticates: true,
-        consumer_schema: Some(key),
+        consumer_schema: Some(key.into()),
         unique_field: Some("key"),
         ..plugin("key-auth", json!({"type": "object"}))
     };

@@ -11,7 +11,7 @@ fn catalog() -> Catalog {
         priority: 0,
         version: 0.1,
         authenticates: false,
-        schema: json!({}),
+        schema: json!({}).into(),
         consumer_schema: None,
         metadata_schema: None,
         encrypt_fields: &["key", "deep.token", "headers"],

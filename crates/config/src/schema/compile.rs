@@ -54,7 +54,7 @@ pub(super) struct ObjectRules {
     /// Those which are not among `properties`.
     pub required: Vec<String>,
     pub dependencies: Vec<(String, Dependency)>,
-    pub patterns: Vec<(Pattern, Node)>,
+    pub patterns: Vec<(Arc<Pattern>, Node)>,
     pub additional: Option<Node>,
     pub min: Option<usize>,
     pub max: Option<usize>,
@@ -95,7 +95,7 @@ pub(super) enum Items {
 pub(super) struct StringRules {
     pub min: Option<usize>,
     pub max: Option<usize>,
-    pub pattern: Option<Pattern>,
+    pub pattern: Option<Arc<Pattern>>,
 }
 
 #[derive(Debug)]
@@ -217,7 +217,7 @@ fn object(schema: &Map<String, Value>, depth: usize) -> Compiled<Option<ObjectRu
     }
     let mut patterns = Vec::new();
     for (pattern, subschema) in entries(schema, "patternProperties")? {
-        patterns.push((Pattern::new(pattern)?, node(subschema, depth)?));
+        patterns.push((Pattern::shared(pattern)?, node(subschema, depth)?));
     }
     let additional = child(schema, "additionalProperties", depth)?;
     let (min, max) = (count(schema, "minProperties"), count(schema, "maxProperties"));
@@ -255,7 +255,7 @@ fn array(schema: &Map<String, Value>, depth: usize) -> Compiled<Option<ArrayRule
 }
 
 fn string(schema: &Map<String, Value>) -> Compiled<Option<StringRules>> {
-    let pattern = schema.get("pattern").and_then(Value::as_str).map(Pattern::new).transpose()?;
+    let pattern = schema.get("pattern").and_then(Value::as_str).map(Pattern::shared).transpose()?;
     let (min, max) = (count(schema, "minLength"), count(schema, "maxLength"));
     let any = pattern.is_some() || min.is_some() || max.is_some();
     Ok(any.then_some(StringRules { min, max, pattern }))

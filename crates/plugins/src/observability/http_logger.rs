@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use config::catalog::Side;
+use config::catalog::{SchemaSource, Side};
 use gateway::exchange::Exchange;
 use gateway::plugin::{CompileContext, Needs, Phases, Plugin, PluginDef};
 use gateway::side::SideClient;
@@ -78,8 +78,14 @@ pub(crate) fn definition() -> PluginDef {
     let mut definition =
         definition::plugin::<Config>("http-logger", 410, compile).with_metadata::<Metadata>().checked(check);
     definition.info.encrypt_fields = &["auth_header"];
-    definition.info.schema["properties"]["name"]["default"] = DISPLAY_NAME.into();
+    definition.info.schema = SchemaSource::new(schema);
     definition
+}
+
+fn schema() -> Value {
+    let mut schema = config::schema::of::<Config>();
+    schema["properties"]["name"]["default"] = DISPLAY_NAME.into();
+    schema
 }
 
 fn check(config: &Value, side: Side) -> Result<(), String> {

@@ -97,12 +97,12 @@ fn purpose(plugin: &str) -> String {
 }
 
 fn plugin_section(plugin: &PluginInfo) -> String {
-    let mut section = format!("\nPriority {}.\n\n{}", plugin.priority, attributes::table(&plugin.schema));
+    let mut section = format!("\nPriority {}.\n\n{}", plugin.priority, attributes::table(&plugin.schema.make()));
     if let Some(schema) = &plugin.consumer_schema {
-        section += &format!("\nOn a consumer or credential:\n\n{}", attributes::table(schema));
+        section += &format!("\nOn a consumer or credential:\n\n{}", attributes::table(&schema.make()));
     }
     if let Some(schema) = &plugin.metadata_schema {
-        section += &format!("\nAs plugin metadata:\n\n{}", attributes::table(schema));
+        section += &format!("\nAs plugin metadata:\n\n{}", attributes::table(&schema.make()));
     }
     if !plugin.encrypt_fields.is_empty() {
         let fields: Vec<String> = plugin.encrypt_fields.iter().map(|field| format!("`{field}`")).collect();

@@ -155,7 +155,7 @@ fn definitions() -> Vec<PluginDef> {
         PluginDef {
             info: PluginInfo {
                 authenticates: true,
-                consumer_schema: Some(json!({"type": "object", "properties": {"key": {"type": "string"}}})),
+                consumer_schema: Some(json!({"type": "object", "properties": {"key": {"type": "string"}}}).into()),
                 unique_field: Some("key"),
                 ..info("guard", 2500)
             },
@@ -175,7 +175,7 @@ fn info(name: &'static str, priority: i32) -> PluginInfo {
         priority,
         version: 0.1,
         authenticates: false,
-        schema: json!({"type": "object"}),
+        schema: json!({"type": "object"}).into(),
         consumer_schema: None,
         metadata_schema: None,
         encrypt_fields: &[],

@@ -5,7 +5,7 @@ use super::*;
 
 fn refusal(config: Value) -> Option<String> {
     let mut config = config;
-    let schema = definition().info.schema;
+    let schema = definition().info.schema.make();
     let validator = Validator::compile(&schema).expect("the schema compiles");
     validator.check_and_fill(&mut config).and_then(|()| check(&config, Side::Route)).err()
 }

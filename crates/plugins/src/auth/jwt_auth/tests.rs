@@ -175,7 +175,7 @@ fn time_claims_hold_within_the_grace_period() {
 
 #[test]
 fn credentials_without_their_key_are_refused_when_written() {
-    let schema = Validator::compile(definition().info.consumer_schema.as_ref().expect("one")).expect("a schema");
+    let schema = Validator::compile(&definition().info.consumer_schema.expect("one").make()).expect("a schema");
     let both = |config: &Value| {
         let mut filled = config.clone();
         schema.check_and_fill(&mut filled).and_then(|()| check(&filled, Side::Consumer))
