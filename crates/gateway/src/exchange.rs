@@ -140,8 +140,7 @@ impl Request {
     /// `$host`: lower-cased, without the port.
     pub fn host(&self) -> Cow<'_, str> {
         let host = crate::path::without_port(self.host_with_port());
-        // Every byte, for that is quicker than to stop at the first.
-        if host.bytes().fold(false, |found, byte| found | byte.is_ascii_uppercase()) {
+        if host.bytes().any(|b| b.is_ascii_uppercase()) {
             Cow::Owned(host.to_ascii_lowercase())
         } else {
             Cow::Borrowed(host)
