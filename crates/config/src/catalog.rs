@@ -71,6 +71,8 @@ pub struct PluginInfo {
     /// The field that names a group: configurations on any objects that name the same one share state, and must be
     /// the same.
     pub group_field: Option<&'static str>,
+    /// A field that the configuration may leave to the plugin's metadata, but one of the two must have.
+    pub shared_field: Option<&'static str>,
     /// What the schema cannot say. Runs after the schema passed and defaults were filled.
     /// The error is shown after `failed to check the configuration of plugin NAME err: `.
     pub check: fn(&Value, Side) -> Result<(), String>,

@@ -1,5 +1,6 @@
 //! Admission: from what hyper parsed to an exchange that routing can trust. Headers that concern one connection
-//! only are gone before any plugin runs, there is one Host, the path is normal, the client's address is known.
+//! only are gone before any plugin runs, as is what the peer may not tell; there is one Host, the path is normal, the
+//! client's address is known.
 
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -12,7 +13,9 @@ use ipnet::IpNet;
 
 use crate::answer::Answer;
 use crate::exchange::{Connection, Exchange, Request};
+use crate::forwarded;
 use crate::path::NormalPath;
+use crate::plan::BodyReads;
 use crate::request_body::{BodyError, RequestBody};
 use crate::worker::Worker;
 
@@ -42,9 +45,11 @@ pub(crate) fn begin(worker: &Worker, connection: Rc<Connection>, incoming: http:
     }
     let duplicated_host = parts.headers.get_all(HOST).iter().nth(1).is_some();
     remove_hop_by_hop(&mut parts.headers);
+    let overruled = forwarded::sanitize(&mut parts.headers, connection.forwards);
     let request = Request {
         length,
         duplicated_host,
+        overruled,
         method: parts.method,
         uri: parts.uri,
         version: parts.version,
@@ -77,7 +82,7 @@ pub(crate) async fn admit(worker: &Worker, exchange: &mut Exchange) -> Result<()
         return Err(bad_request());
     }
     check_length(worker, exchange)?;
-    if exchange.plan.reads_bodies() && is_readable(worker, exchange) {
+    if is_read_for_routing(worker, exchange) {
         read_body(worker, exchange).await?;
     }
     Ok(())
@@ -113,24 +118,39 @@ fn check_length(worker: &Worker, exchange: &Exchange) -> Result<(), Answer> {
     Ok(())
 }
 
-fn announced_length(exchange: &Exchange) -> Option<u64> {
+pub(crate) fn announced_length(exchange: &Exchange) -> Option<u64> {
     exchange.request.header(CONTENT_LENGTH.as_str())?.parse().ok()
 }
 
-/// Only bodies that have fields are read for routing, and only up to the bound; other requests go on streaming.
-fn is_readable(worker: &Worker, exchange: &Exchange) -> bool {
-    let Some(value) = exchange.request.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) else { return false };
-    let has_fields = [&b"application/json"[..], b"application/x-www-form-urlencoded", b"multipart/form-data"]
-        .iter()
-        .any(|kind| value.get(..kind.len()).is_some_and(|start| start.eq_ignore_ascii_case(kind)));
-    has_fields && announced_length(exchange).is_none_or(|length| length <= worker.max_buffered_body())
+/// `true` if a route's conditions look for something that the body may hold. It is read up to the bound, and bare text
+/// only up to what may be a GraphQL document; other requests go on streaming.
+fn is_read_for_routing(worker: &Worker, exchange: &Exchange) -> bool {
+    const LONGEST_TEXT: u64 = 1 << 20;
+    let length = announced_length(exchange);
+    match exchange.plan.reads_bodies() {
+        BodyReads::Nothing => false,
+        _ if has_fields(exchange) => length.is_none_or(|length| length <= worker.max_buffered_body()),
+        BodyReads::Fields => false,
+        BodyReads::Text => length.is_some_and(|length| length <= LONGEST_TEXT.min(worker.max_buffered_body())),
+    }
+}
+
+/// `true` for the types of bodies that have fields.
+fn has_fields(exchange: &Exchange) -> bool {
+    const TYPES: [&[u8]; 3] = [b"application/json", b"application/x-www-form-urlencoded", b"multipart/form-data"];
+    let value = exchange.request.headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    TYPES.iter().any(|kind| value.get(..kind.len()).is_some_and(|start| start.eq_ignore_ascii_case(kind)))
 }
 
 /// The bytes of the request line and headers, as they stood on the wire.
 fn head_length(parts: &http::request::Parts) -> u64 {
     let line = parts.method.as_str().len() + parts.uri.path_and_query().map_or(1, |path| path.as_str().len()) + 12;
-    let headers: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    (line + headers + 2) as u64
+    (line + headers_length(&parts.headers) + 2) as u64
+}
+
+/// The bytes of header lines as HTTP/1.1 writes them.
+pub(crate) fn headers_length(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
 }
 
 /// Removes what `Connection` names, and the headers that always concern one connection only.

@@ -9,6 +9,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, SERVER as SERVER_N
 use http::{Method, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
+use crate::admission::headers_length;
 use crate::answer::{Answer, ResponseHead};
 use crate::exchange::{Exchange, detached};
 use crate::inference::LlmStream;
@@ -51,6 +52,7 @@ pub fn answer(exchange: Box<Exchange>, answer: Answer) -> http::Response<Deliver
 /// Runs the response phases of a switch to another protocol, which the exchange outlives.
 pub fn switch(exchange: &mut Exchange, mut head: ResponseHead) -> http::Response<Delivery> {
     finish_head(exchange, &mut head);
+    exchange.settlement.head_bytes_sent = head_length(&head);
     if needs(exchange).headers {
         exchange.response.headers = Some(Box::new(head.headers.clone()));
     }
@@ -75,6 +77,7 @@ pub fn deliver(mut exchange: Box<Exchange>, mut head: ResponseHead, source: Sour
         // hyper writes the right length where it is known.
         head.headers.remove(CONTENT_LENGTH);
     }
+    exchange.settlement.head_bytes_sent = head_length(&head);
     let needs = needs(&exchange);
     let open_ended = source.is_open_ended();
     if open_ended {
@@ -102,6 +105,22 @@ fn finish_head(exchange: &mut Exchange, head: &mut ResponseHead) {
     exchange.response.status = head.status.as_u16();
 }
 
+/// The length of `head` as HTTP/1.1 writes it, with the date and the framing that hyper adds.
+fn head_length(head: &ResponseHead) -> u64 {
+    const VERSION: &str = "HTTP/1.1 200 ";
+    const DATE: &str = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+    const CHUNKED: &str = "transfer-encoding: chunked\r\n";
+    let mut length = VERSION.len() + head.status.canonical_reason().map_or(0, str::len) + 2;
+    length += headers_length(&head.headers) + 2;
+    if !head.headers.contains_key(http::header::DATE) {
+        length += DATE.len();
+    }
+    if !head.headers.contains_key(CONTENT_LENGTH) {
+        length += CHUNKED.len();
+    }
+    length as u64
+}
+
 fn needs(exchange: &Exchange) -> Needs {
     exchange.plan.global_chain().needs().merge(exchange.chain.needs())
 }
@@ -110,6 +129,10 @@ fn response(head: ResponseHead, delivery: Delivery) -> http::Response<Delivery> 
     let mut response = http::Response::new(delivery);
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
+    if head.status.canonical_reason().is_none() {
+        // A status nobody has named: the line ends with it.
+        response.extensions_mut().insert(hyper::ext::ReasonPhrase::from_static(b""));
+    }
     response
 }
 

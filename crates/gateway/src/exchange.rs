@@ -97,6 +97,8 @@ pub struct Request {
     pub length: u64,
     /// The client sent more than one Host header.
     pub duplicated_host: bool,
+    /// `X-Forwarded-*` and `Forwarded` as the client sent them, if some of them are not believed.
+    pub overruled: Option<Box<HeaderMap>>,
 }
 
 impl Request {
@@ -107,6 +109,7 @@ impl Request {
             self.uri = uri;
         }
         self.headers = detached(&self.headers);
+        self.overruled = self.overruled.take().map(|overruled| Box::new(detached(&overruled)));
     }
 
     /// `$uri`.

@@ -10,6 +10,7 @@ pub mod data_plane;
 pub mod delivery;
 pub mod error_response;
 pub mod exchange;
+mod forwarded;
 pub mod health;
 pub mod inference;
 mod lazy_timer;

@@ -9,12 +9,12 @@ use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRA
 use http::{Method, StatusCode, Uri};
 use http_body::Body as _;
 
-use crate::admission::remove_hop_by_hop;
+use crate::admission::{announced_length, read_body, remove_hop_by_hop};
 use crate::answer::{Answer, ResponseHead};
 use crate::balance::TriedSet;
-use crate::exchange::{Exchange, ForwardsTrust, ResponseSource};
+use crate::exchange::{Exchange, ResponseSource};
+use crate::forwarded;
 use crate::health::Outcome as Health;
-use crate::path::port_of;
 use crate::pipeline::before_proxy;
 use crate::plan::UpstreamRef;
 use crate::plan::route::UpstreamChoice;
@@ -24,11 +24,6 @@ use crate::settlement::AttemptRecord;
 use crate::transport::{ClientBodyFault, ClientStream, OutgoingBody, SendFailure, UpstreamBody};
 use crate::worker::Worker;
 
-const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const X_UPSTREAM_STATUS: HeaderName = HeaderName::from_static("x-apisix-upstream-status");
 
 /// Calls the upstream, on another node again where the configuration allows it.
@@ -39,10 +34,16 @@ pub async fn dispatch(worker: &Rc<Worker>, exchange: &mut Exchange) -> Result<(R
     let mut forward: Option<ForwardHead> = None;
     let mut tried = TriedSet::new();
     let mut retries_left = upstream.retries;
+    if retries_left > 0 {
+        hold_body(worker, exchange).await?;
+    }
     loop {
         let Some(at) = upstream.pick(hash_key.as_deref(), &tried) else {
             exchange.response.source = ResponseSource::ProxyFailure;
-            return Err(failure(exchange, StatusCode::BAD_GATEWAY));
+            // Where no node's name resolves, there are none.
+            let nobody = exchange.settlement.attempts.is_empty();
+            let status = if nobody { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::BAD_GATEWAY };
+            return Err(failure(exchange, status));
         };
         tried.insert(at);
         let node = &upstream.nodes[at];
@@ -74,6 +75,14 @@ pub async fn dispatch(worker: &Rc<Worker>, exchange: &mut Exchange) -> Result<(R
                     return Err(refuse_client(exchange, fault));
                 }
                 tracing::warn!(%error, upstream = &*upstream.key, "an attempt failed");
+                if error.is_unresolved()
+                    && let Some(request) = unsent
+                {
+                    // As if the node were not there: neither an attempt nor a retry.
+                    exchange.settlement.attempts.pop();
+                    forward.take_back(exchange, *request);
+                    continue;
+                }
                 let status = if error.is_timeout() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::BAD_GATEWAY };
                 let record = end_attempt(exchange, status.as_u16());
                 record.response_time = Some(record.started.elapsed());
@@ -96,6 +105,25 @@ pub async fn dispatch(worker: &Rc<Worker>, exchange: &mut Exchange) -> Result<(R
             }
         }
     }
+}
+
+/// Reads a small body ahead where the method allows that the request goes out again.
+async fn hold_body(worker: &Worker, exchange: &mut Exchange) -> Result<(), Answer> {
+    /// Larger bodies are passed on as they come, and go out once.
+    const LARGEST: u64 = 64 << 10;
+    let is_stream = matches!(exchange.body, RequestBody::Stream(_));
+    if is_stream
+        && is_idempotent(exchange.forward.method.as_ref().unwrap_or(&exchange.request.method))
+        && announced_length(exchange).is_some_and(|length| length <= LARGEST)
+    {
+        return read_body(worker, exchange).await;
+    }
+    Ok(())
+}
+
+/// `true` if a request of this method may be made twice (RFC 9110, section 9.2.2).
+fn is_idempotent(method: &Method) -> bool {
+    [Method::GET, Method::HEAD, Method::PUT, Method::DELETE, Method::OPTIONS, Method::TRACE].contains(method)
 }
 
 /// The upstream for this request: a plugin's choice, the route's, the service's.
@@ -208,11 +236,8 @@ impl ForwardHead {
         let mut headers =
             if keep { exchange.request.headers.clone() } else { std::mem::take(&mut exchange.request.headers) };
         headers.remove(http::header::EXPECT);
-        if exchange.connection.forwards != ForwardsTrust::Trusted {
-            headers.remove(http::header::FORWARDED);
-        }
         frame(&mut headers, &exchange.body, &exchange.request.method);
-        add_forwarded(&mut headers, exchange, client_host.as_ref());
+        forwarded::add(&mut headers, exchange, client_host.as_ref());
         let uri = match &exchange.forward.uri {
             Some(uri) => Uri::try_from(uri.as_str()),
             None => Ok(exchange.request.uri.path_and_query().cloned().map_or_else(Uri::default, Uri::from)),
@@ -256,11 +281,7 @@ impl ForwardHead {
     /// memory.
     fn can_repeat(&self, exchange: &Exchange) -> bool {
         let repeatable = matches!(exchange.body, RequestBody::Empty | RequestBody::Buffered(_));
-        let idempotent = matches!(
-            self.method,
-            Method::GET | Method::HEAD | Method::PUT | Method::DELETE | Method::OPTIONS | Method::TRACE
-        );
-        repeatable && idempotent
+        repeatable && is_idempotent(&self.method)
     }
 
     /// Takes back a request of which nothing was sent; always repeatable.
@@ -307,48 +328,7 @@ fn take_body(worker: &Worker, body: &mut RequestBody) -> OutgoingBody {
     }
 }
 
-fn add_forwarded(headers: &mut HeaderMap, exchange: &Exchange, client_host: Option<&HeaderValue>) {
-    let connection = &exchange.connection;
-    let address = if exchange.remote_addr == connection.peer.ip().to_canonical() {
-        connection.peer_text.clone()
-    } else {
-        address_text(exchange.remote_addr)
-    };
-    let chain = match connection.forwards {
-        ForwardsTrust::Untrusted => address.clone(),
-        ForwardsTrust::Unconfigured | ForwardsTrust::Trusted => continued(headers, &address),
-    };
-    headers.insert(X_FORWARDED_FOR, chain);
-    headers.insert(X_REAL_IP, address);
-    let trusted = connection.forwards == ForwardsTrust::Trusted;
-    let mut set = |name: HeaderName, value: HeaderValue| {
-        if !(trusted && headers.contains_key(&name)) {
-            headers.insert(name, value);
-        }
-    };
-    set(X_FORWARDED_PROTO, HeaderValue::from_static(connection.scheme()));
-    if let Some(host) = client_host {
-        let port = host.to_str().ok().and_then(port_of).and_then(|port| HeaderValue::from_str(port).ok());
-        set(X_FORWARDED_PORT, port.unwrap_or_else(|| connection.port_text.clone()));
-        set(X_FORWARDED_HOST, host.clone());
-    }
-}
-
 /// An address as a header value.
 pub(crate) fn address_text(address: IpAddr) -> HeaderValue {
     HeaderValue::from_str(&address.to_string()).expect("an IP address is a header value")
-}
-
-/// The addresses that came with the request, and `address` behind them.
-fn continued(headers: &HeaderMap, address: &HeaderValue) -> HeaderValue {
-    let mut chain = Vec::new();
-    for before in headers.get_all(X_FORWARDED_FOR) {
-        chain.extend_from_slice(before.as_bytes());
-        chain.extend_from_slice(b", ");
-    }
-    if chain.is_empty() {
-        return address.clone();
-    }
-    chain.extend_from_slice(address.as_bytes());
-    HeaderValue::from_bytes(&chain).unwrap_or_else(|_| address.clone())
 }

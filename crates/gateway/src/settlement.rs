@@ -69,6 +69,8 @@ pub struct Settlement {
     pub outcome: Outcome,
     /// Body bytes sent to the client.
     pub body_bytes_sent: u64,
+    /// Length of the response's head as HTTP/1.1 writes it.
+    pub head_bytes_sent: u64,
     /// Body bytes received from the upstream.
     pub upstream_bytes: u64,
     /// Every attempt, oldest first.
@@ -84,6 +86,7 @@ impl Settlement {
             started: Instant::now(),
             outcome: Outcome::Aborted,
             body_bytes_sent: 0,
+            head_bytes_sent: 0,
             upstream_bytes: 0,
             attempts: Vec::new(),
             ended: None,
@@ -95,6 +98,11 @@ impl Settlement {
         // Mostly the only one.
         self.attempts.reserve_exact(1);
         self.attempts.push(attempt);
+    }
+
+    /// `$bytes_sent`: head and body, without what frames a body's pieces.
+    pub fn bytes_sent(&self) -> u64 {
+        self.head_bytes_sent + self.body_bytes_sent
     }
 
     /// From the first byte of the request until its end, or until now.

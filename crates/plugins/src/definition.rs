@@ -21,6 +21,7 @@ pub(crate) fn plugin<C: JsonSchema + 'static>(name: &'static str, priority: i32,
         encrypt_fields: &[],
         unique_field: None,
         group_field: None,
+        shared_field: None,
         check: |_, _| Ok(()),
     };
     PluginDef { info, compile, prefer_route: false }
@@ -41,6 +42,9 @@ pub(crate) trait Declare: Sized {
 
     /// The plugin has metadata of type `M`.
     fn with_metadata<M: JsonSchema + 'static>(self) -> Self;
+
+    /// A configuration may leave `field` to the plugin's metadata.
+    fn shared_with_metadata(self, field: &'static str) -> Self;
 
     /// Configurations with the same value of `field` share state.
     fn grouped_by(self, field: &'static str) -> Self;
@@ -66,6 +70,11 @@ impl Declare for PluginDef {
 
     fn with_metadata<M: JsonSchema + 'static>(mut self) -> Self {
         self.info.metadata_schema = Some(SchemaSource::new(schema::of::<M>));
+        self
+    }
+
+    fn shared_with_metadata(mut self, field: &'static str) -> Self {
+        self.info.shared_field = Some(field);
         self
     }
 

@@ -22,6 +22,7 @@ fn plugin(name: &'static str, priority: i32, schema: Value) -> PluginInfo {
         encrypt_fields: &[],
         unique_field: None,
         group_field: None,
+        shared_field: None,
         check: |_, _| Ok(()),
     }
 }

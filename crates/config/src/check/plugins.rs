@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{Checker, Outcome, Owner, Rejection, route};
 use crate::catalog::{PluginInfo, Side};
 use crate::meta::{self, PluginMeta};
+use crate::resource::Kind;
 
 impl Checker<'_> {
     /// The `plugins` of a route, service, plugin config, consumer group or global rule.
@@ -59,9 +60,22 @@ impl Checker<'_> {
         }
         (info.check)(&conf, side)?;
         match side {
-            Side::Route => self.group(owner, info, &conf),
+            Side::Route => {
+                self.shared_field(info, &conf)?;
+                self.group(owner, info, &conf)
+            }
             Side::Consumer | Side::Metadata => Ok(()),
         }
+    }
+
+    /// Looks for a field that must stand here or in the plugin's metadata.
+    fn shared_field(&self, info: &PluginInfo, conf: &Value) -> Result<(), String> {
+        let (Some(field), Some(references)) = (info.shared_field, self.references) else { return Ok(()) };
+        let is_set = |conf: &Value| conf.get(field).is_some();
+        if is_set(conf) || references.get(Kind::PluginMetadata, info.name).is_some_and(|metadata| is_set(&metadata)) {
+            return Ok(());
+        }
+        Err(format!("property \"{field}\" is not set in either the plugin conf or the metadata"))
     }
 
     fn meta(&self, meta: &PluginMeta) -> Outcome {

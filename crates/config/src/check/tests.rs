@@ -56,6 +56,7 @@ fn plugin(name: &'static str, schema: Value) -> PluginInfo {
         encrypt_fields: &[],
         unique_field: None,
         group_field: None,
+        shared_field: None,
         check: |_, _| Ok(()),
     }
 }
@@ -85,7 +86,8 @@ pub(super) fn catalog() -> Catalog {
     let count = json!({"properties": {"count": {"type": "integer"}, "group": {"type": "string"},
         "key": {"type": "string", "default": "remote_addr"}, "password": {"type": "string"}}});
     let limit = PluginInfo { group_field: Some("group"), encrypt_fields: &["password"], ..plugin("limit", count) };
-    Catalog::new([echo, key_auth, limit, plugin("traffic-split", json!({}))], &["opa"])
+    let log = PluginInfo { shared_field: Some("path"), ..plugin("log", json!({"type": "object"})) };
+    Catalog::new([echo, key_auth, limit, log, plugin("traffic-split", json!({}))], &["opa"])
 }
 
 pub(super) fn refusal(store: &Store, kind: Kind, id: &str, value: Value) -> String {
@@ -406,6 +408,17 @@ fn plugin_metadata_is_held_against_the_plugins_schema() {
     }
     accepts(&store, Kind::PluginMetadata, "echo", json!({"id": "echo", "level": 1}));
     accepts(&store, Kind::PluginMetadata, "key-auth", json!({"anything": 1}));
+}
+
+#[test]
+fn a_field_that_metadata_may_give_stands_in_one_of_the_two() {
+    let route = |log: Value| json!({"uri": "/", "plugins": {"log": log}});
+    let missing = "400 failed to check the configuration of plugin log err: \
+        property \"path\" is not set in either the plugin conf or the metadata";
+    assert_eq!(refusal(&Store::default(), Kind::Route, "1", route(json!({}))), missing);
+    accepts(&Store::default(), Kind::Route, "1", route(json!({"path": "a.log"})));
+    let shared = Store::default().with(Kind::PluginMetadata, "log", json!({"path": "all.log"}));
+    accepts(&shared, Kind::Route, "1", route(json!({})));
 }
 
 #[test]

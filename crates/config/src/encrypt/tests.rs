@@ -17,6 +17,7 @@ fn catalog() -> Catalog {
         encrypt_fields: &["key", "deep.token", "headers"],
         unique_field: None,
         group_field: None,
+        shared_field: None,
         check: |_, _| Ok(()),
     };
     Catalog::new([info], &[])

@@ -16,13 +16,13 @@ use config::secret::{Files, Resolvers};
 use serde_json::Value;
 use store::{Item, Snapshot};
 
-use super::Plan;
 use super::chain::{Chain, Entry, PluginSet};
 use super::compile::{PluginCompiler, SecretsRevision, Surroundings};
 use super::consumers::CredentialIndex;
 use super::route::UpstreamChoice;
 use super::secret_files::SecretFiles;
 use super::upstream::Upstream;
+use super::{BodyReads, Plan};
 use crate::answer::{SERVER, SERVER_WITHOUT_VERSION};
 use crate::health;
 use crate::plugin::Registry;
@@ -62,7 +62,7 @@ struct Draft<'s> {
     services: HashMap<String, Service>,
     plugin_configs: HashMap<String, Option<PluginSet>>,
     groups: HashMap<String, Option<PluginSet>>,
-    reads_bodies: bool,
+    reads_bodies: BodyReads,
     consumers_changed: bool,
 }
 
@@ -116,7 +116,7 @@ impl Planner {
             services: HashMap::new(),
             plugin_configs: HashMap::new(),
             groups: HashMap::new(),
-            reads_bodies: false,
+            reads_bodies: BodyReads::Nothing,
             consumers_changed: false,
         };
         self.compile_upstreams(&mut draft);

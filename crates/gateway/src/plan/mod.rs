@@ -26,6 +26,7 @@ pub use build::Planner;
 use chain::Chain;
 use consumers::{Consumer, CredentialIndex};
 pub use local::{ChainRef, CurrentPlan, LocalPlan, RouteRef, UpstreamRef};
+pub use reads::BodyReads;
 use route::{Route, RouteMatch};
 use upstream::Upstream;
 
@@ -47,7 +48,7 @@ pub struct Plan {
     no_credentials: CredentialIndex,
     upstreams: HashMap<Arc<str>, Arc<Upstream>>,
     certificates: Certificates,
-    reads_bodies: bool,
+    reads_bodies: BodyReads,
     server: HeaderValue,
 }
 
@@ -130,8 +131,8 @@ impl Plan {
         self.upstreams.get(format!("/apisix/upstreams/{id}").as_str())
     }
 
-    /// `true` if some route's `vars` look into request bodies (`post_arg.*`, GraphQL, `request_body`).
-    pub fn reads_bodies(&self) -> bool {
+    /// What the routes' `vars` look for in request bodies.
+    pub fn reads_bodies(&self) -> BodyReads {
         self.reads_bodies
     }
 

@@ -10,10 +10,33 @@ pub(super) fn filter_needs(filter: &Expr) -> Needs {
     Needs { headers: reads_headers(filter), body_before_rewrite: reads_body(filter), ..Needs::default() }
 }
 
+/// What routing looks for in a request's body.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BodyReads {
+    #[default]
+    Nothing,
+    /// Fields: of JSON and forms.
+    Fields,
+    /// The text itself, whatever its type: GraphQL documents come bare too.
+    Text,
+}
+
+impl BodyReads {
+    /// What `expression` looks for.
+    pub(super) fn of(expression: &Expr) -> Self {
+        let of_name = |name: &str| match name {
+            "request_body" => BodyReads::Text,
+            _ if name.starts_with("graphql_") => BodyReads::Text,
+            _ if name.starts_with("post_arg") => BodyReads::Fields,
+            _ => BodyReads::Nothing,
+        };
+        expression.variables().map(of_name).max().unwrap_or_default()
+    }
+}
+
 /// `true` if the request's body is looked at.
-pub(super) fn reads_body(expression: &Expr) -> bool {
-    let of_body = |name: &str| name == "request_body" || name.starts_with("post_arg") || name.starts_with("graphql_");
-    expression.variables().any(of_body)
+fn reads_body(expression: &Expr) -> bool {
+    BodyReads::of(expression) > BodyReads::Nothing
 }
 
 /// `true` if the request's headers, or the response's, are looked at. Form fields count: what a body is, its

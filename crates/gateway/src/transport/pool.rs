@@ -78,6 +78,11 @@ impl From<SendError> for SendFailure {
 }
 
 impl SendError {
+    /// `true` if nobody knows where the origin is.
+    pub fn is_unresolved(&self) -> bool {
+        matches!(self, SendError::Connect(ConnectError::Resolve { .. }))
+    }
+
     /// `true` if waiting too long was the fault.
     pub fn is_timeout(&self) -> bool {
         matches!(self, SendError::Timeout(_) | SendError::Connect(ConnectError::Timeout { .. }))

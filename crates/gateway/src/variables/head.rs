@@ -40,13 +40,16 @@ pub(super) fn var<'e>(exchange: &'e Exchange, name: &str) -> Option<Var<'e>> {
         "content_type" => optional(request.header("content-type")),
         "content_length" => optional(request.header("content-length")),
         "proxy_add_x_forwarded_for" => forwarded_for(exchange),
-        "original_x_forwarded_for" => optional(request.header("x-forwarded-for")),
-        "original_x_forwarded_proto" => optional(request.header("x-forwarded-proto")),
-        "original_x_forwarded_host" => optional(request.header("x-forwarded-host")),
-        "original_x_forwarded_port" => optional(request.header("x-forwarded-port")),
-        "original_forwarded" => optional(request.header("forwarded")),
         "request_id" | "apisix_request_id" => borrowed(exchange.request_id()),
-        name => return name.strip_prefix("ssl_").map(|fact| tls(exchange, fact)),
+        name => match name.split_once('_')? {
+            (
+                "original",
+                header @ ("x_forwarded_for" | "x_forwarded_proto" | "x_forwarded_host" | "x_forwarded_port"),
+            ) => as_sent(exchange, header),
+            ("original", "forwarded") => as_sent(exchange, "forwarded"),
+            ("ssl", fact) => tls(exchange, fact),
+            _ => return None,
+        },
     })
 }
 
@@ -94,6 +97,28 @@ fn forwarded_for(exchange: &Exchange) -> Var<'_> {
     match (exchange.request.header("x-forwarded-for"), remote.to_text()) {
         (Some(chain), Some(remote)) => Var::Text(format!("{chain}, {remote}").into()),
         _ => remote,
+    }
+}
+
+/// A forwarding header as the client sent it, believed or not.
+fn as_sent<'e>(exchange: &'e Exchange, name: &str) -> Var<'e> {
+    let headers = exchange.request.overruled.as_deref().unwrap_or(&exchange.request.headers);
+    header(headers, name).unwrap_or(Var::Nil)
+}
+
+/// What `http_NAME` is where the request has no such header: HTTP/2 names the host elsewhere, and where the request
+/// came from is known without being told.
+pub(super) fn implied<'e>(exchange: &'e Exchange, name: &str) -> Var<'e> {
+    let host = exchange.request.host_with_port();
+    match name {
+        "host" => non_empty(host),
+        "x_forwarded_proto" => borrowed(exchange.connection.scheme()),
+        "x_forwarded_host" => non_empty(host),
+        "x_forwarded_port" => match crate::path::port_of(host) {
+            Some(port) => borrowed(port),
+            None => header_text(&exchange.connection.port_text),
+        },
+        _ => Var::Nil,
     }
 }
 

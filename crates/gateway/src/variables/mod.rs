@@ -49,10 +49,7 @@ fn prefixed<'e>(exchange: &'e Exchange, name: &str) -> Option<Var<'e>> {
     let (family, rest) = name.split_once('_')?;
     Some(match family {
         "arg" => head::argument(exchange, rest),
-        "http" => head::header(&exchange.request.headers, rest).unwrap_or_else(|| match rest {
-            "host" => non_empty(exchange.request.host_with_port()),
-            _ => Var::Nil,
-        }),
+        "http" => head::header(&exchange.request.headers, rest).unwrap_or_else(|| head::implied(exchange, rest)),
         "cookie" => head::cookie(exchange, rest),
         "post" => match rest.strip_prefix("arg") {
             Some(field) if field.starts_with('_') => body::form_field(exchange, &field[1..]),

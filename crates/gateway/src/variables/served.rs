@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use config::resource::PassHost;
 use config::vars::Var;
 
-use super::{borrowed, number, optional, seconds};
+use super::{borrowed, non_empty, number, optional, seconds};
 use crate::exchange::{Dispatch, Exchange, ResponseSource};
 use crate::plan::route::UpstreamChoice;
 use crate::plan::upstream::Upstream;
@@ -25,7 +26,8 @@ pub(super) fn var<'e>(exchange: &'e Exchange, name: &str) -> Option<Var<'e>> {
             optional(exchange.consumer.as_ref().and_then(|attached| attached.consumer.group_id.as_deref()))
         }
         "status" if response.status > 0 => number(response.status),
-        "body_bytes_sent" | "bytes_sent" => number(settlement.body_bytes_sent),
+        "body_bytes_sent" => number(settlement.body_bytes_sent),
+        "bytes_sent" => number(settlement.bytes_sent()),
         "request_time" => seconds(settlement.request_time()),
         "request_completion" => borrowed(if settlement.outcome.as_str() == "complete" { "OK" } else { "" }),
         "outcome" => borrowed(settlement.outcome.as_str()),
@@ -64,9 +66,10 @@ fn upstream<'e>(exchange: &'e Exchange, fact: &str) -> Var<'e> {
             Dispatch::Llm(backend) => borrowed(if backend.origin.tls.is_some() { "https" } else { "http" }),
             Dispatch::Upstream => chosen(exchange).map_or(Var::Nil, |upstream| borrowed(upstream.scheme.as_str())),
         },
-        "host" => match &exchange.forward.host {
-            Some(host) => optional(host.to_str().ok()),
-            None => optional(attempts.last().map(|attempt| &*attempt.host)),
+        "host" => match (&exchange.forward.host, chosen(exchange).map(|upstream| upstream.pass_host)) {
+            (Some(host), _) => optional(host.to_str().ok()),
+            (None, Some(PassHost::Pass)) => non_empty(exchange.request.host_with_port()),
+            (None, _) => optional(attempts.last().map(|attempt| &*attempt.host)),
         },
         "uri" => match &exchange.forward.uri {
             Some(uri) => borrowed(uri),

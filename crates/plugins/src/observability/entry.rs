@@ -231,7 +231,7 @@ impl EntryWriter {
         let mut response = entry.object(name!("response"));
         response.integer(name!("status"), exchange.response.status.into());
         sections::headers(exchange.response.headers.as_deref(), &mut response);
-        response.integer(name!("size"), exchange.settlement.body_bytes_sent);
+        response.integer(name!("size"), exchange.settlement.bytes_sent());
         response.optional_text(name!("body"), bodies.response);
         response.end();
         entry.members(&self.server);

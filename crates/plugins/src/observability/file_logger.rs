@@ -44,7 +44,10 @@ pub struct Metadata {
 }
 
 pub(crate) fn definition() -> PluginDef {
-    definition::plugin::<Config>("file-logger", 399, compile).with_metadata::<Metadata>().checked(check)
+    definition::plugin::<Config>("file-logger", 399, compile)
+        .with_metadata::<Metadata>()
+        .shared_with_metadata("path")
+        .checked(check)
 }
 
 fn check(config: &Value, side: Side) -> Result<(), String> {

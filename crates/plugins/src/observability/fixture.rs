@@ -85,6 +85,7 @@ impl Bench {
         };
         let request = Request {
             duplicated_host: false,
+            overruled: None,
             method: if sent.body.is_empty() { Method::GET } else { Method::POST },
             path: NormalPath::new(&uri).expect("a valid path"),
             uri,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Gateway, Upstream, answer, free_port, get, ok, post, read_request, wait_until};
+use crate::harness::{Gateway, Request, Upstream, answer, free_port, get, ok, post, read_request, wait_until};
 
 fn node(upstream: &Upstream, weight: u32, priority: i32) -> Value {
     json!({"host": "127.0.0.1", "port": upstream.addr.port(), "weight": weight, "priority": priority})
@@ -119,6 +119,33 @@ fn a_post_that_was_sent_is_not_sent_again() {
     let reply = gateway.send(get("/"));
     assert_eq!((reply.status, total()), (502, 3), "a GET goes to both");
     assert_eq!(reply.header("X-APISIX-Upstream-Status"), Some("502, 502"));
+}
+
+#[test]
+fn a_put_whose_connection_breaks_is_made_again_with_its_body() {
+    let gateway = Gateway::start();
+    let deaf = Upstream::scripted(|_, stream| drop(read_request(&mut BufReader::new(stream))));
+    let upstream = Upstream::saying("kept");
+    let nodes = json!([node(&deaf, 1, 10), node(&upstream, 1, 0)]);
+    gateway.put("/routes/1", &route(json!({"type": "roundrobin", "nodes": nodes})));
+    let reply = gateway.send(Request::new("PUT", "/thing").body("its new state"));
+    assert_eq!((reply.status, reply.text().as_str()), (200, "kept"));
+    assert_eq!((deaf.connection_count(), upstream.last().text().as_str()), (1, "its new state"));
+}
+
+#[test]
+fn a_node_whose_name_does_not_resolve_is_as_if_it_were_not_there() {
+    let gateway = Gateway::start();
+    // No label of a name is that long: nobody needs to be asked.
+    let nowhere = json!({"host": "n".repeat(64), "port": 80, "weight": 1, "priority": 10});
+    let upstream = Upstream::saying("found");
+    let nodes = json!([nowhere, node(&upstream, 1, 0)]);
+    gateway.put("/routes/1", &route(json!({"type": "roundrobin", "retries": 0, "nodes": nodes})));
+    assert_eq!(gateway.send(post("/", &json!({}))).text(), "found");
+
+    gateway.put("/routes/1", &route(json!({"type": "roundrobin", "nodes": [nowhere]})));
+    let reply = gateway.send(get("/"));
+    assert_eq!((reply.status, reply.header("x-apisix-upstream-status")), (503, None));
 }
 
 #[test]

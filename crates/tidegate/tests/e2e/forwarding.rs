@@ -70,6 +70,64 @@ fn trusted_and_untrusted_peers_differ_in_what_they_may_tell() {
 }
 
 #[test]
+fn what_the_peer_may_not_tell_decides_nothing() {
+    let (gateway, upstream) = before(crate::harness::ok(""));
+    let mut spoofable = route("/spoofed", upstream.addr);
+    spoofable["vars"] = json!([["http_x_forwarded_proto", "==", "https"]]);
+    gateway.put("/routes/spoofable", &spoofable);
+    let mut shown = route("/shown", upstream.addr);
+    shown["plugins"]["proxy-rewrite"]["headers"]["set"] = json!({
+        "X-Seen": "$http_x_forwarded_proto $http_x_forwarded_host $http_x_forwarded_port $http_forwarded",
+        "X-Sent": "$original_x_forwarded_proto $original_x_forwarded_host $original_forwarded",
+    });
+    gateway.put("/routes/shown", &shown);
+    let mut chosen = route("/chosen", upstream.addr);
+    chosen["plugins"]["proxy-rewrite"]["headers"]["set"] = json!({"X-Forwarded-Host": "chosen.example"});
+    gateway.put("/routes/chosen", &chosen);
+    gateway.admin("DELETE", "/routes/1", None);
+
+    let ask = |path: &str| {
+        let request = get(path).header("Host", "client.example:1234").header("X-Forwarded-Proto", "https");
+        gateway.send(request.header("X-Forwarded-Host", "evil").header("Forwarded", "for=9"))
+    };
+    assert_eq!(ask("/spoofed").status, 404);
+    assert_eq!(ask("/shown").status, 200);
+    let seen = upstream.last();
+    assert_eq!(seen.header("x-seen"), Some("http client.example:1234 1234"));
+    assert_eq!(seen.header("x-sent"), Some("https evil for=9"));
+    assert_eq!(seen.header("x-forwarded-host"), Some("client.example:1234"));
+    assert_eq!(ask("/chosen").status, 200);
+    assert_eq!(upstream.last().header("x-forwarded-host"), Some("chosen.example"), "a plugin's word stands");
+}
+
+#[test]
+fn a_bare_graphql_document_is_routed_by_what_it_asks() {
+    let (gateway, upstream) = before(crate::harness::ok("other"));
+    let queries = Upstream::saying("a query");
+    let mut route = route("/graphql", queries.addr);
+    route["vars"] = json!([["graphql_operation", "==", "query"]]);
+    gateway.put("/routes/graphql", &route);
+    let ask = |kind: &str, document: &str| {
+        let request = Request::new("POST", "/graphql").header("Content-Type", kind);
+        gateway.send(request.body(document)).text()
+    };
+    assert_eq!(ask("application/graphql", "query { a }"), "a query");
+    assert_eq!(ask("text/plain", "{ a }"), "a query");
+    assert_eq!(queries.last().text(), "{ a }");
+    assert_eq!(ask("application/graphql", "mutation { a }"), "other");
+    assert_eq!(upstream.last().text(), "mutation { a }");
+}
+
+#[test]
+fn a_status_without_a_name_is_passed_on_as_a_number() {
+    let (gateway, _upstream) = before(answer("599 Of Our Own", "", ""));
+    let mut connection = gateway.connect();
+    connection.write(&get("/").header("Connection", "close")).expect("a request");
+    let answer = connection.read_to_end().expect("an answer");
+    assert!(answer.starts_with(b"HTTP/1.1 599 \r\n"), "{}", String::from_utf8_lossy(&answer));
+}
+
+#[test]
 fn headers_of_one_connection_stay_on_it() {
     let reply = answer(
         "200 OK",

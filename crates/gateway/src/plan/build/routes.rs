@@ -10,8 +10,8 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use super::{Draft, Planner, config_id, items};
+use crate::plan::BodyReads;
 use crate::plan::chain::PluginSet;
-use crate::plan::reads::reads_body;
 use crate::plan::route::{Route, RouteParts, UpstreamChoice};
 use crate::router::{MethodSet, RouteEntry, Router, RouterBuilder, RouterMode};
 
@@ -63,7 +63,8 @@ impl Planner {
                 tracing::error!(key = &**key, %error, "the route cannot be used");
                 continue;
             }
-            draft.reads_bodies |= entry.vars.as_ref().is_some_and(reads_body);
+            let reads = entry.vars.as_ref().map(BodyReads::of).unwrap_or_default();
+            draft.reads_bodies = draft.reads_bodies.max(reads);
             builder = builder.add(entry);
             routes.push(self.compile_route(draft, key, value, parsed));
         }

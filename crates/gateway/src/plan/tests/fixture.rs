@@ -81,6 +81,7 @@ pub fn exchange(plan: &Arc<Plan>, path: &str) -> Box<Exchange> {
     let uri: http::Uri = path.parse().expect("a URI");
     let request = Request {
         duplicated_host: false,
+        overruled: None,
         path: NormalPath::new(&uri).expect("a path"),
         method: Method::GET,
         uri,
@@ -181,6 +182,7 @@ fn info(name: &'static str, priority: i32) -> PluginInfo {
         encrypt_fields: &[],
         unique_field: None,
         group_field: None,
+        shared_field: None,
         check: |_, _| Ok(()),
     }
 }

@@ -17,7 +17,10 @@ pub(super) fn owners(exchange: &Exchange, entry: &mut Object<'_>) {
             entry.text(name!("service_id"), matched.route.service_id.as_deref().unwrap_or(""));
             entry.text(name!("route_id"), &matched.route.id);
         }
-        None => entry.text(name!("service_id"), &exchange.request.host()),
+        None => {
+            entry.text(name!("service_id"), &exchange.request.host());
+            entry.text(name!("route_id"), "no-matched");
+        }
     }
 }
 

@@ -194,7 +194,7 @@ impl Series {
         }
         handles.apisix.observe(milliseconds(request_time.saturating_sub(upstream_time.unwrap_or_default())));
         handles.ingress.add(exchange.request.length);
-        handles.egress.add(settlement.body_bytes_sent);
+        handles.egress.add(settlement.bytes_sent());
         if settlement.outcome != Outcome::Complete
             && let Some(counter) = self.incomplete.bind(settlement.outcome.as_str(), facts)
         {

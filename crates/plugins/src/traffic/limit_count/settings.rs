@@ -18,6 +18,7 @@ pub struct Config {
     pub time_window: Option<Quantity>,
     /// Several limits; a request must pass all that apply to it.
     #[serde(default)]
+    #[schemars(length(min = 1))]
     pub rules: Option<Vec<Rule>>,
     #[serde(default)]
     pub window_type: WindowType,
