@@ -33,12 +33,15 @@ pub async fn dispatch(worker: &Rc<Worker>, exchange: &mut Exchange) -> Result<(R
     let hash_key = upstream.hash_key(exchange);
     let mut forward: Option<ForwardHead> = None;
     let mut tried = TriedSet::new();
+    let mut absent = TriedSet::new();
     let mut retries_left = upstream.retries;
     if retries_left > 0 {
         hold_body(worker, exchange).await?;
     }
     loop {
-        let Some(at) = upstream.pick(hash_key.as_deref(), &tried) else {
+        // An only node is picked whether or not it was tried.
+        let picked = upstream.pick(hash_key.as_deref(), &tried).filter(|at| !absent.contains(*at));
+        let Some(at) = picked else {
             exchange.response.source = ResponseSource::ProxyFailure;
             // Where no node's name resolves, there are none.
             let nobody = exchange.settlement.attempts.is_empty();
@@ -79,6 +82,7 @@ pub async fn dispatch(worker: &Rc<Worker>, exchange: &mut Exchange) -> Result<(R
                     && let Some(request) = unsent
                 {
                     // As if the node were not there: neither an attempt nor a retry.
+                    absent.insert(at);
                     exchange.settlement.attempts.pop();
                     forward.take_back(exchange, *request);
                     continue;
