@@ -29,7 +29,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::json::Raw;
-use crate::model::{Event, Feature, Losses, Request, Response};
+use crate::model::{Event, Feature, Losses, Request, Response, Signature};
 use crate::protocol::{Protocol, UnknownProtocol};
 
 /// A wire dialect of conversations.
@@ -150,6 +150,16 @@ impl FromStr for Dialect {
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         let mut all = Dialect::ALL.into_iter();
         all.find(|dialect| dialect.as_str() == name).ok_or_else(|| UnknownProtocol(name.to_owned()))
+    }
+}
+
+/// `true` if `signature` stands for a text of thoughts, which must come back with it. Gemini's stands for what follows it,
+/// OpenAI's and Cohere's for no text that a client sees.
+pub(crate) fn signs_thoughts(signature: &Signature<'_>) -> bool {
+    match signature.origin {
+        Dialect::Anthropic | Dialect::BedrockConverse => true,
+        Dialect::OpenAiChat => chat::marks_thoughts(&signature.value),
+        Dialect::OpenAiResponses | Dialect::Gemini | Dialect::Cohere => false,
     }
 }
 

@@ -80,7 +80,7 @@ features! {
     MaxTokens => "max_tokens",
     /// Texts that end the answer.
     StopSequences => "stop_sequences",
-    /// Temperatures above 1; elsewhere they become 1.
+    /// Temperatures above 1, which elsewhere become 1; and any beside thinking.
     HighTemperature => "temperature",
     /// Nucleus sampling.
     TopP => "top_p",

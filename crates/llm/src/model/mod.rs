@@ -18,8 +18,8 @@ pub use feature::{Feature, Losses};
 pub use fold::Fold;
 pub(crate) use request::Callable;
 pub use request::{
-    CacheControl, Effort, FunctionTool, Media, MediaKind, MediaSource, Part, PartBody, Reasoning, ReasoningRequest,
-    Request, ResponseFormat, Role, Tool, ToolBody, ToolCall, ToolChoice, ToolResult, Turn,
+    CacheControl, ContentForm, Effort, FunctionTool, Media, MediaKind, MediaSource, Part, PartBody, Reasoning,
+    ReasoningRequest, Request, ResponseFormat, Role, Tool, ToolBody, ToolCall, ToolChoice, ToolResult, Turn,
 };
 pub use response::{Choice, Citation, Response, Stop, StopReason};
 pub use signature::Signature;
@@ -53,6 +53,17 @@ impl<'a> Json<'a> {
         Raw::new(&self.0).unwrap_or(Raw { bytes: b"null", kind: Kind::Null })
     }
 
+    /// An object, an array or a text without anything in it.
+    pub(crate) fn says_nothing(&self) -> bool {
+        let raw = self.raw();
+        match raw.kind {
+            Kind::Object => raw.members().next().is_none(),
+            Kind::Array => raw.elements().next().is_none(),
+            Kind::String => raw.bytes == b"\"\"",
+            Kind::Number | Kind::Bool | Kind::Null => false,
+        }
+    }
+
     /// The number, if it is one.
     pub fn number(&self) -> Option<f64> {
         self.raw().number()
@@ -76,6 +87,19 @@ impl<'a> From<Raw<'a>> for Json<'a> {
 pub struct Extras<'a>(pub Vec<(Text<'a>, Json<'a>)>);
 
 impl<'a> Extras<'a> {
+    /// The name under which a part keeps itself as its own dialect wrote it, where the model tells it in other words.
+    pub(crate) const AS_WRITTEN: &'static str = "(as written)";
+
+    /// Keeps a whole part for its own dialect's writer; any other loses nothing by it.
+    pub(crate) fn keep_as_written(&mut self, part: Raw<'a>) {
+        self.0.push((Cow::Borrowed(Self::AS_WRITTEN), part.into()));
+    }
+
+    /// The part as its own dialect wrote it.
+    pub(crate) fn as_written(&self) -> Option<&Json<'a>> {
+        self.get(Self::AS_WRITTEN)
+    }
+
     /// Keeps a member; `key` as it stands between its quotes.
     pub fn keep(&mut self, key: &'a [u8], value: Raw<'a>) {
         self.0.push((crate::json::unescape(key), value.into()));

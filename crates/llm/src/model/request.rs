@@ -105,11 +105,22 @@ pub enum Role {
     Tool,
 }
 
+/// How a client has written what a turn says, where that is worth keeping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ContentForm {
+    /// It does not matter: text alone may be written as a string.
+    #[default]
+    Any,
+    /// A list of parts, and a list it stays (Anthropic's clients see it again at providers of OpenAI's dialect).
+    List,
+}
+
 /// What one side says before the other speaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Turn<'a> {
     pub role: Role,
     pub parts: Vec<Part<'a>>,
+    pub form: ContentForm,
     /// Tells speakers of one role apart.
     pub name: Option<Text<'a>>,
     pub extras: Extras<'a>,
@@ -117,7 +128,7 @@ pub struct Turn<'a> {
 
 impl<'a> Turn<'a> {
     pub fn new(role: Role, parts: Vec<Part<'a>>) -> Self {
-        Self { role, parts, name: None, extras: Extras::default() }
+        Self { role, parts, form: ContentForm::Any, name: None, extras: Extras::default() }
     }
 }
 
@@ -190,6 +201,15 @@ pub struct Media<'a> {
 }
 
 impl Media<'_> {
+    /// A plain text document as one text: its name, what it is about and its words, a line each. `None` for media that
+    /// are no text.
+    pub(crate) fn plain_text(&self) -> Option<String> {
+        let MediaSource::PlainText(text) = &self.source else { return None };
+        let heads = [self.name.as_deref(), self.context.as_deref()];
+        let heads = heads.into_iter().flatten().filter(|head| !head.is_empty());
+        Some(heads.chain([text.as_ref()]).collect::<Vec<_>>().join("\n"))
+    }
+
     /// The same medium without a tie to the text it was read from.
     pub fn into_owned(self) -> Media<'static> {
         let owned = |text: Text<'_>| Text::Owned(text.into_owned());

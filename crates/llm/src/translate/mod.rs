@@ -5,14 +5,15 @@
 //! provider speak different dialects; where they speak the same one, bytes pass and none of this runs.
 
 mod names;
+mod pieces;
 mod stream;
 
 pub use names::Renames;
 pub use stream::{StreamTranslator, TranslatedEnd};
 
 use crate::dialect::{ClientDialect, Dialect, ProviderDialect, Quirks, ReadError, Reply};
-use crate::json::Raw;
-use crate::model::{Event, Extras, Feature, Losses, PartBody, Request, Response};
+use crate::json::{Raw, unescape};
+use crate::model::{Event, Extras, Feature, Json, Losses, Part, PartBody, Request, Response, Signature};
 
 /// Why a request cannot be translated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -82,8 +83,10 @@ pub fn translate_request(
     let codec = target.dialect.codec();
     let renames = names::fit_names(&mut request, codec.names);
     names::fit_calls(&mut request, codec.call_ids);
-    if client.is_foreign_to(target.dialect) {
-        drop_foreign(&mut request, target.dialect.dialect(), &mut losses);
+    pieces::join(&mut request.turns);
+    match client.is_foreign_to(target.dialect) {
+        true => drop_foreign(&mut request, target.dialect.dialect(), &mut losses),
+        false => drop_unprovable(&mut request, target.dialect.dialect(), &mut losses),
     }
     let body = target.dialect.write_request(&request, &target.quirks, &mut losses);
     if target.losses == LossPolicy::Refuse && !losses.is_empty() {
@@ -96,10 +99,43 @@ pub fn translate_request(
 /// them out loses nothing.
 const BOOKKEEPING: [&str; 3] = ["id", "status", "include"];
 
-/// Empties `extras`, and tells what they held.
+/// Empties `extras`, and tells what they held. What holds nothing is no loss.
 fn lose_extras(extras: &mut Extras<'_>, losses: &mut Losses) {
     let held = std::mem::take(extras);
-    held.iter().filter(|(name, _)| !BOOKKEEPING.contains(name)).for_each(|(name, _)| losses.lose_field(name));
+    let is_loss = |(name, value): &(&str, &Json<'_>)| {
+        !BOOKKEEPING.contains(name) && *name != Extras::AS_WRITTEN && !value.says_nothing()
+    };
+    held.iter().filter(is_loss).for_each(|(name, _)| losses.lose_field(name));
+}
+
+/// Kinds of parts that their own dialect alone knows and that are no doing of a provider's tool.
+const OTHER_KINDS: [&str; 15] = [
+    "audio",
+    "cachePoint",
+    "custom_tool_call",
+    "custom_tool_call_output",
+    "custom",
+    "document",
+    "file",
+    "guardContent",
+    "image",
+    "image_url",
+    "input_audio",
+    "item_reference",
+    "text",
+    "video",
+    "video_url",
+];
+
+/// Tells that a part or a tool is left out whole: by its kind, which its type or its only member tells.
+fn lose_opaque(json: &Json<'_>, losses: &mut Losses) {
+    let raw = json.raw();
+    let only = || raw.members().next().map(|(key, _)| unescape(key));
+    let kind = raw.first("type").and_then(Raw::text).or_else(only).unwrap_or_default();
+    match OTHER_KINDS.contains(&kind.as_ref()) {
+        true => losses.lose_field(&kind),
+        false => losses.lose(Feature::ServerTools),
+    }
 }
 
 /// Takes out what only another dialect knows: opaque parts and tools, fields beyond the model, and signatures that
@@ -109,12 +145,15 @@ fn drop_foreign(request: &mut Request<'_>, target: Option<Dialect>, losses: &mut
     lose_extras(&mut request.extras, losses);
     request.tools.retain_mut(|tool| {
         lose_extras(&mut tool.extras, losses);
-        let opaque = matches!(tool.body, ToolBody::Opaque(_));
-        if opaque {
-            losses.lose(Feature::ServerTools);
+        match &tool.body {
+            ToolBody::Opaque(json) => {
+                lose_opaque(json, losses);
+                false
+            }
+            ToolBody::Function(_) => true,
         }
-        !opaque
     });
+    request.metadata = request.metadata.take().filter(|metadata| !metadata.says_nothing());
     if let Some(ToolChoice::Opaque(_)) = &request.tool_choice {
         losses.lose(Feature::ToolChoice);
         request.tool_choice = None;
@@ -135,17 +174,38 @@ fn drop_foreign(request: &mut Request<'_>, target: Option<Dialect>, losses: &mut
             keep_part(&mut part.body, target, losses)
         });
     }
-    request.turns.retain(|turn| !turn.parts.is_empty());
+    // There, what tools of the provider did is a turn of its own; elsewhere a message stands though nothing of it can be
+    // said.
+    let items_are_turns = request.dialect == Dialect::OpenAiResponses;
+    request.turns.retain(|turn| !items_are_turns || !turn.parts.is_empty());
+}
+
+/// Takes out thoughts with a proof that another dialect's provider made: an answer of that provider which the client sends
+/// to one of its own dialect.
+fn drop_unprovable(request: &mut Request<'_>, target: Option<Dialect>, losses: &mut Losses) {
+    let is_foreign = |proof: &Option<Signature<'_>>| proof.as_ref().is_some_and(|proof| target != Some(proof.origin));
+    let is_unprovable = |part: &Part<'_>| match &part.body {
+        PartBody::Reasoning(thought) => is_foreign(&thought.signature) || is_foreign(&thought.encrypted),
+        _ => false,
+    };
+    for turn in &mut request.turns {
+        let before = turn.parts.len();
+        turn.parts.retain(|part| !is_unprovable(part));
+        if turn.parts.len() < before {
+            losses.lose(Feature::Reasoning);
+            losses.lose(Feature::ReasoningSignature);
+        }
+    }
 }
 
 /// `true` if `body` means something in `target`.
 fn keep_part(body: &mut PartBody<'_>, target: Option<Dialect>, losses: &mut Losses) -> bool {
-    let foreign = |signature: &Option<crate::model::Signature<'_>>| {
+    let foreign = |signature: &Option<Signature<'_>>| {
         signature.as_ref().is_some_and(|signature| target != Some(signature.origin))
     };
     match body {
-        PartBody::Opaque(_) => {
-            losses.lose(Feature::ServerTools);
+        PartBody::Opaque(json) => {
+            lose_opaque(json, losses);
             return false;
         }
         PartBody::Text { signature, .. } => {
@@ -161,12 +221,14 @@ fn keep_part(body: &mut PartBody<'_>, target: Option<Dialect>, losses: &mut Loss
             }
         }
         PartBody::ToolResult(result) => result.content.retain_mut(|part| {
-            let kept = !matches!(part.body, PartBody::Opaque(_));
-            if !kept {
-                losses.lose(Feature::ServerTools);
-            }
             lose_extras(&mut part.extras, losses);
-            kept
+            match &part.body {
+                PartBody::Opaque(json) => {
+                    lose_opaque(json, losses);
+                    false
+                }
+                _ => true,
+            }
         }),
         PartBody::Reasoning(reasoning) => {
             for proof in [&mut reasoning.signature, &mut reasoning.encrypted] {

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use sha2::{Digest, Sha256};
 
@@ -41,14 +41,20 @@ pub(super) fn fit_names(request: &mut Request<'_>, rule: NameRule) -> Renames {
         renames.0.entry(fitted.as_str().into()).or_insert_with(|| name.as_ref().into());
         *name = Cow::Owned(fitted);
     };
+    let mut declared: HashSet<Text<'_>> = HashSet::new();
     for tool in &mut request.tools {
         if let ToolBody::Function(function) = &mut tool.body {
+            declared.insert(function.name.clone());
             fit(&mut function.name);
         }
     }
+    // The name of a tool that is not declared is the client's mistake, which the provider is to name as the client knows it.
     match &mut request.tool_choice {
+        Some(ToolChoice::Function(name)) if !declared.contains(name) => {}
         Some(ToolChoice::Function(name)) => fit(name),
-        Some(ToolChoice::Allowed { names, .. }) => names.iter_mut().for_each(&mut fit),
+        Some(ToolChoice::Allowed { names, .. }) => {
+            names.iter_mut().filter(|name| declared.contains(*name)).for_each(&mut fit);
+        }
         None | Some(ToolChoice::Auto | ToolChoice::None | ToolChoice::Required | ToolChoice::Opaque(_)) => {}
     }
     for part in request.turns.iter_mut().flat_map(|turn| &mut turn.parts) {

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use crate::dialect::{ClientDialect, EventReader, EventWriter, ProviderDialect, Reply};
-use crate::errors::{ApiError, ErrorKind};
+use crate::errors::ApiError;
 use crate::framing::{Deframer, FrameError};
 use crate::json::Raw;
 use crate::model::{Event, StreamStart, TokenCounts};
@@ -19,6 +19,8 @@ use super::{call_id, fit_event, name};
 pub struct StreamTranslator {
     deframer: Deframer,
     reader: Box<dyn EventReader>,
+    /// Events that could not be decoded.
+    skipped: u64,
     output: Output,
 }
 
@@ -45,6 +47,7 @@ impl StreamTranslator {
         Self {
             deframer: Deframer::new(provider.codec().framing),
             reader: provider.stream_reader(),
+            skipped: 0,
             output: Output {
                 writer: client.stream_writer(reply.clone()),
                 reply,
@@ -69,19 +72,23 @@ impl StreamTranslator {
         out: &mut Vec<u8>,
         observe: &mut dyn FnMut(&Event<'_>),
     ) -> Result<(), FrameError> {
-        let Self { deframer, reader, output } = self;
+        let Self { deframer, reader, output, skipped } = self;
         deframer.push(chunk, |frame| {
             let mut tell = |event: Event<'_>| {
                 observe(&event);
                 output.take(event, out);
             };
             if is_broken(frame.data) {
-                // What it held is lost: an answer without it must not pass for whole.
-                tell(Event::Error(ApiError::new(ErrorKind::Upstream, BROKEN_EVENT)));
+                *skipped += 1;
                 return;
             }
             reader.read(frame, &mut tell);
         })
+    }
+
+    /// How many events so far could not be decoded. They are passed over, for the rest of the answer may be whole.
+    pub fn skipped(&self) -> u64 {
+        self.skipped
     }
 
     /// Appends what tells the client that the stream is broken. No end follows it.
@@ -109,8 +116,6 @@ impl fmt::Debug for StreamTranslator {
         out.debug_struct("StreamTranslator").field("deframer", &self.deframer).finish_non_exhaustive()
     }
 }
-
-const BROKEN_EVENT: &str = "the provider's stream holds an event that is no JSON";
 
 /// `true` for what begins as an object and is none.
 fn is_broken(data: &[u8]) -> bool {

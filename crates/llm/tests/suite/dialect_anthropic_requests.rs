@@ -255,7 +255,7 @@ fn sampling_gives_way_to_thinking() {
     request.top_p = Some(json(json!(0.5)));
     let (body, losses) = write(&request);
     assert_eq!([&body["temperature"], &body["top_k"], &body["top_p"]], [&Value::Null; 3]);
-    assert_eq!(losses.to_string(), "top_p, top_k, field:temperature");
+    assert_eq!(losses.to_string(), "temperature, top_p, top_k");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod anthropic_clients;
 mod broken_streams;
 mod call_identity;
 mod client_completions;
@@ -35,6 +36,8 @@ mod native;
 mod native_dashscope;
 mod native_invoke;
 mod native_ollama;
+mod next_turns;
+mod nothing_lost;
 mod odd_answers;
 mod pairs;
 mod provider_errors;

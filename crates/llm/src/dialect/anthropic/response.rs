@@ -5,7 +5,9 @@ use crate::dialect::anthropic::stop::{self, Content};
 use crate::dialect::anthropic::usage;
 use crate::dialect::{Dialect, Origin, ReadError, Reply};
 use crate::json::{ArrayWriter, Kind, ObjectWriter, Raw};
-use crate::model::{Choice, Feature, Losses, Part, PartBody, Reasoning, Response, Signature, Text, ToolCall};
+use crate::model::{
+    Choice, Feature, Losses, Part, PartBody, Reasoning, Response, Signature, StopReason, Text, ToolCall,
+};
 
 /// # Errors
 /// If the answer has no content.
@@ -91,7 +93,11 @@ fn write_content(
 fn write_stop(choice: Option<&Choice<'_>>, origin: Origin, content: Content, body: &mut ObjectWriter<'_>) {
     match choice.and_then(|choice| choice.stop.as_ref()) {
         None => {
-            body.null("stop_reason");
+            match origin {
+                Origin::Own => body.null("stop_reason"),
+                // SDKs act on the reason.
+                Origin::Foreign => body.string("stop_reason", stop::word(StopReason::End, content)),
+            }
             body.null("stop_sequence");
         }
         Some(stop) => {

@@ -3,7 +3,9 @@
 use super::{block, media, stop, usage};
 use crate::dialect::{Dialect, Origin, ReadError, Reply};
 use crate::json::{ArrayWriter, ObjectWriter, Raw};
-use crate::model::{Choice, Feature, Losses, MediaKind, Part, PartBody, Reasoning, Response, Stop, StopReason};
+use crate::model::{
+    Choice, Citation, Feature, Losses, MediaKind, Part, PartBody, Reasoning, Response, Stop, StopReason,
+};
 
 /// Reads a body. `metrics`, `trace` and their like are kept.
 ///
@@ -82,11 +84,19 @@ pub(super) fn write(response: &Response<'_>, _reply: &Reply, losses: &mut Losses
 fn write_part(part: &Part<'_>, origin: Origin, losses: &mut Losses, content: &mut ArrayWriter<'_>) {
     match &part.body {
         PartBody::Text { text, citations, signature } => {
-            if !citations.is_empty() {
+            let cite = |text: Option<&str>, content: &mut ArrayWriter<'_>| {
                 let mut block = content.object();
                 let mut cited = block.object("citationsContent");
                 block::write_with_citations(text, citations, &mut cited);
                 block::write_extras(part, origin, &mut cited);
+            };
+            let is_own = origin == Origin::Own && !citations.is_empty();
+            if is_own || citations.iter().any(is_asked_for) {
+                cite(Some(text), content);
+            } else if !citations.is_empty() {
+                // A client that has not asked for sources looks for its text where text always is.
+                content.object().string("text", text);
+                cite(None, content);
             } else if !text.is_empty() {
                 content.object().string("text", text);
             }
@@ -122,6 +132,12 @@ fn write_part(part: &Part<'_>, origin: Origin, losses: &mut Losses, content: &mu
         PartBody::Opaque(json) if origin == Origin::Own => content.raw(json.bytes()),
         PartBody::Opaque(_) | PartBody::ToolResult(_) => losses.lose(Feature::ServerTools),
     }
+}
+
+/// Sources of documents come only to those who ask for them, in Anthropic's dialect as in this one.
+fn is_asked_for(citation: &Citation<'_>) -> bool {
+    let names = |key: &str| citation.native.as_ref().is_some_and(|native| native.raw().first(key).is_some());
+    citation.url.is_none() && (names("cited_text") || names("location") || names("sourceContent"))
 }
 
 /// Thoughts and what proves them, for the next turn.

@@ -24,7 +24,8 @@ fn reason(native: &str) -> StopReason {
 /// The word for `stop`: the native one where it is Bedrock's own.
 pub(super) fn word<'a>(stop: &'a Stop<'_>) -> &'a str {
     let known = reason(&stop.native);
-    if known != StopReason::Other && known == stop.reason {
+    // Its SDKs know no refusal, though some of its models tell one.
+    if !matches!(known, StopReason::Other | StopReason::Refusal) && known == stop.reason {
         return &stop.native;
     }
     match stop.reason {

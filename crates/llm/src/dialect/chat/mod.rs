@@ -23,6 +23,7 @@ mod write;
 use crate::dialect::{Codec, NameRule};
 use crate::model::Feature;
 
+pub(in crate::dialect) use reasoning::marks_thoughts;
 pub(in crate::dialect) use request::read_setting;
 pub(in crate::dialect) use response::{read_choice, read_text_choice};
 pub(in crate::dialect) use stop::word as stop_word;

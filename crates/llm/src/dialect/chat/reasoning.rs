@@ -108,6 +108,11 @@ impl<'s> Home<'s> {
     }
 }
 
+/// `true` for a mark of thoughts, `false` for Gemini's signature of a call.
+pub(in crate::dialect) fn marks_thoughts(value: &str) -> bool {
+    Home::of(value) != Home::Call
+}
+
 /// One element of `reasoning_details`, read.
 #[derive(Default)]
 pub(super) struct ReadDetail<'a> {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: what is absent, null or empty is the same; a part that is not understood is kept whole.
 
-use super::citation;
+use super::{citation, document};
 use crate::dialect::data_uri;
 use crate::json::{Kind, Raw};
 use crate::model::{Citation, Extras, Media, MediaKind, Part, PartBody, Reasoning, Text, ToolCall};
@@ -67,15 +67,21 @@ fn read_content(content: Raw<'_>) -> Vec<Part<'_>> {
 
 fn read_part(raw: Raw<'_>) -> Part<'_> {
     let (mut kind, mut text, mut thinking, mut image): (&[u8], _, _, _) = (b"", None, None, None);
-    let mut extras = Extras::default();
+    let (mut document, mut extras) = (None, Extras::default());
     for (key, value) in raw.members().filter(|(_, value)| !value.is_null()) {
         match key {
             b"type" => kind = value.quoted().unwrap_or_default(),
             b"text" => text = value.text(),
             b"thinking" => thinking = value.text(),
             b"image_url" => image = read_image(value),
+            b"document" => document = Some(value),
             _ => extras.keep(key, value),
         }
+    }
+    if let Some(document) = document.filter(|_| kind == b"document") {
+        let mut part = Part::text(document::data(document));
+        part.extras.keep_as_written(raw);
+        return part;
     }
     let body = match kind {
         b"text" => text.map(|text| Part::text(text).body),

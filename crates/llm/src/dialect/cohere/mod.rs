@@ -6,6 +6,7 @@
 //! name sources. A stream is typed events, ended by `message-end` and then `[DONE]`. Called through [`CODEC`] alone.
 
 mod citation;
+mod document;
 mod message;
 mod request;
 mod response;

@@ -1,5 +1,6 @@
 //! A request's body, read.
 
+use super::document;
 use super::message::Message;
 use crate::dialect::{Dialect, ReadError};
 use crate::json::{Kind, Raw};
@@ -14,7 +15,7 @@ use crate::model::{
 /// If there are no messages, or if one of them is none.
 pub(super) fn read(body: Raw<'_>) -> Result<Request<'_>, ReadError> {
     let mut request = Request::new(Dialect::Cohere);
-    let (mut messages, mut strict) = (None, None);
+    let (mut messages, mut strict, mut documents) = (None, None, None);
     for (key, value) in body.members().filter(|(_, value)| !value.is_null()) {
         match key {
             b"messages" => messages = Some(value),
@@ -33,6 +34,7 @@ pub(super) fn read(body: Raw<'_>) -> Result<Request<'_>, ReadError> {
             b"strict_tools" => strict = value.boolean(),
             b"tool_choice" => request.tool_choice = Some(read_choice(value)),
             b"response_format" => request.response_format = Some(read_format(value)),
+            b"documents" => documents = Some((key, value)),
             b"thinking" => request.reasoning = Some(read_thinking(value)),
             _ => request.extras.keep(key, value),
         }
@@ -46,6 +48,11 @@ pub(super) fn read(body: Raw<'_>) -> Result<Request<'_>, ReadError> {
     let messages = messages.ok_or_else(|| ReadError::new("missing messages"))?;
     for (at, message) in messages.elements().enumerate() {
         request.turns.push(read_turn(message, at + 1)?);
+    }
+    if let Some((key, told)) = documents
+        && !document::read(told, &mut request)
+    {
+        request.extras.keep(key, told);
     }
     Ok(request)
 }

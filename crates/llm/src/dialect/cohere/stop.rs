@@ -29,7 +29,8 @@ pub(super) fn word<'s>(stop: &'s Stop<'_>) -> &'s str {
         StopReason::StopSequence => "STOP_SEQUENCE",
         StopReason::Length | StopReason::ContextFull => "MAX_TOKENS",
         StopReason::ToolCalls => "TOOL_CALL",
-        StopReason::ContentFilter | StopReason::Error => "ERROR",
-        StopReason::End | StopReason::Refusal | StopReason::Pause | StopReason::Other => "COMPLETE",
+        StopReason::ContentFilter | StopReason::Refusal => "ERROR_TOXIC",
+        StopReason::Error => "ERROR",
+        StopReason::End | StopReason::Pause | StopReason::Other => "COMPLETE",
     }
 }

@@ -113,6 +113,11 @@ pub(super) fn word(stop: &Stop<'_>) -> &'static str {
         | StopReason::Other) => reason,
     };
     let mut fitting = WORDS.iter().filter(|(_, meant)| *meant == reason).map(|(word, _)| *word);
-    let usual = fitting.clone().next().unwrap_or(END);
+    let usual = match (stop.reason, stop.native.as_ref()) {
+        (StopReason::Error, "malformed_tool_use") => "MALFORMED_FUNCTION_CALL",
+        // What fails elsewhere has mostly nothing to do with calls.
+        (StopReason::Error, _) => "OTHER",
+        _ => fitting.clone().next().unwrap_or(END),
+    };
     fitting.find(|word| *word == stop.native).unwrap_or(usual)
 }

@@ -138,11 +138,9 @@ pub(super) fn write(part: &mut ObjectWriter<'_>, media: &Media<'_>, source: Dial
 /// A document that is plain text becomes text, for not every provider of this dialect takes files.
 fn write_document(part: &mut ObjectWriter<'_>, media: &Media<'_>) {
     match &media.source {
-        MediaSource::PlainText(text) => {
+        MediaSource::PlainText(_) => {
             part.string("type", "input_text");
-            let titles = [media.name.as_deref(), media.context.as_deref()];
-            let whole: Vec<&str> = titles.into_iter().flatten().chain([text.as_ref()]).collect();
-            part.string("text", &whole.join("\n"));
+            part.string("text", &media.plain_text().unwrap_or_default());
         }
         MediaSource::Base64(data) => {
             part.string("type", "input_file");

@@ -6,7 +6,7 @@
 mod read;
 mod write;
 
-pub(super) use read::{SEARCH_RESULT, cache_control, citation, read_all};
+pub(super) use read::{cache_control, citation, read_all};
 pub(super) use write::{
     write_cache, write_citation, write_extras, write_redacted, write_text, write_thinking, write_tool_use,
 };

@@ -7,9 +7,6 @@ use crate::model::{
     ToolCall, ToolResult,
 };
 
-/// The name under which a document that was a `search_result` keeps that block.
-pub(in super::super) const SEARCH_RESULT: &str = "search_result";
-
 /// Reads a block; `None` for what is no block at all.
 fn read(block: Raw<'_>) -> Option<Part<'_>> {
     let kind = block.object()?.first("type")?.text()?;
@@ -174,7 +171,7 @@ fn search_result(block: Raw<'_>) -> Part<'_> {
         true
     });
     let mut extras = Extras::default();
-    extras.keep(SEARCH_RESULT.as_bytes(), block);
+    extras.keep_as_written(block);
     let media = Media {
         kind: MediaKind::Document,
         source: MediaSource::PlainText(text.into()),

@@ -8,8 +8,8 @@ use crate::dialect::anthropic::block;
 use crate::dialect::{Dialect, ReadError};
 use crate::json::{Kind, ObjectWriter, Raw, unescape};
 use crate::model::{
-    Effort, Extras, FunctionTool, Json, Part, PartBody, ReasoningRequest, Request, ResponseFormat, Role, Text, Tool,
-    ToolBody, ToolChoice, Turn,
+    ContentForm, Effort, Extras, FunctionTool, Json, Part, PartBody, ReasoningRequest, Request, ResponseFormat, Role,
+    Text, Tool, ToolBody, ToolChoice, Turn,
 };
 
 /// A system block that begins so holds what Claude Code writes for Anthropic's accounting, fresh in each request.
@@ -221,6 +221,14 @@ fn without_billing(part: &mut Part<'_>) -> bool {
     says_something
 }
 
+/// An image or a document with a source that is none.
+fn is_malformed(part: &Part<'_>) -> bool {
+    let PartBody::Opaque(block) = &part.body else { return false };
+    let kind = block.raw().first("type").and_then(Raw::text);
+    let source = block.raw().first("source");
+    matches!(kind.as_deref(), Some("image" | "document")) && source.is_some_and(|source| !source.is_object())
+}
+
 fn read_message(message: Raw<'_>, at: usize) -> Result<Turn<'_>, ReadError> {
     let (mut role, mut content, mut extras) = (None, None, Extras::default());
     for (key, value) in message.members() {
@@ -236,7 +244,9 @@ fn read_message(message: Raw<'_>, at: usize) -> Result<Turn<'_>, ReadError> {
         Some("system") => Role::System,
         Some(_) | None => return Err(ReadError::new(format!("invalid message at index {at}"))),
     };
-    let parts = content.and_then(block::read_all);
+    let parts = content.and_then(block::read_all).filter(|parts| !parts.iter().any(is_malformed));
     let parts = parts.ok_or_else(|| ReadError::new(format!("invalid message content at index {at}")))?;
-    Ok(Turn { extras, ..Turn::new(role, parts) })
+    let is_list = content.is_some_and(|content| content.kind == Kind::Array);
+    let form = if is_list { ContentForm::List } else { ContentForm::Any };
+    Ok(Turn { extras, form, ..Turn::new(role, parts) })
 }

@@ -54,7 +54,7 @@ impl<'r> Plan<'r> {
         };
         let generation = Generation::of(request.model.as_deref().unwrap_or_default());
         match Origin::of(request.dialect, Dialect::Anthropic) {
-            Origin::Own => plan.repeat(request),
+            Origin::Own => plan.repeat(request, losses),
             Origin::Foreign => {
                 if let Some(reasoning) = &request.reasoning {
                     plan.fit_thinking(request, reasoning, generation, losses);
@@ -65,9 +65,13 @@ impl<'r> Plan<'r> {
         plan
     }
 
-    /// As the client said it.
-    fn repeat(&mut self, request: &'r Request<'_>) {
+    /// As the client said it; but where thoughts of its conversation have been left out, it cannot think on after calls.
+    fn repeat(&mut self, request: &'r Request<'_>, losses: &mut Losses) {
         let Some(reasoning) = &request.reasoning else { return };
+        if reasoning.budget_tokens.is_some() && losses.lost(Feature::ReasoningSignature) && continues_unsigned(request)
+        {
+            return losses.lose(Feature::ReasoningEffort);
+        }
         self.thinking = match (reasoning.enabled, reasoning.budget_tokens) {
             (Some(false), _) => Thinking::Disabled,
             (Some(true), None) => Thinking::Adaptive,
@@ -144,7 +148,7 @@ impl<'r> Plan<'r> {
                 self.temperature = Some(b"1");
                 losses.lose(Feature::HighTemperature);
             } else if (thinks || !generation.samples()) && !is_default(number) {
-                losses.lose_field("temperature");
+                losses.lose(Feature::HighTemperature);
             }
         }
         if thinks || !generation.samples() {

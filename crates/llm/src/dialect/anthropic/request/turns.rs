@@ -11,7 +11,8 @@ use crate::dialect::anthropic::block::{self, write_extras};
 use crate::dialect::{Dialect, Origin};
 use crate::json::{ArrayWriter, ObjectWriter};
 use crate::model::{
-    Feature, Losses, Media, MediaKind, MediaSource, Part, PartBody, Reasoning, Request, Role, ToolResult, Turn,
+    ContentForm, Extras, Feature, Losses, Media, MediaKind, MediaSource, Part, PartBody, Reasoning, Request, Role,
+    ToolResult, Turn,
 };
 
 /// What the user says where the conversation would begin with the assistant, or not begin at all.
@@ -39,7 +40,12 @@ fn repeat(request: &Request<'_>, losses: &mut Losses, body: &mut ObjectWriter<'_
     for turn in turns {
         let mut message = messages.object();
         message.string("role", role_name(turn.role));
-        blocks.write_content(&turn.parts.iter().collect::<Vec<_>>(), message.key("content"));
+        match turn.parts.as_slice() {
+            [part] if turn.form == ContentForm::Any && bare_text(part).is_some() => {
+                message.string("content", bare_text(part).unwrap_or_default());
+            }
+            parts => blocks.write_content(&parts.iter().collect::<Vec<_>>(), message.key("content")),
+        }
         turn.extras.iter().for_each(|(name, value)| message.raw(name, value.bytes()));
     }
 }
@@ -249,7 +255,7 @@ impl Blocks<'_> {
 
     fn write_media(&mut self, part: &Part<'_>, media: &Media<'_>, out: &mut Vec<u8>) {
         let own = |name: &str| part.extras.get(name).filter(|_| self.origin == Origin::Own);
-        if let Some(found) = own(block::SEARCH_RESULT) {
+        if let Some(found) = own(Extras::AS_WRITTEN) {
             return out.extend_from_slice(found.bytes());
         }
         let mut block = ObjectWriter::new(out);

@@ -7,7 +7,8 @@ use crate::dialect::Dialect;
 use crate::dialect::bedrock::media;
 use crate::json::Raw;
 use crate::model::{
-    CacheControl, Citation, Extras, MediaKind, Part, PartBody, Reasoning, Signature, Text, ToolCall, ToolResult,
+    CacheControl, Citation, Extras, Media, MediaKind, MediaSource, Part, PartBody, Reasoning, Signature, Text,
+    ToolCall, ToolResult,
 };
 
 /// The parts that the blocks of `content` are.
@@ -33,7 +34,12 @@ pub(in super::super) fn read_all(content: Raw<'_>) -> Vec<Part<'_>> {
                 Thought::Joined => continue,
                 Thought::Part(part) => part,
             },
-            b"citationsContent" => Some(cited(value)),
+            b"citationsContent" => match cited(value, parts.last_mut()) {
+                Some(part) => Some(part),
+                None => continue,
+            },
+            b"guardContent" => guarded(block, value),
+            b"searchResult" => Some(search_result(block, value)),
             _ => None,
         };
         parts.push(known.unwrap_or_else(|| PartBody::Opaque(block.into()).into()));
@@ -156,19 +162,63 @@ pub(in super::super) fn redacted(blob: Text<'_>) -> Signature<'_> {
     }
 }
 
-/// Text with its sources.
-fn cited(block: Raw<'_>) -> Part<'_> {
-    let mut text = Text::default();
-    let mut citations = Vec::new();
+/// What a guardrail looks at is part of the prompt all the same; `None` for what is neither text nor an image.
+fn guarded<'a>(block: Raw<'a>, guarded: Raw<'a>) -> Option<Part<'a>> {
+    let (kind, value) = guarded.members().find(|(_, value)| !value.is_null())?;
+    let mut part = match kind {
+        b"text" => Part::text(value.get("text")?.text()?),
+        b"image" => media::read(MediaKind::Image, value)?,
+        _ => return None,
+    };
+    part.extras = Extras::default();
+    part.extras.keep_as_written(block);
+    Some(part)
+}
+
+/// A found text that the model may cite: for other dialects a document.
+fn search_result<'a>(block: Raw<'a>, found: Raw<'a>) -> Part<'a> {
+    let mut media = Media {
+        kind: MediaKind::Document,
+        source: MediaSource::PlainText(Text::default()),
+        media_type: Some("text/plain".into()),
+        name: None,
+        context: None,
+        detail: None,
+        citations: None,
+    };
+    for (key, value) in found.members() {
+        match key {
+            b"title" => media.name = value.text(),
+            b"content" => media.source = MediaSource::PlainText(joined(value)),
+            b"citations" => media.citations = value.get("enabled").and_then(Raw::boolean),
+            _ => {}
+        }
+    }
+    let mut part = Part::from(PartBody::Media(Box::new(media)));
+    part.extras.keep_as_written(block);
+    part
+}
+
+/// Text with its sources; `None` if they are those of the text before.
+fn cited<'a>(block: Raw<'a>, before: Option<&mut Part<'a>>) -> Option<Part<'a>> {
+    let mut text = None;
+    let mut found: Vec<Citation<'a>> = Vec::new();
     let mut extras = Extras::default();
     for (key, value) in block.members().filter(|(_, value)| !value.is_null()) {
         match key {
-            b"content" => text = joined(value),
-            b"citations" => citations = value.elements().map(citation).collect(),
+            b"content" => text = Some(joined(value)),
+            b"citations" => found = value.elements().map(citation).collect(),
             _ => extras.keep(key, value),
         }
     }
-    Part { body: PartBody::Text { text, citations, signature: None }, cache: None, extras }
+    if text.is_none()
+        && let Some(Part { body: PartBody::Text { citations, .. }, .. }) = before
+    {
+        citations.append(&mut found);
+        return None;
+    }
+    let body = PartBody::Text { text: text.unwrap_or_default(), citations: found, signature: None };
+    Some(Part { body, cache: None, extras })
 }
 
 /// The texts of an array of objects, one after the other.

@@ -45,9 +45,15 @@ pub(in super::super) fn write_tool_use(call: &ToolCall<'_>, block: &mut ObjectWr
     block.raw("input", arguments.map_or(b"{}", |arguments| arguments.bytes));
 }
 
-/// A `citationsContent` block.
-pub(in super::super) fn write_with_citations(text: &str, citations: &[Citation<'_>], content: &mut ObjectWriter<'_>) {
-    content.array("content").object().string("text", text);
+/// A `citationsContent` block; without a text it belongs to the text before it.
+pub(in super::super) fn write_with_citations(
+    text: Option<&str>,
+    citations: &[Citation<'_>],
+    content: &mut ObjectWriter<'_>,
+) {
+    if let Some(text) = text {
+        content.array("content").object().string("text", text);
+    }
     let mut array = content.array("citations");
     citations.iter().for_each(|citation| write_citation(citation, array.element()));
 }

@@ -64,7 +64,7 @@ fn read_message(at: usize, message: Raw<'_>) -> Result<Turn<'_>, ReadError> {
         Some("system") => Role::System,
         Some(_) | None => return Err(ReadError::new(format!("messages[{at}].role must be user or assistant"))),
     };
-    Ok(Turn { role, parts, name: None, extras })
+    Ok(Turn { extras, ..Turn::new(role, parts) })
 }
 
 /// Members of an object that only this dialect knows, to be put into an object of the same name again.

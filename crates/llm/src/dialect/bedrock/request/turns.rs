@@ -192,11 +192,13 @@ impl Blocks<'_> {
 
     fn write_part(&mut self, part: &Part<'_>, content: &mut ArrayWriter<'_>) {
         let origin = self.origin;
+        let as_written = part.extras.as_written().filter(|_| origin == Origin::Own);
         match &part.body {
+            _ if let Some(block) = as_written => content.raw(block.bytes()),
             PartBody::Text { text, citations, .. } if !citations.is_empty() && origin == Origin::Own => {
                 let mut block = content.object();
                 let mut cited = block.object("citationsContent");
-                block::write_with_citations(text, citations, &mut cited);
+                block::write_with_citations(Some(text), citations, &mut cited);
                 block::write_extras(part, origin, &mut cited);
             }
             PartBody::Text { text, citations, .. } => {
@@ -259,6 +261,9 @@ impl Blocks<'_> {
     }
 
     fn write_result_part(&mut self, part: &Part<'_>, content: &mut ArrayWriter<'_>) {
+        if let Some(block) = part.extras.as_written().filter(|_| self.origin == Origin::Own) {
+            return content.raw(block.bytes());
+        }
         match &part.body {
             PartBody::Text { text, .. } | PartBody::Refusal(text) => content.object().string("text", text),
             PartBody::Media(media) => self.write_media(part, media, content),

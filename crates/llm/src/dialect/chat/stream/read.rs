@@ -291,7 +291,12 @@ impl Choice {
             false => self.calls.len() as u64,
         });
         let known = self.calls.place(index);
-        let continues = |at: &usize| told.id.is_empty() || *self.calls[*at].id == *told.id || !self.calls[*at].is_told;
+        let continues = |at: &usize| {
+            let call = &self.calls[*at];
+            // An identifier may come after the name.
+            let is_late = call.id.is_empty() && told.name.is_empty();
+            told.id.is_empty() || *call.id == *told.id || !call.is_told || is_late
+        };
         if let Some(at) = known.filter(continues) {
             if !told.id.is_empty() && self.calls[at].id.is_empty() {
                 self.calls[at].id = told.id.as_ref().into();

@@ -140,6 +140,9 @@ impl Writer<'_> {
         if self.origin == Origin::Own {
             return own_reasoning(wanted, body);
         }
+        if self.dialect == Dialect::Anthropic {
+            return self.thinking(wanted, body);
+        }
         let effort = match (&wanted.effort, wanted.budget_tokens, wanted.enabled) {
             (Some(effort), _, _) => effort.clone(),
             (None, _, Some(false)) | (None, Some(0), _) | (None, None, None) => return,
@@ -149,6 +152,23 @@ impl Writer<'_> {
         // Anthropic's top word has no equal here.
         let word = if effort.0 == "max" { "xhigh" } else { effort.0.as_ref() };
         body.string("reasoning_effort", word);
+    }
+
+    /// Anthropic's clients, as APISIX has it: a budget becomes an effort, adaptive thinking has its own, word for word. An
+    /// effort without thinking is for all that a model writes, and models that do not reason refuse the field.
+    fn thinking(&mut self, wanted: &ReasoningRequest<'_>, body: &mut ObjectWriter<'_>) {
+        let effort = match (wanted.enabled, wanted.budget_tokens, &wanted.effort) {
+            (Some(true), Some(budget), _) => Effort::from_budget(budget),
+            (Some(true), None, Some(effort)) => effort.clone(),
+            (Some(true), None, None) => Effort("medium".into()),
+            (Some(false) | None, _, effort) => {
+                if effort.is_some() {
+                    self.losses.lose_field("output_config.effort");
+                }
+                return;
+            }
+        };
+        body.string("reasoning_effort", &effort.0);
     }
 
     fn tier<'t>(&self, told: &'t str) -> &'t str {

@@ -4,7 +4,7 @@
 
 use super::super::media::{audio_format, file_name};
 use super::Writer;
-use crate::dialect::Origin;
+use crate::dialect::{Dialect, Origin};
 use crate::json::{ArrayWriter, ObjectWriter, write_string};
 use crate::model::{Feature, Media, MediaKind, MediaSource, Part, PartBody};
 
@@ -12,8 +12,9 @@ impl Writer<'_> {
     /// Writes one part of a user's message into `content`.
     pub(super) fn part(&mut self, part: &Part<'_>, content: &mut ArrayWriter<'_>) {
         match &part.body {
-            // Providers refuse empty texts.
-            PartBody::Text { text, .. } if text.is_empty() && self.origin == Origin::Foreign => {}
+            // Providers refuse empty texts; those of Anthropic's clients stay, as with APISIX.
+            PartBody::Text { text, .. }
+                if text.is_empty() && self.origin == Origin::Foreign && self.dialect != Dialect::Anthropic => {}
             PartBody::Text { text, .. } => {
                 let mut object = content.object();
                 object.string("type", "text");
@@ -45,10 +46,10 @@ impl Writer<'_> {
 
     fn media(&mut self, part: &Part<'_>, media: &Media<'_>, content: &mut ArrayWriter<'_>) {
         match (media.kind, &media.source) {
-            (_, MediaSource::PlainText(text)) => {
+            (_, MediaSource::PlainText(_)) => {
                 let mut object = content.object();
                 object.string("type", "text");
-                object.string("text", &document_text(media, text));
+                object.string("text", &media.plain_text().unwrap_or_default());
                 self.marks(part, &mut object);
             }
             (MediaKind::Image, MediaSource::Base64(_) | MediaSource::Url(_)) => {
@@ -83,7 +84,10 @@ impl Writer<'_> {
                 drop(file);
                 self.marks(part, &mut object);
             }
-            (MediaKind::Document, MediaSource::File(id)) => {
+            // Files in another provider's store are not OpenAI's.
+            (MediaKind::Document, MediaSource::File(id))
+                if matches!(self.dialect, Dialect::OpenAiChat | Dialect::OpenAiResponses) =>
+            {
                 let mut object = content.object();
                 object.string("type", "file");
                 let mut file = object.object("file");
@@ -126,14 +130,6 @@ impl Writer<'_> {
         }
         self.marks(part, &mut object);
     }
-}
-
-/// A plain text document, for the model to read as a part of the message.
-fn document_text(media: &Media<'_>, text: &str) -> String {
-    let heads = [media.name.as_deref(), media.context.as_deref()];
-    let mut pieces: Vec<&str> = heads.into_iter().flatten().filter(|head| !head.is_empty()).collect();
-    pieces.push(text);
-    pieces.join("\n")
 }
 
 /// Appends a URL, or a data URI of `media_type` unless the medium tells its own.

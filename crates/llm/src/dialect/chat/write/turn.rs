@@ -7,9 +7,11 @@
 use super::super::reasoning::{self, Home};
 use super::Writer;
 use super::tools::{write_call, write_signature};
-use crate::dialect::Origin;
+use crate::dialect::{Dialect, Origin};
 use crate::json::{ArrayWriter, Kind, ObjectWriter};
-use crate::model::{Feature, Part, PartBody, Reasoning, Role, Signature, Text, ToolResult, Turn};
+use crate::model::{
+    ContentForm, Feature, Media, MediaSource, Part, PartBody, Reasoning, Role, Signature, Text, ToolResult, Turn,
+};
 
 impl Writer<'_> {
     pub(super) fn messages(&mut self, turns: &[Turn<'_>], out: &mut Vec<u8>) {
@@ -42,7 +44,8 @@ impl Writer<'_> {
     }
 
     fn is_carried(&self, part: &Part<'_>) -> bool {
-        self.origin == Origin::Foreign && matches!(part.body, PartBody::Media(_))
+        let is_text = |media: &Media<'_>| matches!(media.source, MediaSource::PlainText(_));
+        self.origin == Origin::Foreign && matches!(&part.body, PartBody::Media(media) if !is_text(media))
     }
 
     /// Writes a tool's answer.
@@ -60,13 +63,36 @@ impl Writer<'_> {
             Some(json) => message.string("content", &String::from_utf8_lossy(json.bytes())),
             None => {
                 let told: Vec<&Part<'_>> = result.content.iter().filter(|part| !self.is_carried(part)).collect();
-                self.content(&told, &mut message);
+                match self.result_lines(&told) {
+                    Some(text) => message.string("content", &text),
+                    None => self.content(&told, &mut message),
+                }
             }
         }
         self.cache(part.cache.as_ref(), &mut message);
         if turn.role == Role::Tool {
             self.extras(&turn.extras, &mut message);
         }
+    }
+
+    /// The texts of a result a line each, documents that are plain text among them. Those of Anthropic's clients are
+    /// joined as APISIX joins them, unless there are documents.
+    fn result_lines(&mut self, parts: &[&Part<'_>]) -> Option<String> {
+        let has_documents = parts.iter().any(|part| matches!(part.body, PartBody::Media(_)));
+        if self.origin == Origin::Own || parts.len() < 2 && !has_documents {
+            return None;
+        }
+        if self.dialect == Dialect::Anthropic && !has_documents {
+            return None;
+        }
+        let line = |part: &&Part<'_>| match &part.body {
+            PartBody::Text { text, .. } => Some(text.clone().into_owned()),
+            PartBody::Media(media) => media.plain_text(),
+            _ => None,
+        };
+        let lines = parts.iter().map(line).collect::<Option<Vec<_>>>()?;
+        parts.iter().for_each(|part| self.losses.lose_some(Feature::CacheControl, part.cache.as_ref()));
+        Some(lines.join("\n"))
     }
 
     /// Writes the media of the results just told as the user's.
@@ -100,7 +126,10 @@ impl Writer<'_> {
         let mut message = messages.object();
         message.string("role", "user");
         message.maybe_string("name", turn.name.as_deref());
-        self.content(parts, &mut message);
+        match turn.form {
+            ContentForm::List if self.origin == Origin::Foreign => self.list(parts, &mut message),
+            ContentForm::Any | ContentForm::List => self.content(parts, &mut message),
+        }
         self.extras(&turn.extras, &mut message);
     }
 
@@ -204,15 +233,27 @@ impl Writer<'_> {
 
     /// Writes `content`: a string if there is nothing but plain text, else an array.
     fn content(&mut self, parts: &[&Part<'_>], message: &mut ObjectWriter<'_>) {
-        if let Some(text) = self.plain_text(parts) {
-            return message.string("content", &text);
+        match self.plain_text(parts) {
+            Some(text) => message.string("content", &text),
+            None => self.list(parts, message),
         }
-        let mut content = message.array("content");
+    }
+
+    /// Writes `content` as an array, unless nothing is in it.
+    fn list(&mut self, parts: &[&Part<'_>], message: &mut ObjectWriter<'_>) {
+        let mut out = Vec::new();
+        let mut content = ArrayWriter::new(&mut out);
         for part in parts {
             match &part.body {
                 PartBody::Reasoning(thought) if is_thinking(part) => write_thinking(thought, &mut content),
                 _ => self.part(part, &mut content),
             }
+        }
+        let is_empty = content.is_empty();
+        drop(content);
+        match is_empty {
+            true => message.string("content", ""),
+            false => message.raw("content", &out),
         }
     }
 

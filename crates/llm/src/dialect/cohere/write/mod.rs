@@ -6,6 +6,7 @@
 mod tools;
 mod turn;
 
+use super::document;
 use crate::dialect::{Dialect, Origin, Quirks};
 use crate::json::ObjectWriter;
 use crate::model::{Extras, Feature, Json, Losses, ReasoningRequest, Request, ResponseFormat};
@@ -34,6 +35,7 @@ impl Writer<'_> {
         let mut messages = body.array("messages");
         request.turns.iter().for_each(|turn| self.turn(turn, &mut messages));
         drop(messages);
+        write_documents(request, body);
         self.sampling(request, body);
         self.tools(request, body);
         if let Some(format) = &request.response_format {
@@ -145,6 +147,16 @@ fn write_thinking(wanted: &ReasoningRequest<'_>, body: &mut ObjectWriter<'_>) {
     thinking.string("type", "enabled");
     if let Some(budget) = budget {
         thinking.number("token_budget", budget);
+    }
+}
+
+/// Those that a client of this dialect has told beside its messages.
+fn write_documents(request: &Request<'_>, body: &mut ObjectWriter<'_>) {
+    let parts = request.turns.iter().flat_map(|turn| &turn.parts);
+    let mut told = parts.filter(|part| document::is_of_request(part)).filter_map(|part| part.extras.as_written());
+    if let Some(first) = told.next() {
+        let mut documents = body.array("documents");
+        std::iter::once(first).chain(told).for_each(|document| documents.raw(document.bytes()));
     }
 }
 

@@ -1,7 +1,7 @@
 //! A conversation's turns, written as messages: each tool result is one of its own, before what its turn says
 //! otherwise.
 
-use super::super::citation;
+use super::super::{citation, document};
 use super::Writer;
 use crate::dialect::Origin;
 use crate::dialect::cited::CitedText;
@@ -42,7 +42,7 @@ impl Writer<'_> {
         let mut message = messages.object();
         message.string("role", "tool");
         message.string("tool_call_id", &result.call_id);
-        if result.content.iter().any(|part| matches!(part.body, PartBody::Media(_))) {
+        if result.content.iter().any(is_no_text) {
             self.losses.lose(Feature::ToolResultMedia);
         }
         match &result.json {
@@ -56,8 +56,10 @@ impl Writer<'_> {
 
     /// Writes a result's content, in which only text, and natively documents, have a place.
     fn texts(&mut self, parts: &[Part<'_>], message: &mut ObjectWriter<'_>) {
-        let told = parts.iter().filter(|part| !matches!(part.body, PartBody::Media(_)));
-        let told: Vec<&Part<'_>> = told.collect();
+        let told: Vec<&Part<'_>> = parts.iter().filter(|part| !is_no_text(part)).collect();
+        if told.is_empty() {
+            return message.string("content", "");
+        }
         if let Some(text) = lone_text(&told) {
             return message.string("content", text);
         }
@@ -66,8 +68,12 @@ impl Writer<'_> {
     }
 
     fn content(&mut self, parts: &[Part<'_>], message: &mut ObjectWriter<'_>) {
-        let told = parts.iter().filter(|part| !matches!(part.body, PartBody::ToolResult(_)));
-        let told: Vec<&Part<'_>> = told.collect();
+        let is_elsewhere =
+            |part: &Part<'_>| matches!(part.body, PartBody::ToolResult(_)) || document::is_of_request(part);
+        let told: Vec<&Part<'_>> = parts.iter().filter(|part| !is_elsewhere(part)).collect();
+        if told.is_empty() {
+            return message.string("content", "");
+        }
         if let Some(text) = lone_text(&told).filter(|_| told.iter().all(|part| part.cache.is_none())) {
             return message.string("content", text);
         }
@@ -91,6 +97,7 @@ impl Writer<'_> {
         let told: Vec<&Part<'_>> = parts.iter().filter(is_content).collect();
         match lone_text(&told) {
             Some(text) => message.string("content", text),
+            None if told.is_empty() && calls().next().is_none() => message.string("content", ""),
             None if told.is_empty() => {}
             None => {
                 let mut content = message.array("content");
@@ -141,6 +148,9 @@ impl Writer<'_> {
 
     fn part(&mut self, part: &Part<'_>, content: &mut ArrayWriter<'_>) {
         self.losses.lose_some(Feature::CacheControl, part.cache.as_ref());
+        if let Some(json) = part.extras.as_written().filter(|_| self.origin == Origin::Own) {
+            return content.raw(json.bytes());
+        }
         match &part.body {
             PartBody::Text { text, .. } if text.is_empty() && self.origin == Origin::Foreign => {}
             PartBody::Text { text, .. } => {
@@ -161,7 +171,7 @@ impl Writer<'_> {
 
     fn media(&mut self, part: &Part<'_>, media: &Media<'_>, content: &mut ArrayWriter<'_>) {
         let url = match (media.kind, &media.source) {
-            (_, MediaSource::PlainText(text)) => return write_text(text, content),
+            (_, MediaSource::PlainText(_)) => return write_text(&media.plain_text().unwrap_or_default(), content),
             (MediaKind::Document, MediaSource::Base64(_)) => return self.losses.lose(Feature::Document),
             (MediaKind::Audio, _) => return self.losses.lose(Feature::Audio),
             (MediaKind::Video, _) => return self.losses.lose(Feature::Video),
@@ -180,6 +190,11 @@ impl Writer<'_> {
         drop(image);
         self.extras(&part.extras, &mut object);
     }
+}
+
+/// A medium that is no plain text.
+fn is_no_text(part: &Part<'_>) -> bool {
+    matches!(&part.body, PartBody::Media(media) if !matches!(media.source, MediaSource::PlainText(_)))
 }
 
 /// The text, if there is nothing else.

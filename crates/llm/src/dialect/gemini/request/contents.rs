@@ -238,15 +238,10 @@ pub(in crate::dialect::gemini) fn write_call(part: &mut ObjectWriter<'_>, call: 
     write_arguments(object.key("args"), &call.arguments);
 }
 
-/// Writes arguments as an object, which is all that Gemini takes: what the model wrote instead of one goes into a
-/// member `arguments`.
+/// Writes arguments as an object, which is all that Gemini takes: an empty one for whatever else the model wrote.
 fn write_arguments(out: &mut Vec<u8>, arguments: &str) {
-    let is_object = |text: &str| Raw::checked(text.as_bytes()).is_some_and(Raw::is_object);
-    match arguments.trim() {
-        "" => out.extend_from_slice(b"{}"),
-        text if is_object(text) => out.extend_from_slice(text.as_bytes()),
-        text => ObjectWriter::new(out).string("arguments", text),
-    }
+    let object = Raw::checked(arguments.as_bytes()).and_then(Raw::object);
+    out.extend_from_slice(object.map_or(b"{}", |object| object.bytes));
 }
 
 /// Writes what a tool answered as an object: by Google's convention `output` is what it gave, `error` what went wrong.

@@ -54,8 +54,10 @@ fn write_choice(candidate: &mut ObjectWriter<'_>, choice: &Choice<'_>, origin: O
         choice.parts.iter().for_each(|part| write_part(&mut parts, part, origin, losses));
     }
     drop(content);
-    if let Some(told) = &choice.stop {
-        stop::write(candidate, told, origin);
+    match &choice.stop {
+        Some(told) => stop::write(candidate, told, origin),
+        None if is_own => {}
+        None => candidate.string("finishReason", stop::END),
     }
     candidate.number("index", u64::from(choice.index));
     let has = |key| is_own && choice.extras.get(key).is_some();

@@ -19,7 +19,8 @@ pub(super) fn write(turn: &Turn<'_>, messages: &mut ArrayWriter<'_>, losses: &mu
             body => content.take(body, losses),
         }
     }
-    if !content.is_empty() {
+    let is_bare = turn.parts.is_empty() && turn.role == Role::User;
+    if is_bare || !content.is_empty() {
         content.write(role(turn.role), &mut messages.object());
     }
 }

@@ -59,7 +59,7 @@ fn leading_instructions<'r>(request: &'r Request<'_>) -> Option<&'r str> {
     if rest.is_empty() || matches!(request.response_format, Some(ResponseFormat::JsonObject)) {
         return None;
     }
-    let Turn { role: Role::System, parts, name: None, extras } = first else { return None };
+    let Turn { role: Role::System, parts, name: None, extras, .. } = first else { return None };
     let [part] = parts.as_slice() else { return None };
     match &part.body {
         PartBody::Text { text, .. } if extras.is_empty() && part.extras.is_empty() && part.cache.is_none() => {
@@ -183,7 +183,12 @@ fn write_text(body: &mut ObjectWriter<'_>, request: &Request<'_>) {
 
 fn write_reasoning(body: &mut ObjectWriter<'_>, request: &Request<'_>, losses: &mut Losses) {
     let own = request.dialect == Dialect::OpenAiResponses;
-    let effort = request.reasoning.as_ref().and_then(|wanted| effort(wanted, own));
+    let mut effort = request.reasoning.as_ref().and_then(|wanted| effort(wanted, own));
+    let thinks = request.reasoning.as_ref().is_some_and(|wanted| wanted.enabled == Some(true));
+    if request.dialect == Dialect::Anthropic && !thinks && effort.take().is_some() {
+        // There it is for all that a model writes; here models that do not reason refuse it.
+        losses.lose_field("output_config.effort");
+    }
     let show = request.reasoning.as_ref().and_then(|wanted| wanted.show.as_deref());
     let has_extras = own && has_nested("reasoning", &request.extras);
     if let Some(wanted) = &request.reasoning

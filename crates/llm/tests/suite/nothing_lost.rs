@@ -1,0 +1,128 @@
+//! What a client says reaches a provider of another dialect in some form, and what cannot is named by what it is.
+
+use serde_json::{Value, json};
+use tidegate_llm::{ClientDialect, Dialect, PathFacts, ProviderDialect, translate_request};
+
+use crate::pairs::{raw, to};
+
+/// What `provider` is asked when a client sends `body`, and what the client is told was left out.
+pub fn asked(client: Dialect, provider: impl Into<ProviderDialect>, body: &Value) -> (Value, String) {
+    let text = body.to_string();
+    let target = tidegate_llm::Target { dialect: provider.into(), ..to(client) };
+    let client = ClientDialect::from(client);
+    let translated = translate_request(client, &target, raw(text.as_bytes()), PathFacts::default()).unwrap();
+    (serde_json::from_slice(&translated.body).unwrap(), translated.losses.to_string())
+}
+
+/// A turn in which a tool of Cohere's client has answered `document`.
+fn cohere_result(document: &Value) -> Value {
+    let call = json!({"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    json!({"model": "m", "messages": [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": [{"type": "document", "document": document}]},
+    ]})
+}
+
+#[test]
+fn a_result_in_coheres_documents_reaches_every_provider_as_text() {
+    for (document, text) in [
+        (json!({"data": "{\"t\":\"sunny\"}"}), r#"{"t":"sunny"}"#),
+        (json!({"data": {"t": "sunny"}}), r#"{"t":"sunny"}"#),
+        (json!({"id": "d", "data": {"text": "sunny"}}), "sunny"),
+    ] {
+        let body = cohere_result(&document);
+        let (chat, losses) = asked(Dialect::Cohere, Dialect::OpenAiChat, &body);
+        assert_eq!(chat["messages"][2]["content"], text);
+        assert_eq!(losses, "");
+        let (claude, _) = asked(Dialect::Cohere, Dialect::Anthropic, &body);
+        assert_eq!(claude["messages"][2]["content"][0]["content"], text);
+        let (converse, _) = asked(Dialect::Cohere, Dialect::BedrockConverse, &body);
+        assert_eq!(converse["messages"][2]["content"][0]["toolResult"]["content"], json!([{"text": text}]));
+        let (gemini, _) = asked(Dialect::Cohere, Dialect::Gemini, &body);
+        assert_eq!(gemini["contents"][2]["parts"][0]["functionResponse"]["response"], json!({"output": text}));
+        let (ollama, _) = asked(Dialect::Cohere, ProviderDialect::Ollama, &body);
+        assert_eq!(ollama["messages"][2]["content"], text);
+        assert_eq!(asked(Dialect::Cohere, Dialect::Cohere, &body).0, body);
+    }
+}
+
+#[test]
+fn the_documents_of_a_cohere_request_are_documents_of_the_last_question() {
+    let documents = json!([{"id": "d1", "data": {"text": "It is sunny."}}, "It is warm."]);
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}], "documents": documents});
+    let (claude, losses) = asked(Dialect::Cohere, Dialect::Anthropic, &body);
+    let content = &claude["messages"][0]["content"];
+    assert_eq!(content[0]["source"]["data"], "It is sunny.");
+    assert_eq!(content[0]["title"], "d1");
+    assert_eq!(content[1]["source"]["data"], "It is warm.");
+    assert_eq!(content[2], json!({"type": "text", "text": "hi"}));
+    assert_eq!(losses, "");
+    let (chat, _) = asked(Dialect::Cohere, Dialect::OpenAiChat, &body);
+    assert_eq!(chat["messages"][0]["content"][0], json!({"type": "text", "text": "d1\nIt is sunny."}));
+    assert_eq!(asked(Dialect::Cohere, Dialect::Cohere, &body).0, body);
+}
+
+#[test]
+fn guarded_and_found_texts_of_a_converse_client_are_part_of_the_prompt() {
+    let found = json!({"searchResult": {"source": "https://a", "title": "A", "content": [{"text": "found"}]}});
+    let call = json!({"toolUse": {"toolUseId": "c1", "name": "f", "input": {}}});
+    let body = json!({"messages": [
+        {"role": "user", "content": [{"guardContent": {"text": {"text": "guarded"}}}, found]},
+        {"role": "assistant", "content": [call]},
+        {"role": "user", "content": [{"toolResult": {"toolUseId": "c1", "content": [found]}}]},
+    ]});
+    let (chat, losses) = asked(Dialect::BedrockConverse, Dialect::OpenAiChat, &body);
+    let text = |text| json!({"type": "text", "text": text});
+    assert_eq!(chat["messages"][0]["content"], json!([text("guarded"), text("A\nfound")]));
+    assert_eq!(chat["messages"][2]["content"], "A\nfound");
+    assert_eq!(losses, "");
+    let (claude, losses) = asked(Dialect::BedrockConverse, Dialect::Anthropic, &body);
+    assert_eq!(claude["messages"][0]["content"][1]["source"]["data"], "found");
+    assert_eq!(claude["messages"][2]["content"][0]["content"][0]["source"]["data"], "found");
+    assert_eq!(losses, "");
+    let again = asked(Dialect::BedrockConverse, Dialect::BedrockConverse, &body).0;
+    assert_eq!(again["messages"], body["messages"]);
+}
+
+#[test]
+fn text_documents_in_results_are_text_where_results_hold_nothing_else() {
+    let result = json!([
+        {"type": "document", "title": "T", "source": {"type": "text", "media_type": "text/plain", "data": "plain"}},
+        {"type": "search_result", "source": "https://a", "title": "A", "content": [{"type": "text", "text": "found"}]},
+    ]);
+    let body = json!({"model": "m", "max_tokens": 9, "messages": [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "c1", "name": "f", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c1", "content": result}]},
+    ]});
+    let (cohere, losses) = asked(Dialect::Anthropic, Dialect::Cohere, &body);
+    let text = |text| json!({"type": "text", "text": text});
+    assert_eq!(cohere["messages"][2]["content"], json!([text("T\nplain"), text("A\nfound")]));
+    assert_eq!(losses, "");
+    let (chat, losses) = asked(Dialect::Anthropic, Dialect::OpenAiChat, &body);
+    assert_eq!(chat["messages"][2]["content"], "T\nplain\nA\nfound");
+    assert_eq!((chat["messages"].as_array().unwrap().len(), losses.as_str()), (3, ""));
+}
+
+#[test]
+fn what_is_left_out_is_named_by_what_it_is() {
+    let reference =
+        json!({"model": "m", "input": [{"type": "item_reference", "id": "i"}, {"role": "user", "content": "hi"}]});
+    assert_eq!(asked(Dialect::OpenAiResponses, Dialect::OpenAiChat, &reference).1, "field:item_reference");
+    let custom = json!({"model": "m", "input": "hi", "tools": [{"type": "custom", "name": "shell"}]});
+    assert_eq!(asked(Dialect::OpenAiResponses, Dialect::Anthropic, &custom).1, "field:custom");
+    let search = json!({"model": "m", "input": "hi", "tools": [{"type": "web_search"}]});
+    assert_eq!(asked(Dialect::OpenAiResponses, Dialect::Anthropic, &search).1, "server_tools");
+}
+
+#[test]
+fn what_holds_nothing_is_no_loss() {
+    let contents = json!([{"role": "user", "parts": [{"text": "hi"}]}]);
+    let gemini = json!({"contents": contents, "safetySettings": []});
+    assert_eq!(asked(Dialect::Gemini, Dialect::Anthropic, &gemini).1, "");
+    let chat = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}], "metadata": {}});
+    assert_eq!(asked(Dialect::OpenAiChat, Dialect::Anthropic, &chat).1, "");
+    let cohere = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}], "documents": []});
+    assert_eq!(asked(Dialect::Cohere, Dialect::OpenAiChat, &cohere).1, "");
+}
