@@ -49,8 +49,8 @@ pub use endpoint::{
     endpoint, endpoints,
 };
 pub use errors::{
-    ApiError, ErrorAnswer, ErrorKind, RateLimit, RateLimits, error_body, read_error, stream_error_event, write_error,
-    write_stream_error,
+    ApiError, ErrorAnswer, ErrorKind, RateLimit, RateLimits, error_body, read_error, stream_error_event, tells_error,
+    write_error, write_stream_error,
 };
 pub use eventstream::{EventStreamDecoder, EventStreamError, HeaderValue, Headers, Message, write_message};
 pub use filter::{BrokenStream, StreamFilter, UsageChunk};

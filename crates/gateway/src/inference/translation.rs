@@ -91,7 +91,7 @@ impl Translation {
     /// The answer for one that is not what the provider's dialect says.
     pub(super) fn answer(&self, head: &mut ResponseHead, body: &[u8]) -> Result<Bytes, Answer> {
         let raw = Raw::new(body).ok_or_else(|| unreadable("it is not JSON"))?;
-        if raw.get("error").is_some_and(|error| !error.is_null()) {
+        if llm::tells_error(raw) {
             return Ok(refusal(self.client.relative(), self.provider.relative(), head, body));
         }
         let told = llm::translate_response(self.provider, self.client, raw, &self.reply, &self.renames);

@@ -185,6 +185,7 @@ pub(crate) struct Codec {
 /// What a name may look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NameRule {
+    pub min_length: usize,
     pub max_length: usize,
     /// Allowed beside ASCII letters and digits.
     pub punctuation: &'static str,
@@ -193,7 +194,7 @@ pub(crate) struct NameRule {
 impl NameRule {
     pub(crate) fn accepts(self, name: &str) -> bool {
         let allowed = |character: char| character.is_ascii_alphanumeric() || self.punctuation.contains(character);
-        !name.is_empty() && name.len() <= self.max_length && name.chars().all(allowed)
+        (self.min_length..=self.max_length).contains(&name.len()) && name.chars().all(allowed)
     }
 }
 
@@ -204,11 +205,30 @@ pub struct Quirks {
     pub max_tokens_field: &'static str,
     /// OpenAI Chat's role `developer` is known; else `system` stands in.
     pub developer_role: bool,
+    /// How OpenAI Chat's seed for sampling is spelt: `seed` or `random_seed`.
+    pub seed_field: &'static str,
+    /// How many letters and digits an identifier of a call has, where the provider insists on a number.
+    pub call_id_length: Option<usize>,
+}
+
+impl Quirks {
+    /// OpenAI has none.
+    pub const OF_OPENAI: Self = Self {
+        max_tokens_field: "max_completion_tokens",
+        developer_role: true,
+        seed_field: "seed",
+        call_id_length: None,
+    };
+
+    /// Which identifiers of calls the provider accepts; `usual` are those of its dialect.
+    pub(crate) fn call_ids(&self, usual: NameRule) -> NameRule {
+        self.call_id_length.map_or(usual, |length| NameRule { min_length: length, max_length: length, punctuation: "" })
+    }
 }
 
 impl Default for Quirks {
     fn default() -> Self {
-        Self { max_tokens_field: "max_completion_tokens", developer_role: true }
+        Self::OF_OPENAI
     }
 }
 

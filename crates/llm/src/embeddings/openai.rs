@@ -47,8 +47,11 @@ fn read_input(input: Option<Raw<'_>>) -> Result<Vec<EmbedInput<'_>>, ReadError> 
     match input.kind {
         Kind::String => Ok(input.text().map(EmbedInput::Text).into_iter().collect()),
         // One list of tokens.
-        Kind::Array if input.elements().next().is_some_and(|first| first.kind == Kind::Number) => {
-            Ok(vec![EmbedInput::Tokens(input.into())])
+        Kind::Array if input.elements().next().is_some_and(is_token) => {
+            match input.elements().position(|token| !is_token(token)) {
+                None => Ok(vec![EmbedInput::Tokens(input.into())]),
+                Some(before) => Err(unsupported(before + 1)),
+            }
         }
         Kind::Array => input.elements().zip(1..).map(|(element, at)| read_element(element, at)).collect(),
         Kind::Object | Kind::Number | Kind::Bool | Kind::Null => Err(wrong()),
@@ -60,8 +63,17 @@ fn read_element(element: Raw<'_>, at: usize) -> Result<EmbedInput<'_>, ReadError
     match (element.kind, element.text()) {
         (_, Some(text)) => Ok(EmbedInput::Text(text)),
         (Kind::Array, None) => Ok(EmbedInput::Tokens(element.into())),
-        (_, None) => Err(ReadError::new(format!("unsupported input type at index {at}"))),
+        (_, None) => Err(unsupported(at)),
     }
+}
+
+fn is_token(element: Raw<'_>) -> bool {
+    element.kind == Kind::Number
+}
+
+/// `at` counts from 1.
+fn unsupported(at: usize) -> ReadError {
+    ReadError::new(format!("unsupported input type at index {at}"))
 }
 
 pub(super) fn write_request(request: &EmbedRequest<'_>) -> Vec<u8> {

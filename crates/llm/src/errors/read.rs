@@ -54,6 +54,20 @@ pub fn read_error<'a>(dialect: Dialect, status: u16, amzn_errortype: Option<&str
     ApiError { kind, status, message, code, param: told.param }
 }
 
+/// `true` if `body` tells of an error whatever its status says: an `error`, or MiniMax's `base_resp` with a code.
+pub fn tells_error(body: Raw<'_>) -> bool {
+    body.members().any(|(key, value)| match key {
+        b"error" => !value.is_null(),
+        b"base_resp" => is_minimax_error(value),
+        _ => false,
+    })
+}
+
+/// MiniMax answers with code 0 where all is well.
+pub(crate) fn is_minimax_error(base_resp: Raw<'_>) -> bool {
+    base_resp.first("status_code").and_then(Raw::count).is_some_and(|code| code != 0)
+}
+
 /// `ValidationException:http://…` is a `ValidationException`.
 fn exception_name(header: &str) -> &str {
     header.split([':', '#']).next().unwrap_or(header).trim()
@@ -86,6 +100,8 @@ impl<'a> Told<'a> {
             // OpenAI's Responses tell a failed answer so.
             b"response" if value.is_object() => value.members().for_each(|(key, value)| self.member(key, value)),
             b"error" if text.is_some() => self.message = text,
+            // Mistral, and all that is built on FastAPI, tell each field that is wrong.
+            b"detail" if value.kind == Kind::Array => self.message = faults(value).or(self.message.take()),
             b"message" | b"Message" | b"detail" | b"msg" => self.message = text.or(self.message.take()),
             b"code" | b"status_code" => self.take_code(value),
             b"type" | b"__type" if text.as_deref() != Some("error") => self.kind = text.or(self.kind.take()),
@@ -140,6 +156,23 @@ impl<'a> Told<'a> {
             .or(by_word)
             .unwrap_or_else(|| meaning::of_status(status))
     }
+}
+
+/// What is wrong with each field: `body.messages: Field required; …`.
+fn faults(detail: Raw<'_>) -> Option<Cow<'_, str>> {
+    let mut told = String::new();
+    for fault in detail.elements() {
+        let Some(message) = fault.first("msg").and_then(Raw::text) else { continue };
+        let place = fault.first("loc").into_iter().flat_map(Raw::elements);
+        let place = place.map(|step| step.text().unwrap_or_else(|| String::from_utf8_lossy(step.bytes)));
+        let place = place.collect::<Vec<_>>().join(".");
+        let (space, colon) = (if told.is_empty() { "" } else { "; " }, if place.is_empty() { "" } else { ": " });
+        told.push_str(&format!("{space}{place}{colon}{message}"));
+        if told.len() > MOST_TEXT {
+            break;
+        }
+    }
+    (!told.is_empty()).then(|| told.into())
 }
 
 /// Words that providers use for more than they say.

@@ -43,7 +43,7 @@ fn fitting_status(error: &ApiError<'_>) -> u16 {
 fn body(client: Dialect, status: u16, error: &ApiError<'_>) -> Value {
     match client {
         Dialect::OpenAiChat | Dialect::OpenAiResponses => json!({ "error": openai(error) }),
-        Dialect::Anthropic => anthropic(error),
+        Dialect::Anthropic => anthropic(status, error),
         Dialect::Gemini => {
             json!({ "error": { "code": status, "message": error.message, "status": google_status(error.kind) } })
         }
@@ -57,7 +57,7 @@ pub fn write_stream_error(client: Dialect, error: &ApiError<'_>, out: &mut Vec<u
     let status = fitting_status(error);
     let (name, data, line_end) = match client {
         Dialect::OpenAiChat => ("", body(client, status, error), "\n"),
-        Dialect::OpenAiResponses => ("error", responses_event(error), "\n"),
+        Dialect::OpenAiResponses => return write_responses_error(error, 0, out),
         Dialect::Anthropic => ("error", body(client, status, error), "\n"),
         Dialect::Gemini => ("", body(client, status, error), "\r\n"),
         Dialect::Cohere => {
@@ -122,11 +122,17 @@ fn openai(error: &ApiError<'_>) -> Value {
     })
 }
 
+/// Appends the event of a stream of Responses that has told `sequence` events before.
+pub(crate) fn write_responses_error(error: &ApiError<'_>, sequence: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(format!("event: error\ndata: {}\n\n", responses_event(error, sequence)).as_bytes());
+}
+
 /// OpenAI's documented event, and beside it the `error` member without which its SDKs raise nothing.
-fn responses_event(error: &ApiError<'_>) -> Value {
+fn responses_event(error: &ApiError<'_>, sequence: u64) -> Value {
     let object = openai(error);
     json!({
         "type": "error",
+        "sequence_number": sequence,
         "code": object["code"],
         "message": error.message,
         "param": error.param,
@@ -134,8 +140,14 @@ fn responses_event(error: &ApiError<'_>) -> Value {
     })
 }
 
-fn anthropic(error: &ApiError<'_>) -> Value {
-    json!({ "type": "error", "error": { "type": error.kind.naming().anthropic_type, "message": error.message } })
+/// Two of Anthropic's types go with a status that other dialects have no type for.
+fn anthropic(status: u16, error: &ApiError<'_>) -> Value {
+    let kind = match (error.kind, status) {
+        (ErrorKind::QuotaExceeded, 402) => "billing_error",
+        (ErrorKind::InvalidRequest, 409) => "conflict_error",
+        (kind, _) => kind.naming().anthropic_type,
+    };
+    json!({ "type": "error", "error": { "type": kind, "message": error.message } })
 }
 
 /// The JSON body of an error that we tell ourselves.

@@ -57,12 +57,12 @@ const fn generation(path: &'static str) -> Capability {
     }
 }
 
-const PLAIN: Quirks = Quirks { max_tokens_field: "max_tokens", developer_role: false };
+const PLAIN: Quirks = Quirks { max_tokens_field: "max_tokens", developer_role: false, ..LIKE_OPENAI };
 
 /// As APISIX's converter writes the limit for every provider.
-const PLAIN_WITH_NEW_LIMIT: Quirks = Quirks { max_tokens_field: "max_completion_tokens", developer_role: false };
+const PLAIN_WITH_NEW_LIMIT: Quirks = Quirks { developer_role: false, ..LIKE_OPENAI };
 
-const LIKE_OPENAI: Quirks = Quirks { max_tokens_field: "max_completion_tokens", developer_role: true };
+const LIKE_OPENAI: Quirks = Quirks::OF_OPENAI;
 
 /// What all rows have in common: HTTPS, a bearer key, OpenAI's manners but for `max_tokens`.
 const HOSTED: Provider = Provider {
@@ -272,6 +272,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
             embeds("/v1/embeddings"),
             at(Protocol::OpenAiModerations, "/v1/moderations"),
         ],
+        quirks: Quirks { seed_field: "random_seed", call_id_length: Some(9), ..PLAIN },
         ..HOSTED
     },
     Provider {

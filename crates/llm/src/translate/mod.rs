@@ -82,7 +82,7 @@ pub fn translate_request(
     let mut losses = Losses::default();
     let codec = target.dialect.codec();
     let renames = names::fit_names(&mut request, codec.names);
-    names::fit_calls(&mut request, codec.call_ids);
+    names::fit_calls(&mut request, target.quirks.call_ids(codec.call_ids));
     pieces::join(&mut request.turns);
     match client.is_foreign_to(target.dialect) {
         true => drop_foreign(&mut request, target.dialect.dialect(), &mut losses),

@@ -1,7 +1,7 @@
 //! Clients of Anthropic's dialect before a provider of OpenAI's: what APISIX's converter has taught them to expect.
 
 use serde_json::{Value, json};
-use tidegate_llm::Dialect;
+use tidegate_llm::{ApiError, Dialect, ErrorKind, write_error};
 
 use crate::next_turns::answered;
 use crate::nothing_lost::asked;
@@ -163,4 +163,16 @@ fn failures_and_refusals_are_told_in_words_that_the_client_s_sdk_knows() {
         json!({"output": {"message": {"role": "assistant", "content": []}}, "stopReason": "malformed_tool_use"});
     let gemini = answered(Dialect::BedrockConverse, Dialect::Gemini, &converse);
     assert_eq!(gemini["candidates"][0]["finishReason"], "MALFORMED_FUNCTION_CALL");
+}
+
+#[test]
+fn money_and_conflicts_have_anthropic_s_own_types() {
+    for (status, kind, name) in
+        [(402, ErrorKind::QuotaExceeded, "billing_error"), (409, ErrorKind::InvalidRequest, "conflict_error")]
+    {
+        let error = ApiError { status, ..ApiError::new(kind, "x") };
+        let answer = write_error(Dialect::Anthropic, &error);
+        let body: Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!((answer.status, &body["error"]["type"]), (status, &json!(name)));
+    }
 }

@@ -41,6 +41,7 @@ mod nothing_lost;
 mod odd_answers;
 mod pairs;
 mod provider_errors;
+mod provider_manners;
 mod rate_limits;
 mod recorded_answers;
 mod recorded_streams;

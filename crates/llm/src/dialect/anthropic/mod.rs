@@ -27,8 +27,8 @@ pub(super) static CODEC: Codec = Codec {
     stream_reader: || Box::new(stream::Reader::default()),
     stream_writer: |reply| Box::new(OneByOne::new(stream::Writer::new(reply))),
     carries: CARRIES,
-    names: NameRule { max_length: 64, punctuation: "_-" },
-    call_ids: NameRule { max_length: 64, punctuation: "_-" },
+    names: NameRule { min_length: 1, max_length: 64, punctuation: "_-" },
+    call_ids: NameRule { min_length: 1, max_length: 64, punctuation: "_-" },
 };
 
 /// What the dialect has words for. A few of them are left out where the API refuses the combination, such as a

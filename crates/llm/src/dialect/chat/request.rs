@@ -54,7 +54,8 @@ pub(in crate::dialect) fn read_setting<'a>(request: &mut Request<'a>, key: &'a [
         b"temperature" => request.temperature = Some(value.into()),
         b"top_p" => request.top_p = Some(value.into()),
         b"top_k" => request.top_k = Some(value.into()),
-        b"seed" => request.seed = Some(value.into()),
+        // `random_seed` is Mistral's.
+        b"seed" | b"random_seed" => request.seed = Some(value.into()),
         b"frequency_penalty" => request.frequency_penalty = Some(value.into()),
         b"presence_penalty" => request.presence_penalty = Some(value.into()),
         b"logit_bias" => request.logit_bias = Some(value.into()),

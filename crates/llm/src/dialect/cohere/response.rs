@@ -1,7 +1,7 @@
 //! A whole answer, read and written. Cohere gives one answer to a request and does not name the model.
 
 use super::message::Message;
-use super::write::{plan, write_call, write_citations, write_text, write_thought};
+use super::write::{write_call, write_citations, write_text, write_thought};
 use super::{stop, usage};
 use crate::dialect::{Dialect, ReadError, Reply};
 use crate::json::{ArrayWriter, ObjectWriter, Raw};
@@ -71,21 +71,22 @@ fn is_call(part: &Part<'_>) -> bool {
     matches!(part.body, PartBody::ToolCall(_))
 }
 
-/// The text of a message that calls is its plan.
+/// Text is content also beside calls: a stream cannot tell in time that it is their plan, and says it there.
 fn write_message(parts: &[Part<'_>], message: &mut ObjectWriter<'_>, losses: &mut Losses) {
     let has_calls = parts.iter().any(is_call);
     let is_content = |part: &&Part<'_>| match &part.body {
         PartBody::ToolCall(_) | PartBody::ToolResult(_) => false,
-        PartBody::Text { .. } => !has_calls,
-        PartBody::Media(_) | PartBody::Reasoning(_) | PartBody::Refusal(_) | PartBody::Opaque(_) => true,
+        PartBody::Text { .. }
+        | PartBody::Media(_)
+        | PartBody::Reasoning(_)
+        | PartBody::Refusal(_)
+        | PartBody::Opaque(_) => true,
     };
     if parts.iter().any(|part| is_content(&part)) {
         let mut content = message.array("content");
         parts.iter().filter(is_content).for_each(|part| write_part(part, &mut content, losses));
     }
     if has_calls {
-        let plan = plan(parts);
-        message.maybe_string("tool_plan", Some(plan.as_str()).filter(|plan| !plan.is_empty()));
         let mut calls = message.array("tool_calls");
         for part in parts {
             if let PartBody::ToolCall(call) = &part.body {

@@ -59,6 +59,6 @@ pub(super) static CODEC: Codec = Codec {
         Feature::MediaOutput,
     ],
     // Some models take dots and colons as well.
-    names: NameRule { max_length: 64, punctuation: "_-" },
-    call_ids: NameRule { max_length: 64, punctuation: "_-" },
+    names: NameRule { min_length: 1, max_length: 64, punctuation: "_-" },
+    call_ids: NameRule { min_length: 1, max_length: 64, punctuation: "_-" },
 };

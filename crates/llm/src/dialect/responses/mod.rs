@@ -60,8 +60,8 @@ pub(super) static CODEC: Codec = Codec {
         Feature::Refusal,
         Feature::Citations,
     ],
-    names: NameRule { max_length: 64, punctuation: "_-" },
-    call_ids: NameRule { max_length: 64, punctuation: "_-" },
+    names: NameRule { min_length: 1, max_length: 64, punctuation: "_-" },
+    call_ids: NameRule { min_length: 1, max_length: 64, punctuation: "_-" },
 };
 
 /// Keeps a member of the object `parent`, under a dotted name.

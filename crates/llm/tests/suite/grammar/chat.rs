@@ -104,7 +104,7 @@ fn check_call(call: &Value, choice: &mut Choice) -> Result<(), String> {
     let arguments = call["function"]["arguments"].as_str().ok_or("a call without arguments")?;
     if let Some(known) = choice.calls.get_mut(&index) {
         known.push_str(arguments);
-        let repeats = call.get("id").is_some() || call["function"].get("name").is_some();
+        let repeats = call.get("id").is_some() || call["function"]["name"] != "";
         return if repeats { Err("a call is named twice".to_owned()) } else { Ok(()) };
     }
     if index != choice.calls.len() as u64 {

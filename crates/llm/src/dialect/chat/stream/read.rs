@@ -8,7 +8,7 @@ use super::super::reasoning::{self, DetailKind, Home};
 use super::super::{citation, media, part, stop, tools, usage};
 use super::delta::{ChoiceDelta, Delta};
 use crate::dialect::{Dialect, EventReader, Frame};
-use crate::errors::read_error;
+use crate::errors::{is_minimax_error, read_error};
 use crate::json::{Kind, Raw};
 use crate::model::{Event, Media, MediaKind, MediaSource, PartBody, Signature, StopReason, StreamStart, Text};
 use crate::numbered::Numbered;
@@ -88,7 +88,8 @@ impl Reader {
                 b"citations" => sources = Some(value),
                 b"usage" => counts = value.object(),
                 b"x_groq" => nested_counts = value.get("usage").and_then(Raw::object),
-                b"error" => is_error = !value.is_null(),
+                b"error" => is_error |= !value.is_null(),
+                b"base_resp" => is_error |= is_minimax_error(value),
                 _ => {}
             }
         }

@@ -217,7 +217,12 @@ impl Writer {
         if let Some(call) = self.choice(choice, out).calls.get_mut(call) {
             call.has_arguments = true;
         }
-        self.call_delta(choice, call, out, |object| object.object("function").string("arguments", json));
+        self.call_delta(choice, call, out, |object| {
+            let mut function = object.object("function");
+            // Mistral's SDK wants the name in every piece; what collects pieces adds nothing to it.
+            function.string("name", "");
+            function.string("arguments", json);
+        });
     }
 
     fn call_delta(&mut self, choice: u32, call: u32, out: &mut Vec<u8>, fill: impl FnOnce(&mut ObjectWriter<'_>)) {

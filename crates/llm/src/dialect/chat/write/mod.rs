@@ -82,7 +82,7 @@ impl Writer<'_> {
             Origin::Own => write_json(body, "top_k", request.top_k.as_ref()),
             Origin::Foreign => self.losses.lose_some(Feature::TopK, request.top_k.as_ref()),
         }
-        write_json(body, "seed", request.seed.as_ref());
+        write_json(body, self.quirks.seed_field, request.seed.as_ref());
         write_json(body, "frequency_penalty", request.frequency_penalty.as_ref());
         write_json(body, "presence_penalty", request.presence_penalty.as_ref());
         write_json(body, "logit_bias", request.logit_bias.as_ref());

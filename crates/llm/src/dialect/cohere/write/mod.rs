@@ -11,7 +11,7 @@ use crate::dialect::{Dialect, Origin, Quirks};
 use crate::json::ObjectWriter;
 use crate::model::{Extras, Feature, Json, Losses, ReasoningRequest, Request, ResponseFormat};
 
-pub(super) use turn::{plan, write_call, write_citations, write_text, write_thought};
+pub(super) use turn::{write_call, write_citations, write_text, write_thought};
 
 /// Writes a request's body.
 pub(super) fn write(request: &Request<'_>, _quirks: &Quirks, losses: &mut Losses) -> Vec<u8> {

@@ -206,7 +206,7 @@ fn lone_text<'p>(parts: &[&'p Part<'_>]) -> Option<&'p str> {
 }
 
 /// The text of a message that calls tools.
-pub(in super::super) fn plan(parts: &[Part<'_>]) -> String {
+fn plan(parts: &[Part<'_>]) -> String {
     let text = |part: &'_ Part<'_>| match &part.body {
         PartBody::Text { text, .. } => text.clone().into_owned(),
         _ => String::new(),

@@ -20,6 +20,6 @@ pub(super) const CODEC: ProviderCodec = ProviderCodec {
     read_response: answer::read,
     stream_reader: || Box::new(answer::Reader::default()),
     framing: StreamFraming::Sse,
-    names: NameRule { max_length: 64, punctuation: "_-" },
-    call_ids: NameRule { max_length: 64, punctuation: "_-" },
+    names: NameRule { min_length: 1, max_length: 64, punctuation: "_-" },
+    call_ids: NameRule { min_length: 1, max_length: 64, punctuation: "_-" },
 };

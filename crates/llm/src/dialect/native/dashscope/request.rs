@@ -8,7 +8,7 @@ use crate::json::{ArrayWriter, Kind, ObjectWriter, Raw, unescape};
 use crate::model::{Effort, Feature, Losses, ReasoningRequest, Request};
 
 /// How Chat is written for the envelope.
-const QUIRKS: Quirks = Quirks { max_tokens_field: "max_tokens", developer_role: false };
+const QUIRKS: Quirks = Quirks { max_tokens_field: "max_tokens", developer_role: false, ..Quirks::OF_OPENAI };
 
 /// Writes a request's body.
 pub(super) fn write(request: &Request<'_>, _quirks: &Quirks, losses: &mut Losses) -> Vec<u8> {

@@ -14,8 +14,8 @@ use open_calls::OpenCalls;
 use super::items::{self, Message, Place, Reasoning, Thought};
 use crate::dialect::responses::whole::{ItemNames, Whole};
 use crate::dialect::responses::{service_tier, stop};
-use crate::dialect::{Dialect, EventWriter, Reply};
-use crate::errors::write_stream_error;
+use crate::dialect::{EventWriter, Reply};
+use crate::errors::write_responses_error;
 use crate::json::ObjectWriter;
 use crate::model::{Event, Stop, StreamStart, Text, TokenCounts};
 
@@ -91,7 +91,7 @@ impl EventWriter for Writer {
                 self.stop = Some(Stop { reason: stop.reason, native, sequence: None });
             }
             Event::Usage(counts) => self.usage.get_or_insert_default().merge(counts),
-            Event::Error(error) => write_stream_error(Dialect::OpenAiResponses, error, out),
+            Event::Error(error) => write_responses_error(error, self.sequence, out),
             // The stream ends in `finish`; other choices than the first have no place here.
             Event::End
             | Event::Text { .. }

@@ -1,0 +1,107 @@
+//! What single providers do otherwise than the dialect they speak, and what single SDKs want otherwise.
+
+use serde_json::{Value, json};
+use tidegate_llm::model::{Event, StreamStart};
+use tidegate_llm::{
+    ApiError, Dialect, EmbedClient, ErrorKind, LossPolicy, PathFacts, Provider, Target, read_error, tells_error,
+    translate_request,
+};
+
+use crate::next_turns::answered;
+use crate::pairs::{raw, reply, translate};
+
+#[test]
+fn mistral_has_its_own_word_for_the_seed_and_identifiers_of_nine_characters() {
+    let call = |id: &str| json!({"toolUse": {"toolUseId": id, "name": "f", "input": {}}});
+    let result = |id: &str| json!({"toolResult": {"toolUseId": id, "content": [{"text": "x"}]}});
+    let body = json!({"messages": [
+        {"role": "user", "content": [{"text": "hi"}]},
+        {"role": "assistant", "content": [call("toolu_0123456789"), call("abcdefgh9")]},
+        {"role": "user", "content": [result("toolu_0123456789"), result("abcdefgh9")]},
+    ]});
+    let quirks = Provider::by_name("mistral").unwrap().quirks;
+    let target = Target { dialect: Dialect::OpenAiChat.into(), quirks, losses: LossPolicy::Drop };
+    let translated = |client: Dialect, body: &Value| -> Value {
+        let text = body.to_string();
+        let asked = translate_request(client, &target, raw(text.as_bytes()), PathFacts::default()).unwrap();
+        serde_json::from_slice(&asked.body).unwrap()
+    };
+    let chat = translated(Dialect::BedrockConverse, &body);
+    let ids: Vec<&str> = (0..2).filter_map(|at| chat["messages"][1]["tool_calls"][at]["id"].as_str()).collect();
+    assert!(ids[0].len() == 9 && ids[0].bytes().all(|byte| byte.is_ascii_alphanumeric()), "{ids:?}");
+    assert_eq!(ids[1], "abcdefgh9");
+    assert_eq!([&chat["messages"][2]["tool_call_id"], &chat["messages"][3]["tool_call_id"]], [ids[0], ids[1]]);
+    let seeded = json!({"contents": [{"parts": [{"text": "hi"}]}], "generationConfig": {"seed": 7}});
+    let chat = translated(Dialect::Gemini, &seeded);
+    assert_eq!((chat.get("seed"), &chat["random_seed"]), (None, &json!(7)));
+}
+
+#[test]
+fn minimax_tells_errors_with_status_200() {
+    let body = json!({"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}).to_string();
+    assert!(tells_error(raw(body.as_bytes())));
+    let error = read_error(Dialect::OpenAiChat, 200, None, body.as_bytes());
+    assert_eq!((error.kind, error.message.as_ref()), (ErrorKind::QuotaExceeded, "insufficient balance"));
+    for well in [json!({"choices": [], "base_resp": {"status_code": 0}}), json!({"choices": [], "error": null})] {
+        assert!(!tells_error(raw(well.to_string().as_bytes())), "{well}");
+    }
+    let stream = "data: {\"base_resp\":{\"status_code\":1002,\"status_msg\":\"slow\"},\"choices\":null}\n\n";
+    let told = translate(Dialect::OpenAiChat, Dialect::Anthropic, [stream.as_bytes()]);
+    assert_eq!(told.end, tidegate_llm::TranslatedEnd::Failed("slow".to_owned()));
+}
+
+#[test]
+fn every_field_that_mistral_finds_wrong_is_told() {
+    let fault = |place: Value, message: &str| json!({"type": "missing", "loc": place, "msg": message});
+    let detail = json!([fault(json!(["body", "messages", 0]), "Field required"), fault(json!([]), "Too long")]);
+    let body = json!({"detail": detail}).to_string();
+    let error = read_error(Dialect::OpenAiChat, 422, None, body.as_bytes());
+    assert_eq!(error.message, "body.messages.0: Field required; Too long");
+}
+
+#[test]
+fn the_error_in_a_stream_of_responses_is_numbered_as_its_other_events() {
+    let mut writer = Dialect::OpenAiResponses.stream_writer(reply());
+    let mut out = Vec::new();
+    writer.write(&Event::Start(StreamStart::default()), &mut out);
+    writer.write(&Event::Error(ApiError::new(ErrorKind::Upstream, "x")), &mut out);
+    let text = String::from_utf8(out).unwrap();
+    let events = text.lines().filter_map(|line| line.strip_prefix("data: "));
+    let numbers: Vec<u64> =
+        events.map(|data| serde_json::from_str::<Value>(data).unwrap()["sequence_number"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, [0, 1, 2]);
+}
+
+#[test]
+fn every_piece_of_a_call_has_a_name_for_mistral_s_sdk() {
+    let mut writer = Dialect::OpenAiChat.stream_writer(reply());
+    let mut out = Vec::new();
+    writer.write(&Event::Start(StreamStart::default()), &mut out);
+    writer.write(&Event::ToolCall { choice: 0, call: 0, id: "c1".into(), name: "f".into(), signature: None }, &mut out);
+    writer.write(&Event::Arguments { choice: 0, call: 0, json: "{}".into() }, &mut out);
+    let text = String::from_utf8(out).unwrap();
+    assert!(text.contains(r#"{"index":0,"function":{"name":"","arguments":"{}"}}"#), "{text}");
+}
+
+#[test]
+fn text_beside_calls_stands_in_one_place_for_cohere_s_clients() {
+    let call = json!({"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let message = json!({"role": "assistant", "content": "I will look.", "tool_calls": [call]});
+    let body = json!({"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]});
+    let answer = answered(Dialect::OpenAiChat, Dialect::Cohere, &body);
+    assert_eq!(answer["message"]["content"], json!([{"type": "text", "text": "I will look."}]));
+    assert_eq!(answer["message"]["tool_calls"][0]["id"], "c1");
+    assert!(answer["message"].get("tool_plan").is_none());
+}
+
+#[test]
+fn a_list_of_tokens_with_something_else_in_it_is_refused() {
+    let read = |input: Value| {
+        let body = json!({"model": "m", "input": input}).to_string();
+        let read = EmbedClient::OpenAi.read_request(raw(body.as_bytes())).map(|request| request.inputs.len());
+        read.map_err(|error| error.to_string())
+    };
+    assert_eq!(read(json!([1, 2])), Ok(1));
+    assert_eq!(read(json!([1, "a"])), Err("unsupported input type at index 2".to_owned()));
+    assert_eq!(read(json!(["a", 1])), Err("unsupported input type at index 2".to_owned()));
+}
