@@ -102,6 +102,14 @@ impl StreamFilter {
         sorted.join(chunk, decided)
     }
 
+    /// How many events could not be decoded and so reached nobody; where bytes are forwarded, none.
+    pub fn skipped(&self) -> u64 {
+        match &self.passage {
+            Passage::Same(_) => 0,
+            Passage::Translated(translator) => translator.skipped(),
+        }
+    }
+
     /// Takes the end of the provider's bytes: how the stream stands, and what is still to be sent if it ended well.
     pub fn end(&mut self) -> (StreamEnd, Option<Bytes>) {
         match &mut self.passage {

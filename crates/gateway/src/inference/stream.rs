@@ -180,6 +180,10 @@ impl LlmStream {
         if std::mem::replace(&mut self.finished, true) {
             return;
         }
+        let skipped = self.filter.skipped();
+        if skipped > 0 {
+            tracing::warn!(skipped, "events of a provider's stream could not be decoded");
+        }
         let observer = self.filter.observer();
         let end = (self.reading == Reading::Observed && observer.is_following()).then(|| observer.end());
         // Many clients close their connection at the end marker, before the body's own end.

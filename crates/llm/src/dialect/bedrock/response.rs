@@ -95,7 +95,9 @@ fn write_part(part: &Part<'_>, origin: Origin, losses: &mut Losses, content: &mu
                 cite(Some(text), content);
             } else if !citations.is_empty() {
                 // A client that has not asked for sources looks for its text where text always is.
-                content.object().string("text", text);
+                if !text.is_empty() {
+                    content.object().string("text", text);
+                }
                 cite(None, content);
             } else if !text.is_empty() {
                 content.object().string("text", text);
