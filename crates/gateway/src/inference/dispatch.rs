@@ -356,11 +356,11 @@ fn read_facts(call: &mut LlmCall, taken: Taken<'_>, body: &[u8]) {
     call.answered = true;
     call.has_tool_calls = facts.has_tool_calls;
     call.finish_reason = facts.finish_reason.map(Into::into);
-    if facts.usage.is_none() || call.log_payload {
-        if let Some(text) = llm::response_text(protocol, body) {
-            let whole_bytes = text.len() as u64;
-            call.note_text(text, whole_bytes);
-        }
+    if (facts.usage.is_none() || call.log_payload)
+        && let Some(text) = llm::response_text(protocol, body)
+    {
+        let whole_bytes = text.len() as u64;
+        call.note_text(text, whole_bytes);
     }
     call.usage = facts.usage;
 }
