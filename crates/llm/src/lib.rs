@@ -38,6 +38,7 @@ mod usage;
 pub use array_framing::ArrayError;
 pub use dialect::{
     ClientDialect, Dialect, EventReader, EventWriter, Frame, ProviderDialect, Quirks, ReadError, Reply, StreamForm,
+    ThinkingField, ToolChoices,
 };
 pub use edit::Edits;
 pub use embeddings::{
@@ -64,7 +65,7 @@ pub use provider::{Capability, Course, KeyPlace, MaxTokensField, Models, Provide
 pub use rerank::{Ranked, Ranking, RerankProvider, RerankRequest};
 pub use response::{ResponseFacts, response_text};
 pub use scan::{BodyScan, DEFAULT_MAX_DEPTH};
-pub use shape::{ShapeConfig, ShapeRules, Shaped, shape_request};
+pub use shape::{ShapeConfig, ShapeRules, Shaped, shape_request, shape_request_for};
 pub use sse::{Block, MAX_EVENT_BYTES, SseDecoder, SseError, SseEvent};
 pub use text::{end_user_id, for_each_prompt_text, tool_count};
 pub use tokens::{estimate_request, estimate_text, estimate_usage};

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::edit::Edits;
 use crate::json::Raw;
 use crate::protocol::Protocol;
-use crate::provider::Provider;
+use crate::provider::{Capability, Provider};
 use crate::scan::BodyScan;
 
 /// The parts of an AI proxy configuration that change bodies.
@@ -90,8 +90,18 @@ pub struct Shaped {
     pub asked_usage: bool,
 }
 
-/// Shapes a scanned body for a provider that is addressed in `protocol`. Bodies that are not objects stay as they are.
+/// Shapes a scanned body for a provider that is addressed in `protocol`, which it speaks in one way at most. Bodies that
+/// are not objects stay as they are.
 pub fn shape_request(scan: &BodyScan, rules: &ShapeRules, protocol: Protocol) -> Shaped {
+    shape(scan, rules, protocol, rules.provider.capability(protocol))
+}
+
+/// As [`shape_request`], for a provider that is addressed as `capability` says.
+pub fn shape_request_for(scan: &BodyScan, rules: &ShapeRules, capability: &Capability) -> Shaped {
+    shape(scan, rules, capability.protocol, Some(capability))
+}
+
+fn shape(scan: &BodyScan, rules: &ShapeRules, protocol: Protocol, capability: Option<&Capability>) -> Shaped {
     let unchanged = || Shaped { body: scan.body().clone(), changed: false, asked_usage: false };
     let Some(mut edits) = Edits::new(scan) else {
         return unchanged();
@@ -102,7 +112,6 @@ pub fn shape_request(scan: &BodyScan, rules: &ShapeRules, protocol: Protocol) ->
     for (key, json) in &rules.options {
         edits.set(key, json.as_ref());
     }
-    let capability = rules.provider.capability(protocol);
     let field = capability.and_then(|capability| capability.max_tokens);
     if let (Some(limit), Some(field)) = (&rules.max_tokens, field) {
         set_nested(&mut edits, field.set, limit);

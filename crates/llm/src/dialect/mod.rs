@@ -209,6 +209,30 @@ pub struct Quirks {
     pub seed_field: &'static str,
     /// How many letters and digits an identifier of a call has, where the provider insists on a number.
     pub call_id_length: Option<usize>,
+    /// How OpenAI Chat's wish to think is spelt.
+    pub thinking: ThinkingField,
+    /// When OpenAI Chat's `tool_choice` may ask for more than `auto`.
+    pub tool_choice: ToolChoices,
+}
+
+/// How a provider of OpenAI's chat dialect is asked to think, or not to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ThinkingField {
+    /// With `reasoning_effort`; the wish not to think is left unsaid.
+    Effort,
+    /// With `thinking.type` and the effort, for its models think unless they are told not to.
+    Type,
+    /// With `enable_thinking` and `thinking_budget`.
+    Budget,
+}
+
+/// Which choices among tools a provider of OpenAI's chat dialect accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ToolChoices {
+    All,
+    /// No call may be demanded of a model that thinks.
+    FreeWhileThinking,
+    OnlyAuto,
 }
 
 impl Quirks {
@@ -218,6 +242,8 @@ impl Quirks {
         developer_role: true,
         seed_field: "seed",
         call_id_length: None,
+        thinking: ThinkingField::Effort,
+        tool_choice: ToolChoices::All,
     };
 
     /// Which identifiers of calls the provider accepts; `usual` are those of its dialect.

@@ -399,6 +399,19 @@ pub struct ReasoningRequest<'a> {
     pub show: Option<Text<'a>>,
 }
 
+impl ReasoningRequest<'_> {
+    /// The wish as a switch, with the tokens that may be spent on thoughts; `None` if nothing is wished.
+    pub fn switch(&self) -> Option<(bool, Option<u64>)> {
+        let budget = self.budget_tokens.or_else(|| self.effort.as_ref().map(Effort::budget));
+        let enabled = match (self.enabled, budget) {
+            (Some(enabled), _) => enabled && budget != Some(0),
+            (None, Some(budget)) => budget > 0,
+            (None, None) => return None,
+        };
+        Some((enabled, budget.filter(|_| enabled)))
+    }
+}
+
 /// How hard to think, in OpenAI's and Anthropic's words: `none`, `minimal`, `low`, `medium`, `high`, `xhigh`, `max`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effort<'a>(pub Text<'a>);

@@ -2,7 +2,7 @@
 //! APISIX.
 
 use super::{Capability, KeyPlace, MaxTokensField, Models, Provider};
-use crate::dialect::{MULTIMODAL_MODELS, Quirks};
+use crate::dialect::{MULTIMODAL_MODELS, Quirks, ThinkingField, ToolChoices};
 use crate::protocol::Protocol;
 
 const fn at(protocol: Protocol, path: &'static str) -> Capability {
@@ -64,6 +64,8 @@ const PLAIN_WITH_NEW_LIMIT: Quirks = Quirks { developer_role: false, ..LIKE_OPEN
 
 const LIKE_OPENAI: Quirks = Quirks::OF_OPENAI;
 
+const LIKE_ZHIPU: Quirks = Quirks { thinking: ThinkingField::Type, tool_choice: ToolChoices::OnlyAuto, ..PLAIN };
+
 /// What all rows have in common: HTTPS, a bearer key, OpenAI's manners but for `max_tokens`.
 const HOSTED: Provider = Provider {
     name: "",
@@ -106,6 +108,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         name: "deepseek",
         host: Some("api.deepseek.com"),
         capabilities: &[chat("/chat/completions"), completes("/beta/completions")],
+        quirks: Quirks { tool_choice: ToolChoices::FreeWhileThinking, ..PLAIN },
         ..HOSTED
     },
     Provider {
@@ -247,7 +250,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         ..HOSTED
     },
     Provider {
-        // Models of Anthropic are invoked in their own form, all others go by Converse.
+        // Models of Anthropic, and those that do not converse, are invoked in their own form; all others go by Converse.
         name: "bedrock-invoke",
         host: Some("bedrock-runtime.{region}.amazonaws.com"),
         capabilities: &[
@@ -259,6 +262,10 @@ pub(super) static PROVIDERS: &[Provider] = &[
                 ..speaks(Protocol::BedrockInvoke, "/model/{model}/invoke", &["max_tokens"])
             },
             CONVERSE,
+            Capability {
+                models: Models::Containing(&["embed", "rerank"]),
+                ..at(Protocol::BedrockInvoke, "/model/{model}/invoke")
+            },
         ],
         removes_model: true,
         key: KeyPlace::SigV4,
@@ -300,6 +307,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
             embeds("/compatible-mode/v1/embeddings"),
             at(Protocol::DashScopeRerank, "/api/v1/services/rerank/text-rerank/text-rerank"),
         ],
+        quirks: Quirks { thinking: ThinkingField::Budget, ..PLAIN },
         ..HOSTED
     },
     Provider {
@@ -320,15 +328,23 @@ pub(super) static PROVIDERS: &[Provider] = &[
         name: "volcengine-ark",
         host: Some("ark.cn-beijing.volces.com"),
         capabilities: &[chat("/api/v3/chat/completions"), responses("/api/v3/responses"), embeds("/api/v3/embeddings")],
+        quirks: Quirks { thinking: ThinkingField::Type, ..PLAIN },
         ..HOSTED
     },
     Provider {
         name: "zhipu",
         host: Some("open.bigmodel.cn"),
         capabilities: &[chat("/api/paas/v4/chat/completions"), embeds("/api/paas/v4/embeddings")],
+        quirks: LIKE_ZHIPU,
         ..HOSTED
     },
-    Provider { name: "zai", host: Some("api.z.ai"), capabilities: &[chat("/api/paas/v4/chat/completions")], ..HOSTED },
+    Provider {
+        name: "zai",
+        host: Some("api.z.ai"),
+        capabilities: &[chat("/api/paas/v4/chat/completions")],
+        quirks: LIKE_ZHIPU,
+        ..HOSTED
+    },
     Provider {
         name: "moonshot",
         host: Some("api.moonshot.cn"),

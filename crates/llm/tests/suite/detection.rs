@@ -171,6 +171,8 @@ fn a_provider_is_addressed_in_the_clients_protocol_or_in_its_own_first() {
         ("gemini", GeminiBatchEmbed, "m", Some((GeminiBatchEmbed, "same"))),
         ("bedrock", OpenAiEmbeddings, "eu.cohere.embed-v4", Some((BedrockInvoke, "mapped"))),
         ("bedrock", OpenAiEmbeddings, "anthropic.claude", None),
+        ("bedrock-invoke", OpenAiEmbeddings, "amazon.titan-embed-text-v2:0", Some((BedrockInvoke, "mapped"))),
+        ("bedrock-invoke", Rerank, "cohere.rerank-v3-5:0", Some((BedrockInvoke, "mapped"))),
         ("cohere", CohereEmbed, "m", Some((CohereEmbed, "same"))),
         ("bedrock", Rerank, "cohere.rerank-v3-5:0", Some((BedrockInvoke, "mapped"))),
         ("vertex-ai", OpenAiEmbeddings, "gemini-embedding-2", Some((GeminiEmbed, "mapped"))),

@@ -48,6 +48,15 @@ fn an_answer_has_all_that_sdks_reach_for() {
 }
 
 #[test]
+fn a_whole_answer_names_the_model_that_was_called() {
+    let reply = Reply { model: "called".into(), ..Reply::default() };
+    let answer = answer(Vec::new(), StopReason::End);
+    let body = Dialect::Anthropic.write_response(&answer, &reply, &mut Losses::default());
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(body["model"], "called");
+}
+
+#[test]
 fn an_answer_that_says_nothing_has_one_empty_text() {
     assert_eq!(write(&answer(Vec::new(), StopReason::End)).0["content"], json!([{"type": "text", "text": ""}]));
 }

@@ -105,3 +105,56 @@ fn a_list_of_tokens_with_something_else_in_it_is_refused() {
     assert_eq!(read(json!([1, "a"])), Err("unsupported input type at index 2".to_owned()));
     assert_eq!(read(json!(["a", 1])), Err("unsupported input type at index 2".to_owned()));
 }
+
+/// What `provider` is asked in OpenAI's dialect where Anthropic's client has said `more`, and what is left out.
+fn asked_of(provider: &str, more: Value) -> (Value, String) {
+    let mut body = json!({
+        "max_tokens": 5000, "messages": [{"role": "user", "content": "hi"}],
+        "tools": [{"name": "f", "input_schema": {"type": "object"}}],
+    });
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let quirks = Provider::by_name(provider).unwrap().quirks;
+    let target = Target { dialect: Dialect::OpenAiChat.into(), quirks, losses: LossPolicy::Drop };
+    let text = body.to_string();
+    let asked = translate_request(Dialect::Anthropic, &target, raw(text.as_bytes()), PathFacts::default()).unwrap();
+    (serde_json::from_slice(&asked.body).unwrap(), asked.losses.to_string())
+}
+
+#[test]
+fn each_provider_is_asked_to_think_in_its_own_words() {
+    let enabled = json!({"thinking": {"type": "enabled", "budget_tokens": 2048}});
+    let disabled = json!({"thinking": {"type": "disabled"}});
+    for (provider, wish, thinking) in [
+        ("zhipu", &enabled, json!({"thinking": {"type": "enabled"}, "reasoning_effort": "medium"})),
+        ("zai", &disabled, json!({"thinking": {"type": "disabled"}})),
+        ("volcengine-ark", &disabled, json!({"thinking": {"type": "disabled"}})),
+        ("dashscope", &enabled, json!({"enable_thinking": true, "thinking_budget": 2048})),
+        ("dashscope", &disabled, json!({"enable_thinking": false})),
+        ("openai", &enabled, json!({"reasoning_effort": "medium"})),
+        ("openai", &disabled, json!({})),
+        ("zhipu", &json!({}), json!({})),
+    ] {
+        let (mut asked, _) = asked_of(provider, wish.clone());
+        let words = ["thinking", "reasoning_effort", "enable_thinking", "thinking_budget"];
+        asked.as_object_mut().unwrap().retain(|name, _| words.contains(&name.as_str()));
+        assert_eq!(asked, thinking, "{provider} {wish}");
+    }
+}
+
+#[test]
+fn a_choice_that_a_provider_refuses_is_left_out_and_named() {
+    let any = json!({"tool_choice": {"type": "any"}});
+    let auto = json!({"tool_choice": {"type": "auto"}});
+    let thinking = json!({"tool_choice": {"type": "any"}, "thinking": {"type": "enabled", "budget_tokens": 2048}});
+    for (provider, wish, choice) in [
+        ("zhipu", &any, None),
+        ("zhipu", &auto, Some("auto")),
+        ("deepseek", &any, Some("required")),
+        ("deepseek", &thinking, None),
+        ("openai", &thinking, Some("required")),
+    ] {
+        let (asked, lost) = asked_of(provider, wish.clone());
+        assert_eq!(asked.get("tool_choice").and_then(Value::as_str), choice, "{provider} {wish}");
+        assert_eq!(lost.contains("tool_choice"), choice.is_none(), "{provider} {wish}: {lost}");
+    }
+}

@@ -52,7 +52,9 @@ pub(super) fn write(response: &Response<'_>, reply: &Reply, losses: &mut Losses)
     body.string("id", if response.id.is_empty() { &reply.id } else { &response.id });
     body.string("type", "message");
     body.string("role", "assistant");
-    body.string("model", response.model.as_deref().unwrap_or(&reply.model));
+    // As in APISIX: the model that was called, by which the client can call it again.
+    let model = Some(&*reply.model).filter(|model| origin == Origin::Foreign && !model.is_empty());
+    body.string("model", model.or(response.model.as_deref()).unwrap_or_default());
     if response.choices.len() > 1 {
         losses.lose(Feature::Choices);
     }

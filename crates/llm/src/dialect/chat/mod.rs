@@ -29,6 +29,7 @@ pub(in crate::dialect) use response::{read_choice, read_text_choice};
 pub(in crate::dialect) use stop::word as stop_word;
 pub(in crate::dialect) use stream::{Envelope, Reader};
 pub(in crate::dialect) use usage::write as write_usage;
+pub(in crate::dialect) use write::write_thinking_switch;
 
 pub(super) static CODEC: Codec = Codec {
     read_request: request::read,

@@ -7,7 +7,7 @@ mod part;
 mod tools;
 mod turn;
 
-use crate::dialect::{Dialect, Origin, Quirks, strict_schema};
+use crate::dialect::{Dialect, Origin, Quirks, ThinkingField, strict_schema};
 use crate::json::ObjectWriter;
 use crate::model::{Effort, Extras, Feature, Json, Losses, ReasoningRequest, Request, ResponseFormat};
 
@@ -140,6 +140,11 @@ impl Writer<'_> {
         if self.origin == Origin::Own {
             return own_reasoning(wanted, body);
         }
+        match (self.quirks.thinking, wanted.switch()) {
+            (ThinkingField::Effort, _) | (_, None) => {}
+            (ThinkingField::Type, Some((enabled, _))) => write_thinking_type(enabled, body),
+            (ThinkingField::Budget, Some(_)) => return write_thinking_switch(wanted, body),
+        }
         if self.dialect == Dialect::Anthropic {
             return self.thinking(wanted, body);
         }
@@ -204,7 +209,20 @@ fn own_reasoning(wanted: &ReasoningRequest<'_>, body: &mut ObjectWriter<'_>) {
     }
     body.maybe_string("reasoning_effort", wanted.effort.as_ref().map(|effort| effort.0.as_ref()));
     if let Some(enabled) = wanted.enabled {
-        body.object("thinking").string("type", if enabled { "enabled" } else { "disabled" });
+        write_thinking_type(enabled, body);
+    }
+}
+
+fn write_thinking_type(enabled: bool, body: &mut ObjectWriter<'_>) {
+    body.object("thinking").string("type", if enabled { "enabled" } else { "disabled" });
+}
+
+/// Writes DashScope's switch and its budget.
+pub(in crate::dialect) fn write_thinking_switch(wanted: &ReasoningRequest<'_>, object: &mut ObjectWriter<'_>) {
+    let Some((enabled, budget)) = wanted.switch() else { return };
+    object.boolean("enable_thinking", enabled);
+    if let Some(budget) = budget {
+        object.number("thinking_budget", budget);
     }
 }
 

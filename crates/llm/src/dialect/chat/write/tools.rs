@@ -1,9 +1,11 @@
 //! Tools, the choice among them, and calls, written.
 
 use super::Writer;
-use crate::dialect::{Dialect, Origin, strict_schema};
+use crate::dialect::{Dialect, Origin, ToolChoices, strict_schema};
 use crate::json::ObjectWriter;
-use crate::model::{CacheControl, Feature, FunctionTool, Request, Signature, Tool, ToolBody, ToolCall, ToolChoice};
+use crate::model::{
+    CacheControl, Feature, FunctionTool, ReasoningRequest, Request, Signature, Tool, ToolBody, ToolCall, ToolChoice,
+};
 
 impl Writer<'_> {
     /// `tools` and what is said about all of them; providers refuse a choice among none.
@@ -25,11 +27,30 @@ impl Writer<'_> {
             }
         }
         drop(tools);
-        if let Some(choice) = &request.tool_choice {
-            self.choice(choice, body);
+        match &request.tool_choice {
+            Some(choice) if self.accepts(choice, request) => self.choice(choice, body),
+            Some(_) => self.losses.lose(Feature::ToolChoice),
+            None => {}
         }
         if let Some(parallel) = request.parallel_tool_calls {
             body.boolean("parallel_tool_calls", parallel);
+        }
+    }
+
+    /// The provider takes `choice`, which a client of its own dialect knows itself.
+    fn accepts(&self, choice: &ToolChoice<'_>, request: &Request<'_>) -> bool {
+        let demands = match choice {
+            ToolChoice::Required | ToolChoice::Function(_) => true,
+            ToolChoice::Allowed { required, .. } => *required,
+            ToolChoice::Auto | ToolChoice::None | ToolChoice::Opaque(_) => false,
+        };
+        match (self.origin, self.quirks.tool_choice) {
+            (Origin::Own, _) | (_, ToolChoices::All) => true,
+            (Origin::Foreign, ToolChoices::OnlyAuto) => *choice == ToolChoice::Auto,
+            (Origin::Foreign, ToolChoices::FreeWhileThinking) => {
+                let thinks = request.reasoning.as_ref().and_then(ReasoningRequest::switch);
+                !demands || !thinks.is_some_and(|(enabled, _)| enabled)
+            }
         }
     }
 

@@ -3,9 +3,10 @@
 //! Invariant: messages are asked for in Chat's form and streams in increments, for nothing else is read.
 
 use super::MULTIMODAL_MODELS;
+use crate::dialect::chat::write_thinking_switch;
 use crate::dialect::{Dialect, Quirks};
 use crate::json::{ArrayWriter, Kind, ObjectWriter, Raw, unescape};
-use crate::model::{Effort, Feature, Losses, ReasoningRequest, Request};
+use crate::model::{Feature, Losses, Request};
 
 /// How Chat is written for the envelope.
 const QUIRKS: Quirks = Quirks { max_tokens_field: "max_tokens", developer_role: false, ..Quirks::OF_OPENAI };
@@ -39,7 +40,7 @@ pub(super) fn write(request: &Request<'_>, _quirks: &Quirks, losses: &mut Losses
         }
     }
     if let Some(wanted) = &request.reasoning {
-        write_thinking(wanted, &mut parameters);
+        write_thinking_switch(wanted, &mut parameters);
     }
     drop(parameters);
     drop(body);
@@ -153,19 +154,5 @@ impl<'a> Part<'a> {
             }
         }
         Part::Unknown
-    }
-}
-
-/// Thinking is a switch with a budget.
-fn write_thinking(wanted: &ReasoningRequest<'_>, parameters: &mut ObjectWriter<'_>) {
-    let budget = wanted.budget_tokens.or_else(|| wanted.effort.as_ref().map(Effort::budget));
-    let enabled = match (wanted.enabled, budget) {
-        (Some(enabled), _) => enabled && budget != Some(0),
-        (None, Some(budget)) => budget > 0,
-        (None, None) => return,
-    };
-    parameters.boolean("enable_thinking", enabled);
-    if let Some(budget) = budget.filter(|_| enabled) {
-        parameters.number("thinking_budget", budget);
     }
 }
