@@ -49,6 +49,11 @@ fn balancer_ip(exchange: &Exchange) -> Var<'_> {
     }
 }
 
+/// The upstream is shown the client's own `Host`.
+fn passes_host(exchange: &Exchange) -> bool {
+    chosen(exchange).is_some_and(|upstream| upstream.pass_host == PassHost::Pass)
+}
+
 fn upstream<'e>(exchange: &'e Exchange, fact: &str) -> Var<'e> {
     let attempts = &exchange.settlement.attempts[..];
     match fact {
@@ -66,10 +71,10 @@ fn upstream<'e>(exchange: &'e Exchange, fact: &str) -> Var<'e> {
             Dispatch::Llm(backend) => borrowed(if backend.origin.tls.is_some() { "https" } else { "http" }),
             Dispatch::Upstream => chosen(exchange).map_or(Var::Nil, |upstream| borrowed(upstream.scheme.as_str())),
         },
-        "host" => match (&exchange.forward.host, chosen(exchange).map(|upstream| upstream.pass_host)) {
+        "host" => match (&exchange.forward.host, &exchange.dispatch) {
             (Some(host), _) => optional(host.to_str().ok()),
-            (None, Some(PassHost::Pass)) => non_empty(exchange.request.host_with_port()),
-            (None, _) => optional(attempts.last().map(|attempt| &*attempt.host)),
+            (None, Dispatch::Upstream) if passes_host(exchange) => non_empty(exchange.request.host_with_port()),
+            (None, Dispatch::Upstream | Dispatch::Llm(_)) => optional(attempts.last().map(|attempt| &*attempt.host)),
         },
         "uri" => match &exchange.forward.uri {
             Some(uri) => borrowed(uri),
