@@ -5,6 +5,7 @@ mod admission;
 pub mod answer;
 pub mod balance;
 mod connection;
+pub mod content_coding;
 pub mod credential;
 pub mod data_plane;
 pub mod delivery;

@@ -9,7 +9,6 @@ use gateway::plugin::{PluginDef, Registry};
 mod ai;
 mod answers;
 mod auth;
-mod content_coding;
 mod definition;
 mod header_change;
 pub mod observability;

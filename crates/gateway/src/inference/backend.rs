@@ -146,7 +146,7 @@ impl Backend {
 impl Backend {
     /// The operator has said with which credentials the provider is called.
     pub(super) fn has_credentials(&self) -> bool {
-        !self.headers.is_empty() || self.targets.has_key()
+        !self.headers.is_empty() || self.targets.has_key() || self.credentials.is_some()
     }
 }
 

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, SET_COOKIE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, SET_COOKIE};
 use http_body::Body as _;
-use llm::{Dialect, ErrorKind, Protocol, ResponseFacts, StreamFilter, StreamObserver, Usage, UsageChunk};
+use llm::{Dialect, Protocol, ResponseFacts, StreamFilter, StreamObserver, Usage, UsageChunk};
 
+use super::answer_head::{is_stream, names_no_form, reading, remove_validators};
 use super::backend::Backend;
 use super::call::LlmCall;
 use super::fault::StreamFault;
@@ -18,6 +19,7 @@ use super::retelling::{self, Retelling};
 use super::stream::{Bounds, LlmStream, Reading};
 use crate::admission::remove_hop_by_hop;
 use crate::answer::{Answer, ResponseHead};
+use crate::content_coding::{Coding, Encoding};
 use crate::delivery::Source;
 use crate::error_response::ErrorResponse;
 use crate::exchange::{Exchange, ResponseSource};
@@ -93,11 +95,20 @@ async fn call(
     note_head(exchange, parts.status, connect_time);
     let mut head = response_head(parts);
     retelling.retell_limits(&mut head.headers);
-    let reading = reading(&head);
+    let encoding = Encoding::of(&head.headers);
+    let reading = reading(head.status, encoding);
+    if !retelling.keeps_bytes() {
+        remove_validators(&mut head.headers);
+    }
     let arrays = retelling.keeps_bytes() && reading == Reading::Observed && array_streams(exchange);
     let tells_stream = retelling.keeps_bytes() || (retelling.may_stream() && reading == Reading::Observed);
-    let streams = (is_stream(&head.headers) && tells_stream) || arrays;
-    let answer = ProviderAnswer { body, usage, reading, retelling };
+    let asked = !retelling.keeps_bytes() && exchange.llm.as_ref().is_some_and(|call| call.stream);
+    let comes = is_stream(&head.headers) || (asked && names_no_form(&head.headers));
+    let streams = (comes && tells_stream) || arrays;
+    let coding = encoding.coding();
+    // Of coded bytes nothing can be taken out.
+    let usage = if coding.is_some() { UsageChunk::Forward } else { usage };
+    let answer = ProviderAnswer { body, usage, reading, coding, retelling };
     let source = if streams && !is_retryable(head.status) {
         Source::Llm(start_stream(backend, exchange, answer, &mut head.headers).await?)
     } else {
@@ -111,6 +122,7 @@ struct ProviderAnswer {
     body: UpstreamBody,
     usage: UsageChunk,
     reading: Reading,
+    coding: Option<Coding>,
     retelling: Retelling,
 }
 
@@ -176,13 +188,6 @@ fn response_head(parts: http::response::Parts) -> ResponseHead {
     ResponseHead { status: parts.status, headers, replaced_body: None }
 }
 
-fn is_stream(headers: &HeaderMap) -> bool {
-    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    ["text/event-stream", "application/vnd.amazon.eventstream", "application/x-ndjson"]
-        .into_iter()
-        .any(|stream| value.contains(stream))
-}
-
 /// Gemini streams as an array of JSON, whose type says nothing, to clients that do not ask for events.
 fn array_streams(exchange: &Exchange) -> bool {
     exchange.llm.as_ref().is_some_and(|call| call.stream && call.protocol == Protocol::GeminiGenerate)
@@ -193,13 +198,6 @@ fn is_retryable(status: StatusCode) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
 }
 
-/// A refusal costs no tokens and has no end marker; bytes that are encoded say nothing.
-fn reading(head: &ResponseHead) -> Reading {
-    let plain =
-        head.headers.get(CONTENT_ENCODING).is_none_or(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"));
-    if head.status.is_success() && plain { Reading::Observed } else { Reading::Opaque }
-}
-
 /// Waits for the first piece of a streamed answer; the rest follows on its way to the client.
 async fn start_stream(
     backend: &Backend,
@@ -207,29 +205,35 @@ async fn start_stream(
     answer: ProviderAnswer,
     headers: &mut HeaderMap,
 ) -> Result<Box<LlmStream>, Answer> {
-    let ProviderAnswer { body, usage, reading, retelling } = answer;
+    let ProviderAnswer { body, usage, reading, coding, retelling } = answer;
     let foreign_client = retelling.client();
     let call = exchange.llm.as_mut().ok_or_else(missing_call)?;
-    call.answered = reading == Reading::Observed;
+    call.answered = reading != Reading::Opaque;
     let started = call.attempt_started.unwrap_or_else(Instant::now);
     let kept = if call.log_payload { MAX_LOGGED_TEXT_BYTES } else { MAX_COUNTED_TEXT_BYTES };
     let filter = match (reading, retelling) {
-        (Reading::Observed, Retelling::Translated(translation)) => translation.stream(headers, kept),
+        (Reading::Observed, Retelling::Translated(translation)) => {
+            headers.remove(CONTENT_ENCODING);
+            translation.stream(headers, kept)
+        }
         (Reading::Observed, Retelling::AsItIs | Retelling::Mapped(_)) => {
             StreamFilter::new(StreamObserver::new(call.protocol).keep_text(kept), usage)
         }
-        (Reading::Opaque, _) => StreamFilter::new(StreamObserver::new(Protocol::Passthrough), UsageChunk::Forward),
+        (Reading::Hidden | Reading::Opaque, _) => {
+            StreamFilter::new(StreamObserver::new(Protocol::Passthrough), UsageChunk::Forward)
+        }
     };
     let bounds = Bounds {
         deadline: backend.max_stream_duration.map(|limit| Box::pin(tokio::time::sleep_until((started + limit).into()))),
         max_bytes: backend.max_response_bytes,
     };
-    let mut stream = Box::new(LlmStream::new(body, filter, started, bounds, reading));
+    let coding = coding.filter(|_| reading == Reading::Observed);
+    let mut stream = Box::new(LlmStream::new(body, filter, started, bounds, reading).coded(coding));
     stream.begin(exchange).await.map_err(|fault| match foreign_client {
         None => broken_answer(exchange, fault),
         Some(client) => {
             note_failure(exchange, fault.status());
-            retelling::told(client, ErrorKind::StreamCut, &fault.to_string())
+            retelling::told(client, fault.kind(), &fault.to_string())
         }
     })?;
     release_request(exchange);
@@ -259,28 +263,41 @@ async fn whole_answer(
     let limit = backend.max_response_bytes.filter(|_| !is_retryable(head.status)).unwrap_or(MAX_WHOLE_ANSWER_BYTES);
     let whole = read_whole(exchange, answer.body, limit).await.map_err(|fault| broken_answer(exchange, fault))?;
     let protocol = exchange.llm.as_ref().map(|call| call.protocol).ok_or_else(missing_call)?;
-    let taken = Taken { protocol, reading: answer.reading, headers: &head.headers };
-    match (&answer.retelling, answer.reading) {
+    let (plain, reading) = match answer.coding.map(|coding| coding.decode(&whole, limit)) {
+        None => (whole.clone(), answer.reading),
+        Some(Ok(plain)) => {
+            if !answer.retelling.keeps_bytes() {
+                head.headers.remove(CONTENT_ENCODING);
+            }
+            (plain, answer.reading)
+        }
+        Some(Err(error)) => {
+            tracing::warn!(%error, "a provider's answer cannot be decoded");
+            (whole.clone(), answer.reading.undecoded())
+        }
+    };
+    let taken = Taken { protocol, reading, headers: &head.headers };
+    match (&answer.retelling, reading) {
         (Retelling::AsItIs, _) => {
-            note_answer(exchange, taken, &whole);
+            note_answer(exchange, taken, &plain);
             Ok(whole)
         }
         (Retelling::Translated(translation), Reading::Observed) => {
             // Before it is translated: it has cost what it has cost, whatever the client can be told of it.
             let (client, provider) = translation.dialects();
-            note_answer(exchange, Taken { protocol: provider.protocol(), ..taken }, &whole);
+            note_answer(exchange, Taken { protocol: provider.protocol(), ..taken }, &plain);
             retell_usage(exchange, provider.relative(), client);
-            translation.answer(head, &whole)
+            translation.answer(head, &plain)
         }
         (Retelling::Mapped(form), Reading::Observed) => {
-            note_answer(exchange, Taken { reading: Reading::Opaque, ..taken }, &whole);
-            let mapped = form.answer(&mut head.headers, &whole)?;
+            note_answer(exchange, Taken { reading: Reading::Opaque, ..taken }, &plain);
+            let mapped = form.answer(&mut head.headers, &plain)?;
             note_usage(exchange, mapped.usage);
             Ok(mapped.body.into())
         }
-        (retelling, Reading::Opaque) => {
-            note_answer(exchange, taken, &whole);
-            retelling.unread(head, whole)
+        (retelling, Reading::Hidden | Reading::Opaque) => {
+            note_answer(exchange, taken, &plain);
+            retelling.unread(head, plain)
         }
     }
 }
@@ -328,8 +345,10 @@ fn note_answer(exchange: &mut Exchange, taken: Taken<'_>, body: &[u8]) {
     let took = call.attempt_started.map(|started| started.elapsed());
     call.time_to_first_token = took;
     call.provider_time = took;
-    if taken.reading == Reading::Observed {
-        read_facts(call, taken, body);
+    match taken.reading {
+        Reading::Observed => read_facts(call, taken, body),
+        Reading::Hidden => call.answered = true,
+        Reading::Opaque => {}
     }
 }
 

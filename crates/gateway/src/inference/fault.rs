@@ -2,6 +2,7 @@
 //! as the client has been sent nothing, an outcome afterwards.
 
 use http::StatusCode;
+use llm::ErrorKind;
 
 use crate::answer::Answer;
 use crate::settlement::Outcome;
@@ -36,6 +37,14 @@ impl StreamFault {
             StreamFault::Cut | StreamFault::Malformed => StatusCode::INTERNAL_SERVER_ERROR,
             StreamFault::Silent | StreamFault::Duration => StatusCode::GATEWAY_TIMEOUT,
             StreamFault::Empty | StreamFault::Size => StatusCode::BAD_GATEWAY,
+        }
+    }
+
+    /// What it means to a client that is told of it in its dialect.
+    pub fn kind(self) -> ErrorKind {
+        match self {
+            StreamFault::Cut | StreamFault::Malformed | StreamFault::Empty | StreamFault::Size => ErrorKind::StreamCut,
+            StreamFault::Silent | StreamFault::Duration => ErrorKind::Timeout,
         }
     }
 

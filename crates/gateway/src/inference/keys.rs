@@ -5,6 +5,8 @@
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use llm::KeyPlace;
 
+use super::target::parse_query;
+
 /// Headers in which clients of the dialects show a key, other than as a bearer.
 const KEY_HEADERS: [HeaderName; 3] = [
     HeaderName::from_static("x-api-key"),
@@ -26,6 +28,24 @@ pub(super) fn take(headers: &mut HeaderMap) -> Option<HeaderValue> {
     let bearer = headers.remove(AUTHORIZATION).filter(is_bearer);
     headers_of_dialects(headers).into_iter().for_each(|name| drop(headers.remove(name)));
     bearer.as_ref().and_then(token).or(key)
+}
+
+/// Takes out every key, for a request that stays in its dialect.
+pub(super) fn forget(headers: &mut HeaderMap) {
+    for name in KEY_HEADERS.iter().chain(&[AUTHORIZATION]) {
+        headers.remove(name);
+    }
+}
+
+/// The key that Google's clients may show in `query`.
+pub(super) fn argument(query: &str) -> Option<HeaderValue> {
+    let (_, key) = parse_query(query).into_iter().find(|(name, key)| name == "key" && !key.is_empty())?;
+    HeaderValue::from_str(&key).ok()
+}
+
+/// `headers` show a key.
+pub(super) fn are_in(headers: &HeaderMap) -> bool {
+    KEY_HEADERS.iter().chain(&[AUTHORIZATION]).any(|name| headers.contains_key(name))
 }
 
 /// Shows `key` to a provider that looks for it at `place`.

@@ -4,6 +4,7 @@
 //! translated on the way.
 
 mod admit;
+mod answer_head;
 pub mod ask;
 mod backend;
 mod call;

@@ -6,7 +6,7 @@ use http::header::{
     HeaderValue,
 };
 use http::{Method, StatusCode, Uri};
-use llm::{BodyScan, Capability, Course, Protocol, Shaped, UsageChunk};
+use llm::{BodyScan, Capability, Course, Dialect, Protocol, Shaped, UsageChunk};
 
 use super::backend::Backend;
 use super::counted;
@@ -81,7 +81,7 @@ fn shape(backend: &Backend, exchange: &Exchange) -> Result<Shape, Answer> {
     match backend.provider.course(call.protocol, &call.model) {
         Some(Course::Same(capability)) => Ok(Shape {
             uri: place(capability, Some(query.as_deref().unwrap_or_default()))?,
-            body: llm::shape_request(scan, &backend.rules, call.protocol),
+            body: llm::shape_request_for(scan, &backend.rules, capability),
             retelling: Retelling::AsItIs,
             headers: stream_headers(capability),
         }),
@@ -92,7 +92,7 @@ fn shape(backend: &Backend, exchange: &Exchange) -> Result<Shape, Answer> {
             let (translated, translation) = Translation::of_request(pair, call, scan)?;
             Ok(Shape {
                 uri: place(capability, None)?,
-                body: llm::shape_request(&translated, &backend.rules, capability.protocol),
+                body: llm::shape_request_for(&translated, &backend.rules, capability),
                 retelling: Retelling::Translated(Box::new(translation)),
                 headers: stream_headers(capability),
             })
@@ -104,7 +104,7 @@ fn shape(backend: &Backend, exchange: &Exchange) -> Result<Shape, Answer> {
             let body = BodyScan::parse(&body.into(), usize::MAX).map_err(|_| missing_call())?;
             Ok(Shape {
                 uri: place(capability, None)?,
-                body: llm::shape_request(&body, &backend.rules, capability.protocol),
+                body: llm::shape_request_for(&body, &backend.rules, capability),
                 retelling: Retelling::Mapped(Box::new(form)),
                 headers: &[],
             })
@@ -141,6 +141,12 @@ pub(super) fn missing_call() -> Answer {
     Answer::page(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
+/// The key that a client of Google's dialect shows in its query.
+fn key_argument(exchange: &Exchange) -> Option<HeaderValue> {
+    exchange.llm.as_ref().filter(|call| call.protocol.family() == Dialect::Gemini)?;
+    keys::argument(&credential::strip_query(exchange.request.uri.query()?, exchange.credential_places()))
+}
+
 /// The client's headers, but for those that concern its connection, the gateway or a credential of the gateway's;
 /// over them the provider's credentials.
 fn request_headers(backend: &Backend, exchange: &mut Exchange, retelling: &Retelling) -> HeaderMap {
@@ -151,10 +157,16 @@ fn request_headers(backend: &Backend, exchange: &mut Exchange, retelling: &Retel
         headers.remove(name);
     }
     credential::strip_headers(&mut headers, exchange.credential_places());
-    if !retelling.keeps_bytes() {
-        let key = keys::take(&mut headers).filter(|_| !backend.has_credentials());
-        key.into_iter().for_each(|key| keys::show(&mut headers, key, backend.provider.key));
-    }
+    let argument = key_argument(exchange);
+    let key = match (retelling.keeps_bytes(), backend.has_credentials()) {
+        (true, true) => {
+            keys::forget(&mut headers);
+            None
+        }
+        (true, false) => argument.filter(|_| !keys::are_in(&headers)),
+        (false, has_credentials) => keys::take(&mut headers).or(argument).filter(|_| !has_credentials),
+    };
+    key.into_iter().for_each(|key| keys::show(&mut headers, key, backend.provider.key));
     for (name, value) in &backend.headers {
         headers.insert(name.clone(), value.clone());
     }

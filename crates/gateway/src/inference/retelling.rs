@@ -84,9 +84,22 @@ impl Retelling {
         let Some((client, provider)) = self.dialects() else { return Ok(body) };
         let encoded = head.headers.remove(CONTENT_ENCODING).is_some();
         match head.status.is_success() {
-            true => Err(unreadable("the provider's answer is encoded")),
-            false if encoded => Ok(refusal(client, provider, head, b"")),
-            false => Ok(refusal(client, provider, head, &body)),
+            true => Err(not_json(client)),
+            false => {
+                let body = if encoded { &b""[..] } else { &body };
+                let told = refusal(client, provider, head, body);
+                self.show_dropped(&mut head.headers);
+                Ok(told)
+            }
+        }
+    }
+
+    /// Tells the client what was left out of its request, also where the provider has refused it.
+    fn show_dropped(&self, headers: &mut HeaderMap) {
+        match self {
+            Retelling::AsItIs => {}
+            Retelling::Translated(translation) => translation.show_dropped(headers),
+            Retelling::Mapped(form) => show_dropped(headers, &form.mapping.losses().to_string()),
         }
     }
 
@@ -117,6 +130,17 @@ pub(super) fn refusal(client: Dialect, provider: Dialect, head: &mut ResponseHea
     }
     head.headers.insert(CONTENT_TYPE, JSON);
     told.body
+}
+
+/// The `error` of an answer that has succeeded otherwise, for clients of Anthropic: with the provider's own word for it, and
+/// its status stays, as in APISIX.
+pub(super) fn failed_message(headers: &mut HeaderMap, error: Raw<'_>) -> Bytes {
+    let told = |name: &str| error.get(name).and_then(Raw::text).filter(|text| !text.is_empty());
+    let kind = told("type").or_else(|| told("code")).unwrap_or("api_error".into());
+    let message = error.text().or_else(|| told("message")).unwrap_or_default();
+    headers.insert(CONTENT_TYPE, JSON);
+    let body = serde_json::json!({ "type": "error", "error": { "type": kind, "message": message } });
+    Bytes::from(body.to_string())
 }
 
 /// An error of the gateway's own, told in the client's dialect.
@@ -161,15 +185,24 @@ impl MappedForm {
         let usage = Usage::from_bedrock_headers(|name| headers.get(name)?.to_str().ok());
         let id = new_id();
         let mapped = self.mapping.answer(AnswerHead { id: &id, usage }, body);
-        let mapped = mapped.map_err(|error| unreadable(&error.to_string()))?;
+        let mapped = mapped.map_err(|error| untold(self.client.family(), body, &error.to_string()))?;
         headers.insert(CONTENT_TYPE, JSON);
         show_dropped(headers, &self.mapping.losses().to_string());
         Ok(mapped)
     }
 }
 
-/// The answer for a provider's that cannot be told to the client.
-pub(super) fn unreadable(reason: &str) -> Answer {
+/// The answer for a provider's `body` that cannot be told to the client.
+pub(super) fn untold(client: Dialect, body: &[u8], reason: &str) -> Answer {
+    if Raw::checked(body).is_none() {
+        return not_json(client);
+    }
     tracing::warn!(reason, "a provider's answer cannot be translated");
     Answer::text(StatusCode::INTERNAL_SERVER_ERROR, reason.to_owned())
+}
+
+/// The answer for a provider's that is a page, is cut off, or is coded in a way that nobody undoes.
+fn not_json(client: Dialect) -> Answer {
+    tracing::warn!("a provider's answer is no JSON");
+    told(client, ErrorKind::Upstream, "the provider's answer is no JSON")
 }

@@ -11,6 +11,7 @@ use llm::{ErrorKind, StreamEnd, StreamFilter};
 use tokio::time::Sleep;
 
 use super::fault::StreamFault;
+use crate::content_coding::{Coding, Decoder};
 use crate::delivery::Cut;
 use crate::exchange::Exchange;
 use crate::settlement::Outcome;
@@ -21,6 +22,10 @@ pub struct LlmStream {
     /// `None` once nothing more is wanted of the provider. Dropping it early ends the call at once.
     body: Option<UpstreamBody>,
     filter: StreamFilter,
+    /// Undoes the coding of bytes that are read.
+    decoder: Option<Decoder>,
+    /// The client gets coded bytes, into which nothing can be written.
+    keeps_coding: bool,
     /// What has arrived while the client's head was held back.
     first: Option<Bytes>,
     started: Instant,
@@ -46,8 +51,20 @@ pub(super) struct Bounds {
 pub(super) enum Reading {
     /// An answer in a known dialect.
     Observed,
-    /// A refusal, or bytes that are encoded: passed on and not looked at.
+    /// An answer that is coded so that nothing of it can be read: passed on, though it has cost something.
+    Hidden,
+    /// A refusal: passed on and not looked at.
     Opaque,
+}
+
+impl Reading {
+    /// The same, of bytes whose coding cannot be undone.
+    pub fn undecoded(self) -> Self {
+        match self {
+            Reading::Observed | Reading::Hidden => Reading::Hidden,
+            Reading::Opaque => Reading::Opaque,
+        }
+    }
 }
 
 impl LlmStream {
@@ -62,6 +79,8 @@ impl LlmStream {
         Self {
             body: Some(body),
             filter,
+            decoder: None,
+            keeps_coding: false,
             first: None,
             started,
             bounds,
@@ -70,6 +89,14 @@ impl LlmStream {
             fault: None,
             finished: false,
         }
+    }
+
+    /// The provider's bytes are coded so. Where the stream keeps its bytes, the client gets them so, too.
+    #[must_use]
+    pub(super) fn coded(mut self, coding: Option<Coding>) -> Self {
+        self.keeps_coding = coding.is_some() && !self.filter.translates();
+        self.decoder = coding.map(Decoder::new);
+        self
     }
 
     /// Waits for the first bytes that the client will get. Nothing has been sent to it before, so that a failure
@@ -103,29 +130,25 @@ impl LlmStream {
             if let Some(deadline) = &mut self.bounds.deadline
                 && deadline.as_mut().poll(cx).is_ready()
             {
-                return Poll::Ready(Err(StreamFault::Duration));
+                return Poll::Ready(self.stop(exchange, StreamFault::Duration));
             }
             let chunk = match ready!(Pin::new(body).poll_frame(cx)) {
                 Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
                 Some(Err(error)) => {
                     tracing::warn!(%error, "a provider's stream broke off");
-                    return Poll::Ready(Err(StreamFault::from(error)));
+                    return Poll::Ready(self.stop(exchange, StreamFault::from(error)));
                 }
                 None => {
                     self.body = None;
+                    self.end_decoding();
                     return Poll::Ready(self.end(exchange));
                 }
             };
-            self.note_chunk(exchange, chunk.len());
+            self.note_chunk(exchange, &chunk);
             if self.bounds.max_bytes.is_some_and(|limit| exchange.settlement.upstream_bytes > limit) {
-                return Poll::Ready(Err(StreamFault::Size));
+                return Poll::Ready(self.stop(exchange, StreamFault::Size));
             }
-            let out = self.filter.push(chunk).unwrap_or_else(|broken| {
-                tracing::warn!(error = %broken, "a provider's stream cannot be translated");
-                self.body = None;
-                self.fault = Some(StreamFault::Malformed);
-                broken.translated
-            });
+            let out = self.take(chunk);
             if out.is_some() {
                 self.has_passed = true;
                 return Poll::Ready(Ok(out));
@@ -137,10 +160,66 @@ impl LlmStream {
         })
     }
 
-    fn note_chunk(&self, exchange: &mut Exchange, length: usize) {
-        exchange.settlement.upstream_bytes += length as u64;
+    /// What the client gets of `chunk`.
+    fn take(&mut self, chunk: Bytes) -> Option<Bytes> {
+        let Some(decoder) = &mut self.decoder else { return self.read(chunk) };
+        let told = match decoder.push(&chunk) {
+            Ok(plain) => self.read(plain),
+            Err(error) => {
+                tracing::warn!(%error, "a provider's stream cannot be decoded");
+                self.decoder = None;
+                match self.keeps_coding {
+                    true => self.reading = Reading::Hidden,
+                    false => self.give_up(),
+                }
+                None
+            }
+        };
+        if self.keeps_coding { Some(chunk).filter(|chunk| !chunk.is_empty()) } else { told }
+    }
+
+    /// A client that undoes the coding itself sees whether that ends well.
+    fn end_decoding(&mut self) {
+        let Some(decoder) = self.decoder.take() else { return };
+        if decoder.finish().is_err() && self.keeps_coding && !self.has_ended() {
+            self.reading = Reading::Hidden;
+        }
+    }
+
+    fn read(&mut self, plain: Bytes) -> Option<Bytes> {
+        self.filter.push(plain).unwrap_or_else(|broken| {
+            tracing::warn!(error = %broken, "a provider's stream cannot be translated");
+            self.give_up();
+            broken.translated
+        })
+    }
+
+    /// Nothing more can be read.
+    fn give_up(&mut self) {
+        self.body = None;
+        self.fault = (!self.has_ended()).then_some(StreamFault::Malformed);
+    }
+
+    /// The provider has said how its answer ends. What comes behind it changes nothing.
+    fn has_ended(&self) -> bool {
+        let observer = self.filter.observer();
+        self.reading == Reading::Observed && (observer.saw_terminator() || observer.saw_error())
+    }
+
+    /// Ends the stream: well, if nothing of the answer is missing.
+    fn stop(&mut self, exchange: &mut Exchange, fault: StreamFault) -> Result<Option<Bytes>, StreamFault> {
+        if !self.has_ended() {
+            return Err(fault);
+        }
+        self.body = None;
+        self.end(exchange)
+    }
+
+    fn note_chunk(&self, exchange: &mut Exchange, chunk: &[u8]) {
+        exchange.settlement.upstream_bytes += chunk.len() as u64;
         if let Some(call) = exchange.llm.as_mut()
             && call.time_to_first_token.is_none()
+            && !is_comment(chunk)
         {
             call.time_to_first_token = Some(self.started.elapsed());
         }
@@ -148,6 +227,9 @@ impl LlmStream {
 
     /// The provider's bytes have ended: well, or in the middle of the answer.
     fn end(&mut self, exchange: &mut Exchange) -> Result<Option<Bytes>, StreamFault> {
+        if self.reading == Reading::Hidden {
+            return Ok(None);
+        }
         let (end, rest) = self.filter.end();
         match end {
             StreamEnd::Complete => {}
@@ -168,8 +250,8 @@ impl LlmStream {
         exchange.settlement.outcome = fault.outcome();
         let message = fault.to_string();
         let event = match self.reading {
-            Reading::Observed => self.filter.error_event(ErrorKind::StreamCut, &message),
-            Reading::Opaque => Bytes::new(),
+            Reading::Observed if !self.keeps_coding => self.filter.error_event(ErrorKind::StreamCut, &message),
+            Reading::Observed | Reading::Hidden | Reading::Opaque => Bytes::new(),
         };
         note_error(exchange, message);
         if event.is_empty() { Err(Cut) } else { Ok(event) }
@@ -196,7 +278,7 @@ impl LlmStream {
         }
         let Some(call) = exchange.llm.as_mut() else { return };
         call.provider_time = Some(self.started.elapsed());
-        if self.reading == Reading::Opaque {
+        if self.reading != Reading::Observed {
             return;
         }
         if let Some(StreamEnd::InStreamError(message)) = end {
@@ -211,8 +293,29 @@ impl LlmStream {
     }
 }
 
+/// `true` for what a provider sends only to keep the connection.
+fn is_comment(chunk: &[u8]) -> bool {
+    let is_silent = |line: &[u8]| line.first().is_none_or(|first| matches!(first, b':' | b'\r'));
+    chunk.split(|byte| *byte == b'\n').all(is_silent)
+}
+
 fn note_error(exchange: &mut Exchange, message: String) {
     if let Some(call) = exchange.llm.as_mut() {
         call.stream_error = Some(message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_keeps_the_connection_is_told_from_an_event() {
+        for comment in [": ping\n\n", "\r\n", ":\n: still here\r\n\r\n"] {
+            assert!(is_comment(comment.as_bytes()), "{comment:?}");
+        }
+        for event in ["data: {}\n\n", ": ping\n\nevent: message_start\n", "[{\n", "\u{0}\u{0}\u{1}"] {
+            assert!(!is_comment(event.as_bytes()), "{event:?}");
+        }
     }
 }

@@ -135,13 +135,20 @@ impl Targets {
         let path = template.replace("{model}", &escaped_segment(wanted.model));
         match wanted.client_query {
             None => self.uri(&path, &[]).ok(),
-            // The client has said itself which form it wants.
-            Some(query) => {
-                let mut form = parse_query(query);
-                form.retain(|(name, _)| FORM_ARGUMENTS.contains(&name.as_str()));
-                self.uri(path.split_once('?').map_or(path.as_str(), |(path, _)| path), &form).ok()
-            }
+            Some(query) => self.own_uri(&path, &parse_query(query)).ok(),
         }
+    }
+
+    /// The URI for a client of the provider's own dialect: it has said itself which form it wants, and may name another
+    /// value for an argument that the path has.
+    fn own_uri(&self, path: &str, client: &[(String, String)]) -> Result<Uri, InvalidUri> {
+        let is_form = |name: &str| FORM_ARGUMENTS.contains(&name);
+        let (path, own) = path.split_once('?').unwrap_or((path, ""));
+        let mut own = parse_query(own);
+        own.retain(|(name, _)| !is_form(name));
+        let is_taken = |(name, _): &&(String, String)| is_form(name) || own.iter().any(|(known, _)| known == name);
+        let client: Vec<_> = client.iter().filter(is_taken).cloned().collect();
+        self.uri_of(path, own, &client)
     }
 
     /// The URI for a request that passes as it came.
@@ -153,10 +160,18 @@ impl Targets {
 
     /// `path`, with its own query, over it `auth.query`, over it the endpoint's, over it (but for auth keys) the client's.
     fn uri(&self, path: &str, client: &[(String, String)]) -> Result<Uri, InvalidUri> {
-        let PathOverride { auth_query, endpoint_query, .. } = &self.paths;
         let (path, own) = path.split_once('?').unwrap_or((path, ""));
+        self.uri_of(path, parse_query(own), client)
+    }
+
+    fn uri_of(
+        &self,
+        path: &str,
+        mut pairs: Vec<(String, String)>,
+        client: &[(String, String)],
+    ) -> Result<Uri, InvalidUri> {
+        let PathOverride { auth_query, endpoint_query, .. } = &self.paths;
         let client = client.iter().filter(|(name, _)| !auth_query.iter().any(|(auth, _)| auth == name));
-        let mut pairs: Vec<(String, String)> = parse_query(own);
         for (name, value) in auth_query.iter().chain(endpoint_query).chain(client) {
             match pairs.iter_mut().find(|(known, _)| known == name) {
                 Some(pair) => pair.1.clone_from(value),

@@ -10,7 +10,7 @@ use llm::{
 };
 
 use super::call::LlmCall;
-use super::retelling::{JSON, refusal, told, unreadable};
+use super::retelling::{JSON, failed_message, refusal, told, untold};
 use crate::answer::{Answer, ResponseHead};
 
 /// Names what the provider's dialect had no words for.
@@ -85,14 +85,22 @@ impl Translation {
         (self.client.relative(), self.provider)
     }
 
-    /// A whole answer in the client's dialect. Some providers tell of an error with status 200: it becomes a refusal.
+    /// A whole answer in the client's dialect. Some providers tell of an error with status 200: it becomes a refusal, but
+    /// for clients of Anthropic.
     ///
     /// # Errors
     /// The answer for one that is not what the provider's dialect says.
     pub(super) fn answer(&self, head: &mut ResponseHead, body: &[u8]) -> Result<Bytes, Answer> {
+        let unreadable = |reason: &str| untold(self.client.relative(), body, reason);
         let raw = Raw::new(body).ok_or_else(|| unreadable("it is not JSON"))?;
         if llm::tells_error(raw) {
-            return Ok(refusal(self.client.relative(), self.provider.relative(), head, body));
+            let error = raw.get("error").filter(|error| !error.is_null());
+            let told = match error.filter(|_| self.client.dialect() == Some(Dialect::Anthropic)) {
+                Some(error) => failed_message(&mut head.headers, error),
+                None => refusal(self.client.relative(), self.provider.relative(), head, body),
+            };
+            self.show_dropped(&mut head.headers);
+            return Ok(told);
         }
         let told = llm::translate_response(self.provider, self.client, raw, &self.reply, &self.renames);
         let (body, losses) = told.map_err(|error| unreadable(&error.to_string()))?;
@@ -103,6 +111,11 @@ impl Translation {
         }
         show_dropped(&mut head.headers, &dropped);
         Ok(Bytes::from(body))
+    }
+
+    /// Tells the client what was left out of its request.
+    pub(super) fn show_dropped(&self, headers: &mut HeaderMap) {
+        show_dropped(headers, &self.dropped);
     }
 
     /// What translates a streamed answer and keeps up to `kept_text` bytes of its text; `headers` become those of the
@@ -117,7 +130,7 @@ impl Translation {
             ) => SSE,
         };
         headers.insert(CONTENT_TYPE, framing);
-        show_dropped(headers, &self.dropped);
+        self.show_dropped(headers);
         let translator = StreamTranslator::new(self.provider, self.client, self.reply.clone(), self.renames.clone());
         StreamFilter::translating(self.provider.protocol(), translator, kept_text)
     }

@@ -15,7 +15,7 @@ use gateway::plugin::{CompileContext, Phases, Plugin, PluginDef, Step, Verdict};
 use gateway::tls::client::Verify;
 use http::{HeaderName, HeaderValue, StatusCode};
 use llm::model::{Part, Request, Role, Turn};
-use llm::{Dialect, LossPolicy, ShapeConfig, ShapeRules};
+use llm::{Dialect, Kind, LossPolicy, Raw, ShapeConfig, ShapeRules};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -191,6 +191,8 @@ impl AiRequestRewrite {
             return Err(Answer::page(StatusCode::BAD_REQUEST));
         }
         let mut request = Request::new(Dialect::OpenAiChat);
+        // As APISIX says it.
+        request.extras.keep(b"stream", Raw { bytes: b"false", kind: Kind::Bool });
         request.turns = vec![
             Turn::new(Role::System, vec![Part::text(self.prompt.as_str())]),
             Turn::new(Role::User, vec![Part::text(String::from_utf8_lossy(&body))]),

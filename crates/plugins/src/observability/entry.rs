@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use config::catalog::Side;
 use config::expr::Expr;
+use gateway::content_coding::{Encoding, decoded_start};
 use gateway::exchange::Exchange;
 use gateway::inference::LlmCall;
 use gateway::plugin::Needs;
@@ -20,7 +21,6 @@ use serde_json::{Map, Value};
 
 use super::json::{Members, Object, name};
 use super::log_format::{Bodies, LogFormat};
-use crate::content_coding::{Encoding, decoded_start};
 
 /// The version that entries report, as log pipelines made for APISIX know it.
 const VERSION: &str = "3.18.0";

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use config::catalog::Side;
 use config::expr::Expr;
 use gateway::answer::ResponseHead;
+use gateway::content_coding::{Coding, Encoding};
 use gateway::exchange::Exchange;
 use gateway::plugin::{BodyFilter, CompileContext, Needs, Phases, Plugin, PluginDef};
 use http::StatusCode;
@@ -24,7 +25,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::content_coding::{Coding, Encoding};
 use crate::definition::{self, Declare as _};
 use crate::header_change::{self, Change, Flat};
 use body::{Replacement, Rewriter};

@@ -108,6 +108,13 @@ impl Gateway {
         read(self.open("POST", path, headers, body))
     }
 
+    /// All bytes that come back of a request whose body is `body`.
+    pub fn exchange(&self, method: &str, path: &str, body: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.open(method, path, &[], body).read_to_end(&mut bytes).expect("a response");
+        bytes
+    }
+
     /// A connection on which a request has been sent; the response is the caller's to read.
     pub fn open(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> TcpStream {
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: test.com\r\n");

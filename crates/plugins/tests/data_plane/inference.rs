@@ -4,7 +4,9 @@ mod credentials;
 mod embedder;
 mod errors;
 mod mapped;
+mod odd_answers;
 mod rewriting;
+mod same_dialect;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -25,13 +25,20 @@ pub struct Request {
 impl Provider {
     /// Answers `status`, with `headers` (each with its line end) and `body`.
     pub fn answering(status: u16, headers: &str, body: &str) -> Self {
+        Self::sending(&format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n{headers}"), body.as_bytes())
+    }
+
+    /// Answers with `head` (without what frames the body) and `body`.
+    pub fn sending(head: &str, body: &[u8]) -> Self {
+        let length = body.len();
+        let frame = format!("{head}Content-Length: {length}\r\nConnection: close\r\n\r\n");
+        Self::closing_after([frame.as_bytes(), body].concat())
+    }
+
+    /// Answers with these very bytes, and closes the connection.
+    pub fn closing_after(answer: Vec<u8>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
-        let length = body.len();
-        let answer = format!(
-            "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
-             Connection: close\r\n{headers}\r\n{body}"
-        );
         let (sender, requests) = channel();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -57,7 +64,7 @@ impl Provider {
     }
 }
 
-fn serve(stream: TcpStream, answer: &str, requests: &Sender<Request>) {
+fn serve(stream: TcpStream, answer: &[u8], requests: &Sender<Request>) {
     let mut reader = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).is_ok_and(|read| read > 0) {}
@@ -69,5 +76,5 @@ fn serve(stream: TcpStream, answer: &str, requests: &Sender<Request>) {
     let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
     // Nobody may be interested, in the request or in the answer.
     let _ = requests.send(Request { path, head, body });
-    let _ = reader.get_mut().write_all(answer.as_bytes());
+    let _ = reader.get_mut().write_all(answer);
 }

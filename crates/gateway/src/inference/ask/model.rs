@@ -1,7 +1,7 @@
 //! Asking a model: one request, one whole answer, as text.
 
-use llm::model::{Losses, Request};
-use llm::{Course, Protocol, Raw, ResponseFacts, Usage, response_text};
+use llm::model::{Losses, PartBody, Request, Response};
+use llm::{Course, Dialect, Protocol, ProviderDialect, Raw, ResponseFacts, Usage, response_text};
 
 use super::{AskError, Caller};
 use crate::inference::backend::Backend;
@@ -24,17 +24,34 @@ impl Caller {
     pub async fn ask(&self, backend: &Backend, request: &Request<'_>) -> Result<Said, AskError> {
         let provider = backend.provider;
         let model = backend.fixed_model.as_deref().or(request.model.as_deref()).unwrap_or_default();
-        let (Some(Course::Same(capability)) | Some(Course::Translated { capability, .. })) =
-            provider.course(Protocol::OpenAiChat, model)
-        else {
-            return Err(AskError::NotSpoken(provider.name));
+        let (capability, dialect) = match provider.course(Protocol::OpenAiChat, model) {
+            Some(Course::Same(capability)) => (capability, ProviderDialect::Shared(Dialect::OpenAiChat)),
+            Some(Course::Translated { provider, capability, .. }) => (capability, provider),
+            Some(Course::Mapped { .. } | Course::Counted | Course::Passed) | None => {
+                return Err(AskError::NotSpoken(provider.name));
+            }
         };
         let protocol = capability.protocol;
-        let dialect = protocol.dialect().ok_or(AskError::NotSpoken(provider.name))?;
         let body = dialect.write_request(request, &provider.quirks, &mut Losses::default());
         let answer = self.call(backend, capability, model, body).await?;
         let raw = Raw::new(&answer).ok_or_else(|| AskError::Unreadable("it is not JSON".to_owned()))?;
-        dialect.read_response(raw).map_err(|error| AskError::Unreadable(error.to_string()))?;
-        Ok(Said { text: response_text(protocol, &answer), usage: ResponseFacts::read(protocol, &answer).usage })
+        let response = dialect.read_response(raw).map_err(|error| AskError::Unreadable(error.to_string()))?;
+        let text = match dialect {
+            ProviderDialect::Shared(_) => response_text(protocol, &answer),
+            ProviderDialect::BedrockInvoke | ProviderDialect::Ollama | ProviderDialect::DashScope => text_of(&response),
+        };
+        Ok(Said { text, usage: ResponseFacts::read(protocol, &answer).usage })
     }
+}
+
+/// The text of an answer that is read into the model only.
+fn text_of(response: &Response<'_>) -> Option<String> {
+    let parts = response.choices.iter().flat_map(|choice| &choice.parts);
+    let texts: Vec<&str> = parts
+        .filter_map(|part| match &part.body {
+            PartBody::Text { text, .. } => Some(text.as_ref()),
+            _ => None,
+        })
+        .collect();
+    (!texts.is_empty()).then(|| texts.join(" "))
 }

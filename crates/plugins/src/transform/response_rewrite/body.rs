@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use config::pattern::Pattern;
+use gateway::content_coding::{Coding, DecodeError, Decoder};
 use gateway::plugin::BodyFilter;
 use gateway::settlement::Outcome;
 
 use super::{Filter, Scope};
-use crate::content_coding::{Coding, DecodeError, Decoder};
 
 /// One compiled filter.
 #[derive(Debug)]

@@ -152,3 +152,15 @@ fn tokens_are_counted_by_the_gateway_where_the_provider_counts_none() {
     assert!(provider.is_idle());
     assert_eq!(inference.entry().get("llm_usage").and_then(|usage| usage.get("prompt")), None);
 }
+
+#[test]
+fn models_that_do_not_converse_are_invoked_in_their_own_form_beside_those_of_anthropic() {
+    let provider = Provider::answering(200, "", r#"{"embedding":[0.5,1],"inputTextTokenCount":3}"#);
+    let inference = in_front_of("bedrock-invoke", &provider);
+    let model = "amazon.titan-embed-text-v2:0";
+    let response = inference.gateway.post(EMBEDDINGS, &[], &json!({"model": model, "input": "hi"}));
+    assert_eq!(response.status, 200, "{}", response.body);
+    let asked = provider.asked();
+    assert_eq!(asked.path, "/model/amazon.titan-embed-text-v2%3A0/invoke");
+    assert_eq!((&asked.body["inputText"], asked.body.get("anthropic_version")), (&json!("hi"), None));
+}

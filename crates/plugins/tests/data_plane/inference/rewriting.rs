@@ -32,6 +32,7 @@ fn a_models_text_becomes_the_body_and_the_model_sees_nothing_else_of_the_client(
     let asked = model.asked();
     let messages = json!([{"role": "system", "content": "Rewrite."}, {"role": "user", "content": "not JSON"}]);
     assert_eq!((&asked.body["messages"], &asked.body["model"]), (&messages, &json!("small")));
+    assert_eq!(asked.body["stream"], false);
     assert_eq!(asked.path, "/v1/chat/completions");
     assert!(asked.head.contains("authorization: bearer own\r\n"), "{}", asked.head);
     assert!(!asked.head.contains("cookie"), "{}", asked.head);
@@ -71,5 +72,28 @@ fn a_model_that_gives_no_text_fails_the_request() {
         let response = post(&model, "body");
         assert_eq!(response.status, 500, "{status} {answer}");
         assert!(response.body.contains("<h1>500 Internal Server Error</h1>"), "{}", response.body);
+    }
+}
+
+#[test]
+fn models_behind_forms_that_no_client_speaks_rewrite_too() {
+    let ollama = json!({"model": "small", "message": {"role": "assistant", "content": "twelve bytes"}, "done": true});
+    let dashscope = json!({"output": {"choices": [
+        {"message": {"role": "assistant", "content": "twelve bytes"}, "finish_reason": "stop"},
+    ]}});
+    for (provider, answer, path) in [
+        ("ollama-native", ollama, "/api/chat"),
+        ("dashscope-native", dashscope, "/api/v1/services/aigc/text-generation/generation"),
+    ] {
+        let model = Provider::answering(200, "", &answer.to_string());
+        let mut plugin = plugin(&model);
+        plugin["provider"] = provider.into();
+        let gateway = Gateway::with_plugins(json!({"ai-request-rewrite": plugin}));
+        let response = gateway.post_text("/", &[], "not JSON");
+        assert_eq!(response.status, 200, "{provider}: {}", response.body);
+        assert!(response.body.to_ascii_lowercase().contains("content-length: 12\r\n"), "{}", response.body);
+        let asked = model.asked();
+        assert!(asked.path.starts_with(path), "{}", asked.path);
+        assert!(asked.body.to_string().contains("not JSON"), "{}", asked.body);
     }
 }

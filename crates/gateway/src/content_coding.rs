@@ -1,5 +1,6 @@
-//! Content codings, undone for plugins that look into a body: gzip, deflate and brotli. Whoever sends the body decides
-//! what it expands to, so that is bounded: a stream may grow only so many times, and a beginning only to a length.
+//! Content codings, undone for plugins that look into a body and for answers of providers that are read: gzip, deflate
+//! and brotli. Whoever sends the body decides what it expands to, so that is bounded: a stream may grow only so many
+//! times, and a beginning only to a length.
 
 use std::io::{self, Write};
 
@@ -21,7 +22,7 @@ const BUFFER: usize = 8 << 10;
 
 /// How a body is coded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Coding {
+pub enum Coding {
     Gzip,
     /// As RFC 9110 has it: in zlib's format.
     Deflate,
@@ -30,11 +31,24 @@ pub(crate) enum Coding {
 
 /// What the headers of a body say of its coding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Encoding {
+pub enum Encoding {
     Plain,
     Coded(Coding),
     /// Another coding, or several.
     Unknown,
+}
+
+impl Coding {
+    /// What `encoded`, a whole body, decodes to.
+    ///
+    /// # Errors
+    /// If it does not, or expands too much, or to more than `at_most` bytes.
+    pub fn decode(self, encoded: &[u8], at_most: u64) -> Result<Bytes, DecodeError> {
+        let mut decoder = Decoder { at_most, ..Decoder::new(self) };
+        let start = decoder.push(encoded)?;
+        let rest = decoder.finish()?;
+        Ok(if rest.is_empty() { start } else { [start, rest].concat().into() })
+    }
 }
 
 impl Encoding {
@@ -53,21 +67,31 @@ impl Encoding {
             _ => Encoding::Unknown,
         }
     }
+
+    /// The coding, if there is one that can be undone.
+    pub fn coding(self) -> Option<Coding> {
+        match self {
+            Encoding::Coded(coding) => Some(coding),
+            Encoding::Plain | Encoding::Unknown => None,
+        }
+    }
 }
 
 /// Why a body cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum DecodeError {
+pub enum DecodeError {
     #[error("the body is not what its Content-Encoding says")]
     Corrupt,
-    #[error("the body expands to more than {MAX_EXPANSION} times its length")]
+    #[error("the body expands to more than is allowed")]
     Expands,
 }
 
 /// Decodes a body as it comes.
-pub(crate) struct Decoder {
+pub struct Decoder {
     engine: Engine,
     taken: u64,
+    /// Over the whole body.
+    at_most: u64,
 }
 
 enum Engine {
@@ -136,6 +160,7 @@ impl Inflate {
 }
 
 impl Decoder {
+    /// A decoder of one body.
     pub fn new(coding: Coding) -> Self {
         let sink = Sink::default();
         let engine = match coding {
@@ -143,7 +168,7 @@ impl Decoder {
             Coding::Deflate => Engine::Deflate(Inflate::new(sink)),
             Coding::Brotli => Engine::Brotli(Box::new(DecompressorWriter::new(sink, BUFFER))),
         };
-        Self { engine, taken: 0 }
+        Self { engine, taken: 0, at_most: u64::MAX }
     }
 
     /// What `encoded`, the next bytes of the body, decodes to.
@@ -152,7 +177,7 @@ impl Decoder {
     /// If it does not, or expands too much.
     pub fn push(&mut self, encoded: &[u8]) -> Result<Bytes, DecodeError> {
         self.taken += encoded.len() as u64;
-        self.sink().allowed = ALWAYS_ALLOWED.max(self.taken.saturating_mul(MAX_EXPANSION));
+        self.sink().allowed = ALWAYS_ALLOWED.max(self.taken.saturating_mul(MAX_EXPANSION)).min(self.at_most);
         let written = self.write(encoded);
         self.taken_from_sink(written)
     }
@@ -199,7 +224,7 @@ impl Decoder {
 }
 
 /// Up to `at_most` bytes of what a body that begins with `encoded` decodes to; nothing if it does not.
-pub(crate) fn decoded_start(coding: Coding, encoded: &[u8], at_most: usize) -> Vec<u8> {
+pub fn decoded_start(coding: Coding, encoded: &[u8], at_most: usize) -> Vec<u8> {
     let mut decoder = Decoder::new(coding);
     decoder.sink().allowed = at_most as u64;
     // What is cut off cannot be decoded to its end, and need not be.
@@ -271,6 +296,14 @@ mod tests {
         let bomb = gzip(&vec![0; 64 << 20]);
         assert_eq!(decode(Coding::Gzip, &bomb, 1 << 10), Err(DecodeError::Expands));
         assert_eq!(decoded_start(Coding::Gzip, &bomb, 1_000).len(), 1_000);
+    }
+
+    #[test]
+    fn a_whole_body_is_decoded_up_to_a_length() {
+        for (coding, encoded) in coded() {
+            assert_eq!(coding.decode(&encoded, 1 << 10).as_deref(), Ok(TEXT.as_bytes()), "{coding:?}");
+            assert_eq!(coding.decode(&encoded, 10), Err(DecodeError::Expands), "{coding:?}");
+        }
     }
 
     #[test]

@@ -1,0 +1,68 @@
+//! Requests that stay in their dialect: where they go, and whose keys they show there.
+
+use serde_json::{Value, json};
+
+use super::{CHAT, chat};
+use crate::fixture::Gateway;
+use crate::provider::{Provider, Request};
+
+const GENERATE: &str = "/v1beta/models/gemini-2.5-flash:generateContent";
+
+/// What the provider gets of a request to `path` with `headers`.
+fn asked(ai_proxy: Value, path: &str, headers: &[(&str, &str)], body: &Value) -> Request {
+    let provider = Provider::answering(200, "", "{}");
+    let mut ai_proxy = ai_proxy;
+    ai_proxy["override"] = json!({"endpoint": provider.endpoint()});
+    let gateway = Gateway::with_plugins(json!({"ai-proxy": ai_proxy}));
+    gateway.post(path, headers, body);
+    provider.asked()
+}
+
+fn contents() -> Value {
+    json!({"contents": [{"role": "user", "parts": [{"text": "hi"}]}]})
+}
+
+#[test]
+fn azure_is_told_the_version_whatever_is_asked_and_however() {
+    let azure = json!({"provider": "azure-openai", "auth": {"header": {"api-key": "k"}},
+                       "provider_conf": {"api_version": "2024-10-21"}});
+    let at = |operation: &str, version: &str| format!("/openai/deployments/gpt-4o/{operation}?api-version={version}");
+    let embeddings = json!({"model": "gpt-4o", "input": "hi"});
+    let messages = json!({"model": "gpt-4o", "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]});
+    for (path, body, expected) in [
+        (CHAT, &chat(false), at("chat/completions", "2024-10-21")),
+        (CHAT, &chat(true), at("chat/completions", "2024-10-21")),
+        ("/v1/embeddings", &embeddings, at("embeddings", "2024-10-21")),
+        ("/v1/messages", &messages, at("chat/completions", "2024-10-21")),
+        ("/v1/chat/completions?api-version=2025-01-01&x=y", &chat(false), at("chat/completions", "2025-01-01")),
+    ] {
+        assert_eq!(asked(azure.clone(), path, &[], body).path, expected, "{path}");
+    }
+}
+
+#[test]
+fn no_key_of_a_client_goes_along_where_the_operator_has_configured_one() {
+    let keys = [("Authorization", "Bearer c1"), ("x-api-key", "c2"), ("x-goog-api-key", "c3"), ("api-key", "c4")];
+    let own = json!({"provider": "openai", "auth": {"header": {"Authorization": "Bearer own"}}});
+    let head = asked(own, CHAT, &keys, &chat(false)).head;
+    assert!(head.contains("authorization: bearer own\r\n"), "{head}");
+    assert!(["c1", "c2", "c3", "c4"].iter().all(|key| !head.contains(&format!("{key}\r\n"))), "{head}");
+
+    let head = asked(json!({"provider": "openai", "auth": {}}), CHAT, &keys, &chat(false)).head;
+    assert!(["c1", "c2", "c3", "c4"].iter().all(|key| head.contains(&format!("{key}\r\n"))), "{head}");
+}
+
+#[test]
+fn a_key_in_the_query_of_googles_clients_is_shown_where_the_provider_looks() {
+    let path = format!("{GENERATE}?key=c1&alt=json");
+    let google = asked(json!({"provider": "gemini", "auth": {}}), &path, &[], &contents());
+    assert!(google.head.contains("x-goog-api-key: c1\r\n"), "{}", google.head);
+    assert!(!google.path.contains("c1"), "{}", google.path);
+    let anthropic = asked(json!({"provider": "anthropic", "auth": {}}), &path, &[], &contents());
+    assert!(anthropic.head.contains("x-api-key: c1\r\n"), "{}", anthropic.head);
+
+    let own = json!({"header": {"x-goog-api-key": "own"}});
+    let hidden = asked(json!({"provider": "gemini", "auth": own}), &path, &[], &contents());
+    assert!(hidden.head.contains("x-goog-api-key: own\r\n"), "{}", hidden.head);
+    assert!(!hidden.head.contains("c1") && !hidden.path.contains("c1"), "{} {}", hidden.path, hidden.head);
+}
