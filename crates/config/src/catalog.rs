@@ -155,6 +155,15 @@ impl Catalog {
         self.unsupported.contains(name)
     }
 
+    /// What is wrong with a list of plugins to enable: a sentence about each name that is none of this build's.
+    pub fn strangers(&self, names: &[String]) -> Vec<String> {
+        let sentence = |name: &String| match self.is_unsupported(name) {
+            true => format!("plugins: plugin {name} is not supported by this version of Tidegate"),
+            false => format!("plugins: unknown plugin [{name}]"),
+        };
+        names.iter().filter(|name| self.shipped(name).is_none()).map(sentence).collect()
+    }
+
     /// Enabled plugins, highest priority first (ties by name).
     pub fn by_priority(&self) -> Vec<&Arc<PluginInfo>> {
         let mut all: Vec<_> = self.plugins.values().filter(|info| self.is_enabled(info.name)).collect();

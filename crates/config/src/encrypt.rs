@@ -13,12 +13,12 @@ mod tests;
 
 /// What a secret is; private keys are sealed only if they are PEM, plugin fields always.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Place<'p> {
     PrivateKey,
-    PluginField,
+    PluginField { plugin: &'p str, path: &'p str },
 }
 
-type Replace<'a> = &'a mut dyn FnMut(Place, &str) -> Option<String>;
+type Replace<'a> = &'a mut dyn FnMut(Place<'_>, &str) -> Option<String>;
 
 /// Encrypts the secrets of a resource in place. Sealing twice encrypts plugin fields twice.
 pub fn seal(kind: Kind, value: &mut Value, catalog: &Catalog, keyring: &Keyring) {
@@ -31,6 +31,21 @@ pub fn seal(kind: Kind, value: &mut Value, catalog: &Catalog, keyring: &Keyring)
 /// Decrypts the secrets of a resource in place; what does not decrypt stays.
 pub fn open(kind: Kind, value: &mut Value, catalog: &Catalog, keyring: &Keyring) {
     walk(kind, value, catalog, &mut |_, text| Some(keyring.decrypt(text)));
+}
+
+/// The plugin fields of a resource that look encrypted and that no key of `keyring` opens, such as
+/// `plugins.key-auth.key`. Private keys are not among them: whether they are good, their resource's check says.
+pub fn unreadable(kind: Kind, value: &mut Value, catalog: &Catalog, keyring: &Keyring) -> Vec<String> {
+    let mut found = Vec::new();
+    walk(kind, value, catalog, &mut |place, text| {
+        if let Place::PluginField { plugin, path } = place
+            && keyring.is_locked_out_of(text)
+        {
+            found.push(format!("plugins.{plugin}.{path}"));
+        }
+        None
+    });
+    found
 }
 
 /// Passes every secret of a resource to `replace`; `None` leaves it.
@@ -84,7 +99,7 @@ fn plugin(name: &str, conf: &mut Value, catalog: &Catalog, replace: Replace<'_>)
         return;
     };
     for path in info.encrypt_fields {
-        field(conf, path, &mut |text| replace(Place::PluginField, text));
+        field(conf, path, &mut |text| replace(Place::PluginField { plugin: name, path }, text));
     }
 }
 

@@ -83,6 +83,14 @@ impl Keyring {
         self.keys.iter().find_map(|key| decrypt_with(key, &sealed)).unwrap_or_else(|| stored.to_owned())
     }
 
+    /// `true` if `stored` has the form of an encrypted text and no key opens it. A plain text may have that form too,
+    /// by chance: base64 of whole blocks.
+    pub fn is_locked_out_of(&self, stored: &str) -> bool {
+        let Ok(sealed) = STANDARD.decode(stored) else { return false };
+        let is_blocks = !sealed.is_empty() && sealed.len() % IV_BYTES == 0;
+        is_blocks && !self.is_empty() && !self.keys.iter().any(|key| decrypt_with(key, &sealed).is_some())
+    }
+
     /// Encrypts the fields of `conf` at the dotted paths `fields`. Arrays on the way are walked through; at the
     /// end stands a string, an array of strings or a map of strings. References to secrets are encrypted like
     /// any text. Absent fields are passed over.

@@ -157,7 +157,15 @@ fn reference(text: &str, digits: Digits) -> Option<(Segment, &str)> {
     }
     let end = text.find(|c: char| !is_name_character(c)).unwrap_or(text.len());
     let (name, after) = text.split_at(end);
-    (!name.is_empty()).then(|| (Segment::Variable { name: name.into(), default: None }, after))
+    if name.is_empty() || (after.starts_with("://") && is_secret_scheme(name)) {
+        return None;
+    }
+    Some((Segment::Variable { name: name.into(), default: None }, after))
+}
+
+/// `$env://…` and `$secret://…` are no variables: those that could be resolved are gone before a template is compiled.
+fn is_secret_scheme(name: &str) -> bool {
+    name.eq_ignore_ascii_case("env") || name == "secret"
 }
 
 fn is_name_character(c: char) -> bool {

@@ -48,7 +48,7 @@ impl Snapshot {
 
     /// Every item whose key starts with `prefix`, in key order. Prefixes are plain text: end them with
     /// `/` to stay within one collection.
-    pub fn under<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a Arc<Item>> {
+    pub fn under<'a>(&'a self, prefix: &str) -> impl Iterator<Item = &'a Arc<Item>> {
         self.items
             .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
             .take_while(move |(key, _)| key.starts_with(prefix))

@@ -11,6 +11,7 @@ use store::{Snapshot, Store};
 use crate::bootstrap::keyring;
 use crate::configuration::Configuration;
 use crate::failure::Failure;
+use crate::sealed;
 
 /// Prints what is wrong, and what has no effect.
 ///
@@ -23,11 +24,16 @@ pub fn run(config: Option<&Path>) -> Result<(), Failure> {
     }
     let settings = &configuration.settings;
     let registry = plugins::registry(settings.plugins.as_deref());
+    for sentence in registry.catalog().strangers(settings.plugins.as_deref().unwrap_or_default()) {
+        println!("warning: {sentence}");
+    }
     let keyring = keyring::read(settings)?;
     let data = &settings.tidegate.data_dir;
     let snapshot = Store::read(data).map_err(Failure::configuration)?;
     let stored = Stored { snapshot: &snapshot, catalog: registry.catalog(), keyring: &keyring };
-    let problems = stored.problems();
+    let mut problems = stored.problems();
+    let unreadable = sealed::unreadable(&snapshot, registry.catalog(), &keyring);
+    problems.extend(unreadable.into_iter().map(|line| format!("{line} is encrypted with a key that is not there")));
     for problem in &problems {
         println!("{problem}");
     }
@@ -65,17 +71,8 @@ impl Stored<'_> {
 
     /// Every resource of `kind`: key, id, and value with secrets in clear.
     fn visit(&self, kind: Kind, each: &mut dyn FnMut(&str, &str, &serde_json::Value)) {
-        let folder = format!("/apisix/{}/", kind.collection());
-        for item in self.snapshot.under(&folder) {
-            let id = &item.key[folder.len()..];
-            let is_member = match kind {
-                Kind::Consumer => !id.contains('/'),
-                Kind::Credential => id.contains("/credentials/"),
-                _ => true,
-            };
-            if is_member {
-                each(&item.key, id, &self.opened(kind, &item.value));
-            }
+        for (id, item) in sealed::members(self.snapshot, kind) {
+            each(&item.key, id, &self.opened(kind, &item.value));
         }
     }
 

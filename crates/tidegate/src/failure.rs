@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use store::StoreError;
+
 /// Why a command ends without success. The text names the file and the field, and what would be right.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -20,6 +22,21 @@ impl Failure {
 
     pub fn runtime(text: impl Display) -> Self {
         Self::Runtime(text.to_string())
+    }
+
+    /// Why the store of the configuration `name` cannot be opened.
+    pub fn of_store(name: &str, error: &StoreError) -> Self {
+        let text = format!("{name}: tidegate.data_dir: {error}");
+        match error {
+            StoreError::Corrupt { .. } | StoreError::Foreign { .. } | StoreError::TooNew { .. } => {
+                Self::configuration(text)
+            }
+            StoreError::Locked { .. }
+            | StoreError::Unusable { .. }
+            | StoreError::Conflict { .. }
+            | StoreError::NotWritten { .. }
+            | StoreError::Closed => Self::runtime(text),
+        }
     }
 
     /// What the process exits with; the command line's own errors are 2 as well.

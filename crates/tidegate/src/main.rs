@@ -13,6 +13,7 @@ mod node_metrics;
 mod plugin_list;
 mod random;
 mod reload;
+mod sealed;
 mod serve;
 mod servers;
 mod services;

@@ -25,9 +25,17 @@ impl PluginList {
     /// Enables `names` and no other plugins, all if it is `None`. Resources that name another one stay as they are;
     /// requests pass it by.
     pub async fn put_in_force(&self, names: Option<&[String]>) {
+        warn_of_strangers(&self.catalog, names);
         self.catalog.enable(names);
         self.data_plane.rebuild().await;
         tracing::info!(enabled = self.catalog.by_priority().len(), "the list of plugins is in force");
+    }
+}
+
+/// Logs which of the listed plugins there are not.
+pub fn warn_of_strangers(catalog: &Catalog, names: Option<&[String]>) {
+    for sentence in catalog.strangers(names.unwrap_or_default()) {
+        tracing::warn!("{sentence}");
     }
 }
 

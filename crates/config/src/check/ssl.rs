@@ -14,6 +14,7 @@ pub(super) fn check(conf: &Value) -> Outcome {
     if conf.get("type").and_then(Value::as_str) == Some("client") {
         return Ok(());
     }
+    protocols(conf)?;
     more_pairs(conf)?;
     paths_without_certificate(conf)?;
     match text(conf.pointer("/client/ca")) {
@@ -22,6 +23,15 @@ pub(super) fn check(conf: &Value) -> Outcome {
         }
         None => Ok(()),
     }
+}
+
+/// What names only versions that are not spoken any more could not be obeyed.
+fn protocols(conf: &Value) -> Outcome {
+    let Some(names) = conf.get("ssl_protocols").and_then(Value::as_array) else { return Ok(()) };
+    if names.is_empty() || names.iter().filter_map(Value::as_str).any(|name| matches!(name, "TLSv1.2" | "TLSv1.3")) {
+        return Ok(());
+    }
+    Err(Rejection::unsupported("ssl_protocols without TLSv1.2 and TLSv1.3"))
 }
 
 fn more_pairs(conf: &Value) -> Outcome {

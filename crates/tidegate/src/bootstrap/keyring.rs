@@ -4,7 +4,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use config::keyring::{Keyring, PUBLISHED_KEYS};
 use config::secret::Secret;
@@ -19,17 +19,20 @@ const FILE: &str = "keyring";
 /// Makes the key fit AES-256.
 const LENGTH: usize = 32;
 
-/// The keyring in use: the configured one, or the data folder's own key, made if there is none. The data folder must
-/// exist.
+/// The keyring in use: the configured one, or the data folder's own key, made if there is none; then with the file that
+/// it was written to. The data folder must exist.
 ///
 /// # Errors
 /// If the file cannot be read or written, or holds no key.
-pub fn open(settings: &Settings) -> Result<Keyring, Failure> {
-    read_or(settings, |path| {
+pub fn open(settings: &Settings) -> Result<(Keyring, Option<PathBuf>), Failure> {
+    let mut made = None;
+    let keyring = read_or(settings, |path| {
         let key = random::letters(LENGTH)?;
         write_new(path, &key).map_err(|error| Failure::runtime(format!("{}: {error}", path.display())))?;
+        made = Some(path.to_owned());
         Ok(Some(key))
-    })
+    })?;
+    Ok((keyring, made))
 }
 
 /// As [`open`], without making a file.

@@ -60,3 +60,25 @@ fn a_wrong_file_is_refused_as_serve_refuses_it() {
         checked.errors
     );
 }
+
+#[test]
+fn secrets_whose_key_is_lost_are_named_by_check_and_by_serve() {
+    let mut gateway = Gateway::start();
+    gateway.put("/consumers/jack", &json!({"username": "jack", "plugins": {"key-auth": {"key": "secret"}}}));
+    gateway.terminate();
+    let keyring = gateway.folder.path().join("data/keyring");
+    std::fs::remove_file(&keyring).unwrap();
+
+    let field = "/apisix/consumers/jack: plugins.key-auth.key";
+    let checked = gateway.run(&["check", "-c", "config.yaml"]);
+    assert_eq!(checked.status.code(), Some(2));
+    assert!(
+        checked.output.contains(&format!("{field} is encrypted with a key that is not there")),
+        "{}",
+        checked.output
+    );
+
+    let gateway = gateway.start_again();
+    assert!(gateway.log().contains("data/keyring was not there and has been made anew"), "{}", gateway.log());
+    assert!(gateway.log().contains(field), "{}", gateway.log());
+}

@@ -97,3 +97,21 @@ fn an_installation_keeps_its_id() {
     let named = Launch::new().config(json!({"apisix": {"id": "gateway-1"}})).start();
     assert_eq!(id(&named), "gateway-1");
 }
+
+#[test]
+fn names_that_are_no_plugins_of_this_build_are_pointed_out() {
+    let unknown = "plugins: unknown plugin [nope]";
+    let unsupported = "plugins: plugin openid-connect is not supported by this version of Tidegate";
+    let listed = json!({"plugins": ["nope", "openid-connect", "key-auth"]});
+    let gateway = Launch::new().admin_key(ADMIN_KEY).config(listed).start();
+    let checked = gateway.run(&["check", "-c", "config.yaml"]);
+    assert_eq!(checked.status.code(), Some(0), "{}", checked.errors);
+    for sentence in [unknown, unsupported] {
+        assert!(gateway.log().contains(sentence), "{sentence}: {}", gateway.log());
+        assert!(checked.output.contains(&format!("warning: {sentence}")), "{sentence}: {}", checked.output);
+    }
+    assert!(!gateway.log().contains("key-auth is"), "{}", gateway.log());
+    list(&gateway, &["key-auth", "later"]);
+    assert_eq!(gateway.admin("PUT", "/plugins/reload", None).text(), "done");
+    assert!(gateway.log().contains("plugins: unknown plugin [later]"), "{}", gateway.log());
+}

@@ -40,6 +40,10 @@ fn ssls_are_refused_in_the_words_of_apisix() {
             server(json!({"client": {"ca": CERT, "skip_mtls_uri_regex": ["("]}})),
             "invalid skip_mtls_uri_regex: invalid regex '(': Parsing error at position 1: Opening parenthesis without closing parenthesis".to_owned(),
         ),
+        (
+            server(json!({"ssl_protocols": ["TLSv1.1"]})),
+            "ssl_protocols without TLSv1.2 and TLSv1.3 is not supported by this version of Tidegate".to_owned(),
+        ),
         (server(json!({"client": {"ca": broken(CERT)}})), format!("failed to validate client_cert: {no_cert}")),
     ];
     for (value, text) in table {
@@ -56,6 +60,7 @@ fn certificates_with_every_usual_kind_of_key_are_accepted() {
         "certs": [EC_CERT], "keys": [EC_KEY], "client": {"ca": CERT}, "ssl_protocols": ["TLSv1.3"], "status": 0
     }));
     accepts(&Store::default(), Kind::Ssl, "1", full);
+    accepts(&Store::default(), Kind::Ssl, "1", server(json!({"ssl_protocols": ["TLSv1.1", "TLSv1.2"]})));
     accepts(&Store::default(), Kind::Ssl, "1", json!({"type": "client", "cert": CERT, "key": KEY}));
 }
 
