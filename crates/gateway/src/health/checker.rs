@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use config::resource::HealthChecks;
+use parking_lot::Mutex;
 
 use super::Outcome;
 use super::probe::ProbeRequest;
@@ -37,6 +38,8 @@ pub(super) struct Target {
     pub identity: Identity,
     pub request: ProbeRequest,
     pub state: Arc<NodeState>,
+    /// Where the last probe got to.
+    pub reached: Mutex<Option<IpAddr>>,
 }
 
 /// Two nodes of the same identity are the same node, also across changes of the configuration.
@@ -68,7 +71,7 @@ impl Checker {
             if known.is_none() {
                 let request = ProbeRequest::new(&checks.active, node, upstream_host);
                 let state = previous.and_then(|old| old.state_of(&identity)).unwrap_or_default();
-                targets.push(Target { identity, request, state });
+                targets.push(Target { identity, request, state, reached: Mutex::default() });
             }
         }
         Self {

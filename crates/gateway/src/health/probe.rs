@@ -4,10 +4,12 @@
 //! bytes are read from a peer that may be broken.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use config::resource::{ActiveCheck, CheckType};
+use parking_lot::Mutex;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -58,9 +60,9 @@ impl ProbeRequest {
         }
     }
 
-    /// Probes; never longer than the check's timeout.
-    pub(super) async fn send(&self, tls: &Arc<rustls::ClientConfig>) -> Outcome {
-        match tokio::time::timeout(self.timeout, self.exchange(tls)).await {
+    /// Probes; never longer than the check's timeout. Notes the address that was `reached`.
+    pub(super) async fn send(&self, tls: &Arc<rustls::ClientConfig>, reached: &Mutex<Option<IpAddr>>) -> Outcome {
+        match tokio::time::timeout(self.timeout, self.exchange(tls, reached)).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(error)) if error.kind() == io::ErrorKind::TimedOut => Outcome::Timeout,
             Ok(Err(_)) => Outcome::TcpFailure,
@@ -68,8 +70,9 @@ impl ProbeRequest {
         }
     }
 
-    async fn exchange(&self, tls: &Arc<rustls::ClientConfig>) -> io::Result<Outcome> {
+    async fn exchange(&self, tls: &Arc<rustls::ClientConfig>, reached: &Mutex<Option<IpAddr>>) -> io::Result<Outcome> {
         let tcp = TcpStream::connect((self.host.as_str(), self.port)).await?;
+        *reached.lock() = tcp.peer_addr().ok().map(|peer| peer.ip());
         match self.kind {
             CheckType::Tcp => Ok(Outcome::Connected),
             CheckType::Http => ask(tcp, &self.text).await,

@@ -82,7 +82,7 @@ async fn rounds(checker: &Checker, tls: &Arc<rustls::ClientConfig>, health: Heal
         let due = checker.targets.iter().filter(|target| target.state.is_fit() == (health == Health::Fit));
         stream::iter(due)
             .for_each_concurrent(at_once, async |target| {
-                let outcome = target.request.send(tls).await;
+                let outcome = target.request.send(tls, &target.reached).await;
                 checker.report_probe(target, outcome);
             })
             .await;

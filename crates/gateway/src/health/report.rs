@@ -20,6 +20,7 @@ pub struct CheckerReport {
 /// One probed node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NodeReport {
+    /// The node's address; where it has a name, the one that the last probe reached, and the name before any has.
     pub ip: String,
     pub port: u16,
     pub hostname: String,
@@ -44,7 +45,7 @@ impl NodeReport {
     fn new(target: &Target) -> Self {
         let now = target.state.snapshot();
         Self {
-            ip: target.identity.host.clone(),
+            ip: target.reached.lock().map_or_else(|| target.identity.host.clone(), |ip| ip.to_string()),
             port: target.identity.port,
             hostname: target.identity.hostname.clone(),
             hostheader: target.request.host_header.clone(),

@@ -90,7 +90,11 @@ async fn call(
         Ok(sent) => sent,
         Err(SendFailure { error, .. }) => return Err(transport_failure(exchange, &error)),
     };
-    let Sent { response, connect_time } = sent;
+    let Sent { response, connect_time, peer, sent_bytes } = sent;
+    if let Some(attempt) = exchange.settlement.attempts.last_mut() {
+        attempt.peer = peer;
+        attempt.sent_bytes = sent_bytes;
+    }
     let (parts, body) = response.into_parts();
     note_head(exchange, parts.status, connect_time);
     let mut head = response_head(parts);
@@ -134,6 +138,8 @@ fn begin_attempt(backend: &Backend, exchange: &mut Exchange) {
     exchange.settlement.begin_attempt(AttemptRecord {
         address: backend.origin.address.clone(),
         host: backend.dialled_host.clone(),
+        peer: None,
+        sent_bytes: None,
         port: backend.origin.port,
         status: 0,
         connect_time: None,

@@ -30,9 +30,19 @@ pub enum ConnectError {
     Tls { address: Arc<str>, source: io::Error },
 }
 
+/// The address that was picked for an origin that has a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    pub ip: Box<str>,
+    /// `ip:port`, as logs show it.
+    pub address: Box<str>,
+}
+
 /// A connected byte stream and what was agreed on it.
 pub(super) struct Dialled {
     pub io: UpstreamIo,
+    /// `None` where the origin is an address itself.
+    pub peer: Option<Arc<Peer>>,
     /// ALPN chose HTTP/2.
     pub http2: bool,
 }
@@ -48,6 +58,15 @@ struct Resolved {
     addresses: Rc<[IpAddr]>,
     until: Instant,
     next: usize,
+}
+
+impl Peer {
+    fn of(origin: &Origin, ip: IpAddr) -> Option<Arc<Self>> {
+        origin.host.parse::<IpAddr>().is_err().then(|| {
+            let address = SocketAddr::new(ip, origin.port).to_string().into();
+            Arc::new(Self { ip: ip.to_string().into(), address })
+        })
+    }
 }
 
 impl Dialer {
@@ -66,32 +85,33 @@ impl Dialer {
     ///
     /// # Errors
     /// As for dialling.
-    pub(super) async fn dial_http1(&self, origin: &Origin, limit: Duration) -> Result<UpstreamIo, ConnectError> {
+    pub(super) async fn dial_http1(&self, origin: &Origin, limit: Duration) -> Result<Dialled, ConnectError> {
         let http1_only = origin.tls.as_ref().map(|tls| {
             let mut config = (*tls.config).clone();
             config.alpn_protocols = vec![b"http/1.1".to_vec()];
             OriginTls { config: Arc::new(config), server_name: tls.server_name.clone() }
         });
         match tokio::time::timeout(limit, self.dial_unbounded(origin, http1_only.as_ref())).await {
-            Ok(result) => result.map(|dialled| dialled.io),
+            Ok(result) => result,
             Err(_) => Err(ConnectError::Timeout { address: origin.address.clone(), limit }),
         }
     }
 
     async fn dial_unbounded(&self, origin: &Origin, tls: Option<&OriginTls>) -> Result<Dialled, ConnectError> {
         let ip = self.resolve(origin).await?;
+        let peer = Peer::of(origin, ip);
         let refused = |source| ConnectError::Refused { address: origin.address.clone(), source };
         let tcp = TcpStream::connect(SocketAddr::new(ip, origin.port)).await.map_err(refused)?;
         tcp.set_nodelay(true).map_err(refused)?;
         let Some(tls) = tls else {
-            return Ok(Dialled { io: UpstreamIo::Plain(tcp), http2: false });
+            return Ok(Dialled { io: UpstreamIo::Plain(tcp), peer, http2: false });
         };
         let stream = TlsConnector::from(tls.config.clone())
             .connect(tls.server_name.clone(), tcp)
             .await
             .map_err(|source| ConnectError::Tls { address: origin.address.clone(), source })?;
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        Ok(Dialled { io: UpstreamIo::Tls(Box::new(stream)), http2 })
+        Ok(Dialled { io: UpstreamIo::Tls(Box::new(stream)), peer, http2 })
     }
 
     /// One address of the origin's host, taking turns among several.

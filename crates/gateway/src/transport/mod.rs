@@ -12,7 +12,7 @@ mod pool;
 mod shared;
 
 pub use body::{BodyFault, Breakage, UpstreamBody};
-pub use connect::{ConnectError, Dialer};
+pub use connect::{ConnectError, Dialer, Peer};
 pub use h1::{H1Fault, Malformed, Switched};
 pub use io::UpstreamIo;
 pub use origin::{Origin, OriginTls, Origins};

@@ -8,11 +8,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
+use crate::client_body::ClientBody;
 use crate::lazy_timer::LazyTimer;
-use crate::self_wake::poll_client;
 
 /// What goes to the upstream as the request's body.
 #[derive(Debug)]
@@ -27,7 +26,7 @@ pub enum OutgoingBody {
 /// A client's body with the bounds that hold while it passes through.
 #[derive(Debug)]
 pub struct ClientStream {
-    incoming: Incoming,
+    incoming: ClientBody,
     /// Bytes that may still come.
     room: u64,
     idle: Duration,
@@ -39,24 +38,42 @@ pub struct ClientStream {
 
 /// How far a client's body has come, seen from whoever waits for the answer.
 #[derive(Debug, Clone)]
-pub struct UploadProgress(Rc<Cell<(std::time::Instant, bool)>>);
+pub struct UploadProgress(Rc<Cell<(std::time::Instant, UploadStage)>>);
+
+/// Who a body waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UploadStage {
+    /// The client, for the next piece.
+    AwaitsClient,
+    /// The upstream, which has not taken the last piece yet.
+    Handed,
+    /// Nobody: there are no more pieces.
+    Over,
+}
 
 impl UploadProgress {
     fn begin() -> Self {
-        Self(Rc::new(Cell::new((std::time::Instant::now(), false))))
+        Self(Rc::new(Cell::new((std::time::Instant::now(), UploadStage::AwaitsClient))))
     }
 
-    fn note(&self, over: bool) {
-        self.0.set((std::time::Instant::now(), over));
+    fn note(&self, stage: UploadStage) {
+        self.0.set((std::time::Instant::now(), stage));
     }
 
-    /// When the last piece went out.
+    /// The client has nothing more for now; what it gave has been taken.
+    fn note_pause(&self) {
+        let (last, stage) = self.0.get();
+        if stage == UploadStage::Handed {
+            self.0.set((last, UploadStage::AwaitsClient));
+        }
+    }
+
+    /// When a piece, or a part of one, went on last.
     pub fn last(&self) -> std::time::Instant {
         self.0.get().0
     }
 
-    /// `true` when the whole body has gone out.
-    pub fn is_over(&self) -> bool {
+    pub fn stage(&self) -> UploadStage {
         self.0.get().1
     }
 }
@@ -74,7 +91,7 @@ pub enum ClientBodyFault {
 
 impl ClientStream {
     /// `incoming`, of at most `limit` bytes (0: any number) and with at most `idle` between two reads.
-    pub fn new(incoming: Incoming, limit: u64, idle: Duration) -> Self {
+    pub fn new(incoming: ClientBody, limit: u64, idle: Duration) -> Self {
         Self {
             incoming,
             room: if limit == 0 { u64::MAX } else { limit },
@@ -86,21 +103,25 @@ impl ClientStream {
     }
 
     /// The body itself, if nothing of it was read.
-    pub fn into_incoming(self) -> Incoming {
+    pub fn into_incoming(self) -> ClientBody {
         self.incoming
     }
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ClientBodyFault>>> {
-        let Poll::Ready(frame) = poll_client(&mut self.incoming, cx) else {
+        let Poll::Ready(frame) = self.incoming.poll_frame(cx) else {
+            self.progress.note_pause();
             let due = *self.silent_since.get_or_insert_with(Instant::now) + self.idle;
-            return self.timer.poll_until(cx, due).map(|()| Some(Err(ClientBodyFault::Idle(self.idle))));
+            std::task::ready!(self.timer.poll_until(cx, due));
+            self.incoming.give_up();
+            return Poll::Ready(Some(Err(ClientBodyFault::Idle(self.idle))));
         };
         self.silent_since = None;
         let Some(frame) = frame.transpose()? else {
-            self.progress.note(true);
+            self.progress.note(UploadStage::Over);
             return Poll::Ready(None);
         };
-        self.progress.note(self.incoming.is_end_stream());
+        let is_last = self.incoming.is_end_stream();
+        self.progress.note(if is_last { UploadStage::Over } else { UploadStage::Handed });
         if let Some(data) = frame.data_ref() {
             match self.room.checked_sub(data.len() as u64) {
                 Some(room) => self.room = room,
@@ -117,6 +138,13 @@ impl OutgoingBody {
         match self {
             OutgoingBody::Stream(stream) => Some(stream.progress.clone()),
             OutgoingBody::Empty | OutgoingBody::Full(_) => None,
+        }
+    }
+
+    /// The upstream has taken some of the last piece.
+    pub fn note_taken(&self) {
+        if let OutgoingBody::Stream(stream) = self {
+            stream.progress.note(stream.progress.stage());
         }
     }
 }

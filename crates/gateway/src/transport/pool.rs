@@ -16,10 +16,10 @@ use hyper::client::conn::http2::SendRequest;
 use config::resource::Timeout;
 
 use super::body::{Breakage, Lease, SharedStream, Source, UpstreamBody};
-use super::connect::{ConnectError, Dialer};
+use super::connect::{ConnectError, Dialer, Peer};
 use super::h1::{H1, H1Fault, SendFault};
 use super::origin::Origin;
-use super::outgoing::{ClientBodyFault, OutgoingBody, UploadProgress};
+use super::outgoing::{ClientBodyFault, OutgoingBody, UploadProgress, UploadStage};
 use super::shared::{self, SharedConnections, StreamGuard};
 use crate::lazy_timer::LazyTimer;
 
@@ -31,6 +31,10 @@ pub struct Sent {
     pub response: Response<UpstreamBody>,
     /// How long connecting took; zero on a connection from the pool.
     pub connect_time: Duration,
+    /// The address that was picked, where the origin has a name.
+    pub peer: Option<Arc<Peer>>,
+    /// Bytes of the request that had gone out by then; `None` over HTTP/2, where streams share them.
+    pub sent_bytes: Option<u64>,
 }
 
 /// Why no response came.
@@ -38,8 +42,8 @@ pub struct Sent {
 pub enum SendError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    #[error("no answer within {0:?}")]
-    Timeout(Duration),
+    #[error("the upstream took the request, or answered it, too slowly")]
+    Timeout,
     #[error("the connection broke: {0}")]
     Broken(#[from] Breakage),
 }
@@ -52,7 +56,7 @@ impl SendError {
             SendError::Broken(Breakage::Http2(error)) => {
                 std::error::Error::source(error).and_then(|source| source.downcast_ref())
             }
-            SendError::Broken(Breakage::Http1(_)) | SendError::Connect(_) | SendError::Timeout(_) => None,
+            SendError::Broken(Breakage::Http1(_)) | SendError::Connect(_) | SendError::Timeout => None,
         }
     }
 }
@@ -85,7 +89,7 @@ impl SendError {
 
     /// `true` if waiting too long was the fault.
     pub fn is_timeout(&self) -> bool {
-        matches!(self, SendError::Timeout(_) | SendError::Connect(ConnectError::Timeout { .. }))
+        matches!(self, SendError::Timeout | SendError::Connect(ConnectError::Timeout { .. }))
     }
 }
 
@@ -171,10 +175,11 @@ impl Pool {
                 Ok(sender) => sender,
                 Err(error) => return Err(SendFailure::unsent(Breakage::from(error).into(), request)),
             };
-            let (sender, guard) = self.shared.borrow_mut().entry(origin.id).or_default().add(sender);
+            let (sender, guard) = self.shared.borrow_mut().entry(origin.id).or_default().add(sender, dialled.peer);
             return self.send_shared(sender, guard, request, timeout, connect_time).await;
         }
-        let connection = Box::new(H1::new(dialled.io, origin.clone()));
+        let mut connection = Box::new(H1::new(dialled.io, origin.clone()));
+        connection.peer = dialled.peer;
         let sent = self.send_on(connection, &mut request, timeout, connect_time).await;
         sent.map_err(|failure| failure.with(request))
     }
@@ -187,12 +192,13 @@ impl Pool {
         timeout: &Timeout,
     ) -> Result<Sent, SendFailure> {
         let started = Instant::now();
-        let io = match self.dialer.dial_http1(origin, timeout.connect).await {
-            Ok(io) => io,
+        let dialled = match self.dialer.dial_http1(origin, timeout.connect).await {
+            Ok(dialled) => dialled,
             Err(error) => return Err(SendFailure::unsent(error.into(), request)),
         };
         let connect_time = started.elapsed();
-        let connection = Box::new(H1::new(io, origin.clone()));
+        let mut connection = Box::new(H1::new(dialled.io, origin.clone()));
+        connection.peer = dialled.peer;
         let sent = self.send_on(connection, &mut request, timeout, connect_time).await;
         sent.map_err(|failure| failure.with(request))
     }
@@ -206,18 +212,19 @@ impl Pool {
     ) -> Result<Sent, Failure> {
         let progress = request.body().progress();
         let mut timer = std::mem::take(&mut connection.timer);
-        let head = match within(timeout.read, &mut timer, progress, connection.send(request)).await {
+        let head = match within(timeout, &mut timer, progress, connection.send(request)).await {
             Some(Ok(head)) => head,
             Some(Err(fault)) => return Err(fault.into()),
-            None => return Err(Failure::Final(SendError::Timeout(timeout.read))),
+            None => return Err(Failure::Final(SendError::Timeout)),
         };
         connection.timer = timer;
+        let (peer, sent_bytes) = (connection.peer.clone(), Some(connection.sent_bytes()));
         let source = match head.status() {
             StatusCode::SWITCHING_PROTOCOLS => Source::Switched(connection),
             _ => Source::Connection(Lease { connection, pool: self.clone() }),
         };
         let response = head.map(|()| UpstreamBody::new(source, timeout.read));
-        Ok(Sent { response, connect_time })
+        Ok(Sent { response, connect_time, peer, sent_bytes })
     }
 
     async fn send_shared(
@@ -230,20 +237,20 @@ impl Pool {
     ) -> Result<Sent, SendFailure> {
         let progress = request.body().progress();
         shared::as_http2(&mut request);
-        let head =
-            match within(timeout.read, &mut LazyTimer::default(), progress, sender.try_send_request(request)).await {
-                Some(Ok(head)) => head,
-                Some(Err(mut failure)) => {
-                    let unsent = failure.take_message().map(Box::new);
-                    return Err(SendFailure { error: Breakage::from(failure.into_error()).into(), unsent });
-                }
-                None => return Err(SendError::Timeout(timeout.read).into()),
-            };
+        let head = match within(timeout, &mut LazyTimer::default(), progress, sender.try_send_request(request)).await {
+            Some(Ok(head)) => head,
+            Some(Err(mut failure)) => {
+                let unsent = failure.take_message().map(Box::new);
+                return Err(SendFailure { error: Breakage::from(failure.into_error()).into(), unsent });
+            }
+            None => return Err(SendError::Timeout.into()),
+        };
+        let peer = guard.peer.clone();
         let response = head.map(|incoming| {
             let stream = SharedStream::new(incoming, guard);
             UpstreamBody::new(Source::Stream(Box::new(stream)), timeout.read)
         });
-        Ok(Sent { response, connect_time })
+        Ok(Sent { response, connect_time, peer, sent_bytes: None })
     }
 
     fn shared_connection(&self, origin: &Origin) -> Option<(SendRequest<OutgoingBody>, StreamGuard)> {
@@ -301,10 +308,10 @@ fn expired(connection: &H1) -> bool {
     !limit.is_zero() && connection.idle_since.elapsed() > limit
 }
 
-/// Waits for `head` for at most `limit`, counted anew from each piece of the body that is still going out. `None`
-/// if the time is up.
+/// Waits for `head` for at most `timeout.read`, counted anew from each piece of the body that is still going out, and
+/// for the upstream to take a piece for at most `timeout.send`. `None` if the time is up.
 async fn within<T>(
-    limit: Duration,
+    timeout: &Timeout,
     timer: &mut LazyTimer,
     progress: Option<UploadProgress>,
     head: impl Future<Output = T>,
@@ -316,10 +323,13 @@ async fn within<T>(
             return Poll::Ready(Some(head));
         }
         let due = match &progress {
-            None => started + limit,
-            Some(progress) if progress.is_over() => progress.last() + limit,
-            // While the body is outstanding the client's own silence must show first.
-            Some(progress) => progress.last() + limit + UPLOAD_GRACE,
+            None => started + timeout.read,
+            Some(progress) => match progress.stage() {
+                UploadStage::Over => progress.last() + timeout.read,
+                UploadStage::Handed => progress.last() + timeout.send,
+                // The client's own silence must show first.
+                UploadStage::AwaitsClient => progress.last() + timeout.read + UPLOAD_GRACE,
+            },
         };
         timer.poll_until(cx, due.into()).map(|()| None)
     })

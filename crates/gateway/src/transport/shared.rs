@@ -2,12 +2,14 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Request;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioIo, TokioTimer};
 
+use super::connect::Peer;
 use super::io::UpstreamIo;
 use super::outgoing::OutgoingBody;
 use crate::local::LocalExecutor;
@@ -29,25 +31,34 @@ pub(super) struct SharedConnections(Vec<Shared>);
 struct Shared {
     sender: SendRequest<OutgoingBody>,
     streams: Rc<Cell<usize>>,
+    peer: Option<Arc<Peer>>,
 }
 
 /// A stream in use on a shared connection.
 #[derive(Debug)]
-pub(super) struct StreamGuard(Rc<Cell<usize>>);
+pub(super) struct StreamGuard {
+    streams: Rc<Cell<usize>>,
+    /// The address behind the origin's name.
+    pub peer: Option<Arc<Peer>>,
+}
 
 impl SharedConnections {
     /// A connection with room for one more stream.
     pub fn take(&mut self) -> Option<(SendRequest<OutgoingBody>, StreamGuard)> {
         self.0.retain(|shared| !shared.sender.is_closed());
         let shared = self.0.iter().find(|shared| shared.streams.get() < MAX_STREAMS)?;
-        Some((shared.sender.clone(), StreamGuard::enter(&shared.streams)))
+        Some((shared.sender.clone(), StreamGuard::enter(shared)))
     }
 
     /// Adds a connection and takes its first stream.
-    pub fn add(&mut self, sender: SendRequest<OutgoingBody>) -> (SendRequest<OutgoingBody>, StreamGuard) {
-        let streams = Rc::new(Cell::new(0));
-        let guard = StreamGuard::enter(&streams);
-        self.0.push(Shared { sender: sender.clone(), streams });
+    pub fn add(
+        &mut self,
+        sender: SendRequest<OutgoingBody>,
+        peer: Option<Arc<Peer>>,
+    ) -> (SendRequest<OutgoingBody>, StreamGuard) {
+        let shared = Shared { sender: sender.clone(), streams: Rc::new(Cell::new(0)), peer };
+        let guard = StreamGuard::enter(&shared);
+        self.0.push(shared);
         (sender, guard)
     }
 
@@ -63,15 +74,15 @@ impl SharedConnections {
 }
 
 impl StreamGuard {
-    fn enter(streams: &Rc<Cell<usize>>) -> Self {
-        streams.set(streams.get() + 1);
-        Self(streams.clone())
+    fn enter(shared: &Shared) -> Self {
+        shared.streams.set(shared.streams.get() + 1);
+        Self { streams: shared.streams.clone(), peer: shared.peer.clone() }
     }
 }
 
 impl Drop for StreamGuard {
     fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
+        self.streams.set(self.streams.get() - 1);
     }
 }
 

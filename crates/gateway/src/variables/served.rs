@@ -45,7 +45,7 @@ pub(super) fn var<'e>(exchange: &'e Exchange, name: &str) -> Option<Var<'e>> {
 fn balancer_ip(exchange: &Exchange) -> Var<'_> {
     match &exchange.llm {
         Some(call) if !call.instance.is_empty() => borrowed(&call.instance),
-        _ => optional(exchange.settlement.attempts.last().map(|attempt| &*attempt.host)),
+        _ => optional(exchange.settlement.attempts.last().map(AttemptRecord::called_ip)),
     }
 }
 
@@ -57,7 +57,7 @@ fn passes_host(exchange: &Exchange) -> bool {
 fn upstream<'e>(exchange: &'e Exchange, fact: &str) -> Var<'e> {
     let attempts = &exchange.settlement.attempts[..];
     match fact {
-        "addr" => listed(attempts, |attempt| Cow::Borrowed(&attempt.address)),
+        "addr" => listed(attempts, |attempt| Cow::Borrowed(attempt.called_address())),
         "status" => listed(attempts, |attempt| Cow::Owned(itoa::Buffer::new().format(attempt.status).to_owned())),
         "response_time" => listed(attempts, |attempt| time(attempt.response_time)),
         "header_time" => listed(attempts, |attempt| time(attempt.header_time)),
@@ -66,6 +66,10 @@ fn upstream<'e>(exchange: &'e Exchange, fact: &str) -> Var<'e> {
             listed(attempts, |attempt| time(attempt.connect_time.or(attempt.header_time.map(|_| Default::default()))))
         }
         "response_length" | "bytes_received" if !attempts.is_empty() => number(exchange.settlement.upstream_bytes),
+        "bytes_sent" => listed(attempts, |attempt| match attempt.sent_bytes {
+            Some(bytes) => Cow::Owned(itoa::Buffer::new().format(bytes).to_owned()),
+            None => Cow::Borrowed("-"),
+        }),
         "unresolved_host" => optional(attempts.last().map(|attempt| &*attempt.host)),
         "scheme" => match &exchange.dispatch {
             Dispatch::Llm(backend) => borrowed(if backend.origin.tls.is_some() { "https" } else { "http" }),

@@ -104,6 +104,8 @@ impl Bench {
             serial: 1,
             requests: std::cell::Cell::new(1),
             waiting_since: std::cell::Cell::new(None),
+            under_way: std::cell::Cell::new(0),
+            cut: std::cell::Cell::new(false),
         };
         let body = RequestBody::Buffered(Bytes::from_static(sent.body.as_bytes()));
         let mut exchange = Exchange::new(Rc::new(connection), request, body, self.plan.clone());
@@ -120,6 +122,8 @@ fn attempt(host: &str, status: u16, milliseconds: u64) -> AttemptRecord {
     AttemptRecord {
         address: format!("{host}:80").into(),
         host: host.into(),
+        peer: None,
+        sent_bytes: None,
         port: 80,
         status,
         connect_time: None,

@@ -347,3 +347,57 @@ fn a_get_that_meets_the_close_of_a_kept_connection_is_asked_again() {
         assert_eq!(client.reply().unwrap().status, 200, "round {round}");
     }
 }
+
+#[test]
+fn a_node_with_a_name_is_logged_and_checked_by_the_address_that_was_picked() {
+    let gateway = Gateway::start();
+    let upstream = Upstream::saying("served");
+    let log = gateway.folder.path().join("access.log");
+    let port = upstream.addr.port();
+    let checks = json!({"active": {"http_path": "/", "healthy": {"interval": 1}, "unhealthy": {"interval": 1}}});
+    let format = json!({"ip": "$balancer_ip", "address": "$upstream_addr", "configured": "$upstream_unresolved_host",
+        "sent": "$upstream_bytes_sent"});
+    gateway.put(
+        "/routes/1",
+        &json!({
+            "uri": "/*",
+            "plugins": {"file-logger": {"path": log, "log_format": format}},
+            "upstream": {"type": "roundrobin", "nodes": {format!("localhost:{port}"): 1}, "checks": checks},
+        }),
+    );
+    for _ in 0..2 {
+        assert_eq!(gateway.send(get("/")).text(), "served");
+    }
+    let text = wait_until("both requests are logged", || {
+        std::fs::read_to_string(&log).ok().filter(|text| text.lines().count() == 2)
+    });
+    for line in text.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!((&line["ip"], &line["configured"]), (&json!("127.0.0.1"), &json!("localhost")), "{line}");
+        assert_eq!(line["address"], format!("127.0.0.1:{port}"), "{line}");
+        let sent: u64 = line["sent"].to_string().trim_matches('"').parse().unwrap();
+        assert!((50..1000).contains(&sent), "{line}");
+    }
+    let checked = wait_until("the node has been probed", || {
+        let report = get("/v1/healthcheck").send(gateway.control).json();
+        (report[0]["nodes"][0]["ip"] == "127.0.0.1").then_some(report)
+    });
+    assert_eq!(checked[0]["nodes"][0]["hostname"], "localhost", "{checked}");
+}
+
+#[test]
+fn an_upstream_that_takes_no_more_of_a_body_is_given_up_after_its_send_timeout() {
+    let gateway = Gateway::start();
+    let upstream = Upstream::scripted(|_, _stream| {
+        loop {
+            std::thread::park();
+        }
+    });
+    let timeout = json!({"connect": 1, "send": 0.5, "read": 30});
+    let slow = json!({"type": "roundrobin", "timeout": timeout, "nodes": [node(&upstream, 1, 0)]});
+    gateway.put("/routes/1", &route(slow));
+    let began = std::time::Instant::now();
+    let reply = gateway.send(Request::new("POST", "/").body(vec![b'x'; 20 << 20]));
+    assert_eq!(reply.status, 504);
+    assert!(began.elapsed() < std::time::Duration::from_secs(10), "{:?}", began.elapsed());
+}

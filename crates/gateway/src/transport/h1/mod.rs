@@ -32,6 +32,7 @@ use self::framing::{Asked, RequestFraming};
 use self::head::{Parsed, ResponseHead};
 pub use self::switched::Switched;
 use self::upload::{Upload, UploadFault};
+use super::connect::Peer;
 use super::io::UpstreamIo;
 use super::origin::Origin;
 use super::outgoing::OutgoingBody;
@@ -50,6 +51,10 @@ pub(super) struct H1 {
     lasts: bool,
     /// Where it leads.
     pub origin: Arc<Origin>,
+    /// The address behind the origin's name.
+    pub peer: Option<Arc<Peer>>,
+    /// Bytes that went out with the last request whose upload has ended.
+    uploaded: u64,
     /// Requests sent so far.
     pub requests: u64,
     /// Since when it has been idle.
@@ -61,12 +66,14 @@ pub(super) struct H1 {
 impl H1 {
     pub fn new(io: UpstreamIo, origin: Arc<Origin>) -> Self {
         Self {
+            peer: None,
             io,
             unread: Bytes::new(),
             asked: Asked::Answer,
             body: BodyDecoder::Length(0),
             upload: None,
             lasts: true,
+            uploaded: 0,
             origin,
             requests: 0,
             idle_since: Instant::now(),
@@ -109,7 +116,10 @@ impl H1 {
             Err(fault) => return Err(SendFault::Underway(fault)),
         }
         match upload.poll(cx, &mut self.io) {
-            Poll::Ready(ended) => self.end_upload(ended).map_err(SendFault::Underway),
+            Poll::Ready(ended) => {
+                self.uploaded = upload.written();
+                self.end_upload(ended).map_err(SendFault::Underway)
+            }
             Poll::Pending => {
                 self.upload = Some(Box::new(upload));
                 Ok(())
@@ -126,7 +136,9 @@ impl H1 {
     }
 
     fn end_upload(&mut self, ended: Result<(), UploadFault>) -> Result<(), H1Fault> {
-        self.upload = None;
+        if let Some(upload) = self.upload.take() {
+            self.uploaded = upload.written();
+        }
         match ended {
             Ok(()) => Ok(()),
             Err(UploadFault::Io(_)) => {
@@ -245,6 +257,11 @@ impl H1 {
             }
             BodyDecoder::Length(_) | BodyDecoder::Chunked(_) => Some(Err(H1Fault::Closed)),
         }
+    }
+
+    /// Bytes of the present request that have gone out, head and framing included.
+    pub fn sent_bytes(&self) -> u64 {
+        self.upload.as_ref().map_or(self.uploaded, |upload| upload.written())
     }
 
     /// `true` if the response's body has been read to its end.

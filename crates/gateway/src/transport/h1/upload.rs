@@ -22,6 +22,8 @@ pub(super) struct Upload {
     framing: RequestFraming,
     /// All of the body has been staged.
     is_over: bool,
+    /// Bytes that the socket has taken.
+    written: u64,
 }
 
 /// Why a request did not go out whole.
@@ -50,7 +52,7 @@ struct Staged {
 impl Upload {
     pub fn new(body: OutgoingBody, framing: RequestFraming) -> Self {
         let is_over = framing == RequestFraming::Bodiless;
-        Self { head: Bytes::new(), staged: Staged::default(), body, framing, is_over }
+        Self { head: Bytes::new(), staged: Staged::default(), body, framing, is_over, written: 0 }
     }
 
     /// Writes `head`, and with it the first piece of the body if it is at hand.
@@ -67,6 +69,7 @@ impl Upload {
         match write(Pin::new(io), cx, &slices[..count]) {
             Poll::Ready(written) => {
                 let written = written.map_err(UploadFault::Io)?;
+                self.written += written as u64;
                 let of_head = written.min(head.len());
                 self.head = Bytes::copy_from_slice(&head[of_head..]);
                 self.staged.advance(written - of_head);
@@ -78,6 +81,11 @@ impl Upload {
         Ok(())
     }
 
+    /// Bytes that the socket has taken so far, head and framing included.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
     /// Writes on; ready when everything has gone out.
     ///
     /// # Errors
@@ -87,9 +95,11 @@ impl Upload {
             while !(self.head.is_empty() && self.staged.is_empty()) {
                 let (slices, count) = self.staged.behind(&self.head);
                 let written = ready!(write(Pin::new(io), cx, &slices[..count])).map_err(UploadFault::Io)?;
+                self.written += written as u64;
                 let of_head = written.min(self.head.len());
                 self.head.advance(of_head);
                 self.staged.advance(written - of_head);
+                self.body.note_taken();
             }
             // TLS may hold back what it was given.
             let flushed = Pin::new(&mut *io).poll_flush(cx).map_err(UploadFault::Io)?;

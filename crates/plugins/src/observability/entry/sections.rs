@@ -28,7 +28,7 @@ pub(super) fn owners(exchange: &Exchange, entry: &mut Object<'_>) {
 pub(super) fn upstream(exchange: &Exchange, entry: &mut Object<'_>) {
     match &exchange.settlement.attempts[..] {
         [] => {}
-        [only] => entry.text(name!("upstream"), &only.address),
+        [only] => entry.text(name!("upstream"), only.called_address()),
         _ => entry.variable(name!("upstream"), &exchange.var("upstream_addr")),
     }
 }

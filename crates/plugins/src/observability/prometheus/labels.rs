@@ -182,7 +182,7 @@ impl<'e> Facts<'e> {
                 facts.set(Model, model(&call.model));
             }
             None => {
-                facts.set(Node, exchange.settlement.attempts.last().map_or("", |attempt| &attempt.host));
+                facts.set(Node, exchange.settlement.attempts.last().map_or("", |attempt| attempt.called_ip()));
                 facts.set(RequestType, "traditional_http");
             }
         }

@@ -13,6 +13,8 @@ use tokio::io::{AsyncWriteExt as _, DuplexStream};
 use tokio::sync::oneshot;
 
 use super::upstream::{PATIENCE, Peer, Upstream, whole, with_body};
+use crate::client_body::ClientBody;
+use crate::plan::tests::fixture::connection;
 use crate::transport::{ClientBodyFault, ClientStream, OutgoingBody};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -25,7 +27,8 @@ async fn client(head: &str) -> (DuplexStream, OutgoingBody) {
     tokio::task::spawn_local(async move {
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
             let give = give.borrow_mut().take().expect("one request");
-            let _ = give.send(request.into_body());
+            let (head, body) = request.into_parts();
+            let _ = give.send(ClientBody::new(body, &head, &Rc::new(connection())));
             // The body is read as long as its request is not answered.
             std::future::pending::<Result<Response<Empty<Bytes>>, Infallible>>()
         });
