@@ -1,5 +1,5 @@
-//! Reads a request body whole, within a size and a time. Invariant: never holds more than the limit; what is
-//! beyond is read and dropped (also bounded), so that the client gets to see the refusal instead of a reset.
+//! Reads a request body whole, within a size and a time. Invariant: never holds more than the limit; what is beyond, or
+//! was not asked for, is read and dropped (also bounded), so that the client gets to see the answer instead of a reset.
 
 use std::time::Duration;
 
@@ -13,6 +13,10 @@ pub(crate) const MAX_BODY_BYTES: u64 = 1_572_864;
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How much of a refused body is still read.
 const MAX_DISCARDED_BYTES: u64 = 16 * 1024 * 1024;
+/// How long the rest of a body is read once its request is answered (nginx's `lingering_time`).
+const LINGERING_TIME: Duration = Duration::from_secs(30);
+/// How long the client may pause in it (nginx's `lingering_timeout`).
+const LINGERING_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why there is no body to work with. The text is what the client is told after `invalid request body: `.
 #[derive(Debug, thiserror::Error)]
@@ -26,11 +30,11 @@ pub(crate) enum BodyError {
 }
 
 /// The whole body; empty if there is none.
-pub(crate) async fn read(body: Incoming) -> Result<Bytes, BodyError> {
+pub(crate) async fn read(body: &mut Incoming) -> Result<Bytes, BodyError> {
     tokio::time::timeout(BODY_TIMEOUT, read_bounded(body)).await.map_err(|_| BodyError::TooSlow)?
 }
 
-async fn read_bounded(mut body: Incoming) -> Result<Bytes, BodyError> {
+async fn read_bounded(body: &mut Incoming) -> Result<Bytes, BodyError> {
     let announced = body.size_hint().exact();
     let mut seen = 0u64;
     let mut collected = BytesMut::new();
@@ -46,4 +50,12 @@ async fn read_bounded(mut body: Incoming) -> Result<Bytes, BodyError> {
     }
     let size = announced.unwrap_or(seen);
     if size > MAX_BODY_BYTES { Err(BodyError::TooLarge(size)) } else { Ok(collected.freeze()) }
+}
+
+/// Reads what is left of a body, for a while, and throws it away. A client that writes first and reads later would
+/// otherwise find the connection closed, and never see the answer.
+pub(crate) async fn discard(mut body: Incoming) {
+    let pieces = async { while let Ok(Some(Ok(_))) = tokio::time::timeout(LINGERING_TIMEOUT, body.frame()).await {} };
+    // What comes after it finds the connection closed.
+    let _ = tokio::time::timeout(LINGERING_TIME, pieces).await;
 }

@@ -11,19 +11,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::header::EXPECT;
+use http::{Request, Response, Version};
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use crate::activity::Activity;
+use crate::body;
 use crate::reply::Reply;
 
 /// Open connections per listener; further ones wait in the kernel's backlog.
@@ -37,8 +39,10 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Requests in flight on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 100;
-/// How long requests in flight may take to finish after shutdown began.
+/// How long requests in flight may take to finish after shutdown began; the process may give them less.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection without a request in flight may take to end after shutdown began.
+const FAREWELL: Duration = Duration::from_millis(500);
 /// Pause after a failed accept: out of file descriptors, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -61,7 +65,7 @@ impl Transport {
 /// Answers the requests of one listener.
 pub(crate) trait Handler: Send + Sync + 'static {
     /// `peer` is the client's address.
-    fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> impl Future<Output = Reply> + Send;
+    fn handle(&self, request: Request<&mut Incoming>, peer: SocketAddr) -> impl Future<Output = Reply> + Send;
 }
 
 /// Serves until `shutdown` resolves, then lets requests in flight finish.
@@ -78,6 +82,7 @@ pub(crate) async fn serve(
     let listener = TcpListener::from_std(listener)?;
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let draining = GracefulShutdown::new();
+    let (stop, stopping) = watch::channel(false);
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let accepted = tokio::select! {
@@ -86,7 +91,8 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((stream, peer, slot)) => {
-                let connection = Connection { handler: Arc::clone(&handler), peer, watcher: draining.watcher() };
+                let (handler, stopping) = (Arc::clone(&handler), stopping.clone());
+                let connection = Connection { handler, peer, watcher: draining.watcher(), stopping };
                 spawn(connection, transport.clone(), stream, slot);
             }
             Err(error) => {
@@ -96,6 +102,7 @@ pub(crate) async fn serve(
         }
     }
     drop(listener);
+    stop.send_replace(true);
     if tokio::time::timeout(DRAIN_TIMEOUT, draining.shutdown()).await.is_err() {
         tracing::warn!("gave up on connections that did not finish in {DRAIN_TIMEOUT:?}");
     }
@@ -130,17 +137,25 @@ struct Connection<H> {
     handler: Arc<H>,
     peer: SocketAddr,
     watcher: Watcher,
+    /// `true` once the listener stops.
+    stopping: watch::Receiver<bool>,
 }
 
 impl<H: Handler> Connection<H> {
     /// Serves requests until either side closes.
     async fn drive(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let Self { handler, peer, watcher } = self;
+        let Self { handler, peer, watcher, mut stopping } = self;
         let activity = Arc::new(Activity::default());
-        let service = service_fn(|request| {
+        let service = service_fn(|request: Request<Incoming>| {
             let (handler, request_in_flight) = (Arc::clone(&handler), activity.begin());
             async move {
-                let reply = handler.handle(request, peer).await;
+                // HTTP/2 can refuse one body and go on; who expects `100 Continue` has not begun to send.
+                let lingers = request.version() < Version::HTTP_2 && !request.headers().contains_key(EXPECT);
+                let (head, mut body) = request.into_parts();
+                let reply = handler.handle(Request::from_parts(head, &mut body), peer).await;
+                if lingers && !body.is_end_stream() {
+                    tokio::spawn(body::discard(body));
+                }
                 drop(request_in_flight);
                 Ok::<Response<Full<Bytes>>, Infallible>(reply.into())
             }
@@ -152,6 +167,12 @@ impl<H: Handler> Connection<H> {
                 tracing::debug!(%error, %peer, "connection ended early");
             },
             () = activity.ceased(HEAD_TIMEOUT) => tracing::debug!(%peer, "an idle connection was closed"),
+            // Half a request holds up no exit.
+            () = async {
+                // An error means that the listener is gone, which is a stop as well.
+                let _ = stopping.wait_for(|stop| *stop).await;
+                activity.ceased(FAREWELL).await;
+            } => tracing::debug!(%peer, "a connection that asked nothing was closed"),
         }
     }
 }

@@ -41,7 +41,7 @@ impl<V: DataPlaneView> MetricsServer<V> {
 }
 
 impl<V: DataPlaneView> Handler for MetricsServer<V> {
-    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Reply {
+    async fn handle(&self, request: Request<&mut Incoming>, peer: SocketAddr) -> Reply {
         if request.method() != Method::GET && request.method() != Method::HEAD {
             return Reply::page(StatusCode::NOT_FOUND);
         }

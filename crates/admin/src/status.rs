@@ -30,7 +30,7 @@ impl<V: DataPlaneView> StatusServer<V> {
 }
 
 impl<V: DataPlaneView> Handler for StatusServer<V> {
-    async fn handle(&self, request: Request<Incoming>, _peer: SocketAddr) -> Reply {
+    async fn handle(&self, request: Request<&mut Incoming>, _peer: SocketAddr) -> Reply {
         if request.method() != Method::GET && request.method() != Method::HEAD {
             return Reply::page(StatusCode::NOT_FOUND);
         }

@@ -6,15 +6,16 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use config::settings::NginxHttp;
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode, Version};
 use hyper::body::Incoming;
 use ipnet::IpNet;
 
 use crate::answer::Answer;
+use crate::client_body::ClientBody;
 use crate::exchange::{Connection, Exchange, Request};
 use crate::forwarded;
-use crate::path::NormalPath;
+use crate::path::{NormalPath, is_host};
 use crate::plan::BodyReads;
 use crate::request_body::{BodyError, RequestBody};
 use crate::worker::Worker;
@@ -35,6 +36,10 @@ pub(crate) fn begin(worker: &Worker, connection: Rc<Connection>, incoming: http:
     connection.requests.set(connection.requests.get() + 1);
     connection.waiting_since.set(None);
     let (mut parts, body) = incoming.into_parts();
+    if parts.version == Version::HTTP_2 {
+        join_cookies(&mut parts.headers);
+    }
+    let body = RequestBody::new(ClientBody::new(body, &parts, &connection));
     let length = head_length(&parts);
     // The target names the host where it does (HTTP/2, absolute form): nothing else may.
     if let Some(authority) = parts.uri.authority() {
@@ -57,7 +62,7 @@ pub(crate) fn begin(worker: &Worker, connection: Rc<Connection>, incoming: http:
         path: NormalPath::AsSent,
     };
     let remote_addr = real_address(&connection, &request.headers, &worker.services.settings.nginx_config.http);
-    let mut exchange = Exchange::new(connection, request, RequestBody::new(body), worker.plan.get());
+    let mut exchange = Exchange::new(connection, request, body, worker.plan.get());
     exchange.remote_addr = remote_addr;
     exchange.lend(&worker.pool);
     exchange.count(worker.services.metrics.traffic().request());
@@ -71,9 +76,12 @@ pub(crate) async fn admit(worker: &Worker, exchange: &mut Exchange) -> Result<()
         return Err(Answer::page(StatusCode::METHOD_NOT_ALLOWED));
     }
     let bad_request = || Answer::page(StatusCode::BAD_REQUEST);
-    let hostless = request.version >= Version::HTTP_11 && !request.headers.contains_key(HOST);
+    let bad_host = match request.headers.get(HOST) {
+        Some(host) => !is_host(host.as_bytes()),
+        None => request.version >= Version::HTTP_11,
+    };
     let asterisk = request.uri.path() == "*" && request.method != Method::OPTIONS;
-    if hostless || request.duplicated_host || asterisk {
+    if bad_host || request.duplicated_host || asterisk {
         return Err(bad_request());
     }
     let rules = &worker.services.settings.apisix;
@@ -86,6 +94,21 @@ pub(crate) async fn admit(worker: &Worker, exchange: &mut Exchange) -> Result<()
         read_body(worker, exchange).await?;
     }
     Ok(())
+}
+
+/// HTTP/2 clients may send each cookie in a field of its own; everybody else knows only one field (RFC 9113, section
+/// 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let mut fields = headers.get_all(COOKIE).iter();
+    let (Some(first), Some(second)) = (fields.next(), fields.next()) else { return };
+    let mut joined = first.as_bytes().to_vec();
+    for field in std::iter::once(second).chain(fields) {
+        joined.extend_from_slice(b"; ");
+        joined.extend_from_slice(field.as_bytes());
+    }
+    if let Ok(joined) = HeaderValue::from_bytes(&joined) {
+        headers.insert(COOKIE, joined);
+    }
 }
 
 /// `false` if the host wants a certificate that the client has not shown under the host's own name.

@@ -38,6 +38,9 @@ const MIN_BUFFER_BYTES: usize = 8192;
 /// More header fields than this are refused with 431.
 const MAX_HEADERS: usize = 100;
 
+/// How long an idle connection may take to end once it was told to.
+const LONGEST_FAREWELL: Duration = Duration::from_secs(1);
+
 /// Numbers client connections.
 static NEXT_SERIAL: AtomicU64 = AtomicU64::new(1);
 
@@ -68,7 +71,13 @@ pub async fn serve(worker: Rc<Worker>, socket: TcpStream, peer: SocketAddr, tls:
 }
 
 async fn serve_tls(worker: Rc<Worker>, socket: TcpStream, peer: SocketAddr, local: SocketAddr, head_timeout: Duration) {
-    match tokio::time::timeout(head_timeout, accept_tls(&worker, socket)).await {
+    let mut life = worker.life.clone();
+    let accepted = tokio::select! {
+        accepted = tokio::time::timeout(head_timeout, accept_tls(&worker, socket)) => accepted,
+        // As without TLS.
+        _ = life.wait_for(|life| *life > Life::Serving) => return,
+    };
+    match accepted {
         Ok(Ok((stream, facts, protocol))) => {
             let connection = connection_of(&worker, peer, local, Some(facts));
             serve_http(worker, stream, protocol, connection).await;
@@ -95,6 +104,8 @@ fn connection_of(worker: &Worker, peer: SocketAddr, local: SocketAddr, tls: Opti
         serial: NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
         requests: Cell::new(0),
         waiting_since: Cell::new(Some(Instant::now())),
+        under_way: Cell::new(0),
+        cut: Cell::new(false),
     })
 }
 
@@ -130,6 +141,11 @@ async fn accept_tls(worker: &Worker, socket: TcpStream) -> std::io::Result<(TlsS
     let verified = served.has_verified(session.peer_certificates());
     let facts = TlsFacts {
         verified_for: name.as_deref().or(fallback).filter(|_| verified).map(|name| normal_name(name).into()),
+        client_certificate: session
+            .peer_certificates()
+            .and_then(<[_]>::first)
+            .filter(|_| verified)
+            .map(|certificate| certificate.clone().into_owned()),
         server_name: name.map(Into::into),
         protocol: match session.protocol_version() {
             Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
@@ -153,6 +169,7 @@ where
     let send_timeout = http.send_timeout;
     let max_head_bytes = worker.services.settings.tidegate.max_header_bytes;
     let head_limit = HeadLimit { connection: connection.clone(), limit: head_timeout, timer: LazyTimer::default() };
+    let client = connection.clone();
     let service = service_fn(move |request: http::Request<Incoming>| {
         // Boxed, so that an idle connection does not carry the room of a request.
         let response = Box::pin(pipeline::serve(worker.clone(), connection.clone(), request));
@@ -169,21 +186,22 @@ where
                 .max_buf_size(max_head_bytes.max(MIN_BUFFER_BYTES))
                 .max_headers(MAX_HEADERS);
             let serving = pin!(builder.serve_connection(io, service).with_upgrades());
-            until_drained(serving, Some(head_limit), life, |serving| serving.graceful_shutdown()).await;
+            until_drained(&client, serving, Some(head_limit), life, |serving| serving.graceful_shutdown()).await;
         }
         Protocol::Http2 if http2_enabled => {
             let mut builder = http2::Builder::new(LocalExecutor);
             builder.timer(TokioTimer::new()).max_header_list_size(max_head_bytes as u32).max_concurrent_streams(128);
             let mut serving = Box::pin(builder.serve_connection(io, service));
-            Box::pin(until_drained(serving.as_mut(), None, life, |serving| serving.graceful_shutdown())).await;
+            Box::pin(until_drained(&client, serving.as_mut(), None, life, |serving| serving.graceful_shutdown())).await;
         }
         Protocol::Http2 => {}
     }
 }
 
-/// Runs a connection to its end; when the process drains, to the end of the requests it is serving; when it
-/// ends, no further.
+/// Runs a connection to its end; when the process drains, to the end of the requests it is serving, and if there are
+/// none, until it has said goodbye; when the process ends, no further.
 async fn until_drained<C>(
+    client: &Connection,
     mut serving: Pin<&mut C>,
     mut head_limit: Option<HeadLimit>,
     mut life: tokio::sync::watch::Receiver<Life>,
@@ -193,8 +211,15 @@ async fn until_drained<C>(
 {
     let mut ended = while_alive(serving.as_mut(), &mut head_limit, &mut life, Life::Draining).await;
     if ended.is_none() {
+        let was_idle = client.under_way.get() == 0;
         shut_down(serving.as_mut());
-        ended = while_alive(serving, &mut head_limit, &mut life, Life::Ending).await;
+        let farewell = while_alive(serving.as_mut(), &mut head_limit, &mut life, Life::Ending);
+        ended = match tokio::time::timeout(LONGEST_FAREWELL, farewell).await {
+            Ok(ended) => ended,
+            Err(_) if was_idle && client.under_way.get() == 0 => return,
+            Err(_) => while_alive(serving, &mut head_limit, &mut life, Life::Ending).await,
+        };
+        client.cut.set(ended.is_none());
     }
     if let Some(Err(error)) = ended {
         tracing::debug!(%error, "a client connection ended early");

@@ -15,7 +15,8 @@ use crate::exchange::{Exchange, detached};
 use crate::inference::LlmStream;
 use crate::plan::chain::Scope;
 use crate::plugin::{BodyFilter, Needs};
-use crate::settlement::Outcome;
+use crate::request_body::RequestBody;
+use crate::settlement::{Outcome, abandoned};
 use crate::transport::UpstreamBody;
 
 /// Where the body's bytes come from.
@@ -61,15 +62,23 @@ pub fn switch(exchange: &mut Exchange, mut head: ResponseHead) -> http::Response
 
 /// Runs the response phases and hands the response over to hyper.
 pub fn deliver(mut exchange: Box<Exchange>, mut head: ResponseHead, source: Source) -> http::Response<Delivery> {
+    if matches!(exchange.body, RequestBody::Stream(_)) {
+        // Nobody has read it, and nobody will.
+        exchange.body = RequestBody::Sent;
+    }
     finish_head(&mut exchange, &mut head);
     let plan = exchange.plan.clone();
     let (global, chain) = (plan.global_chain(), exchange.chain.clone());
+    let bodiless = never_has_body(head.status);
     let source = match head.replaced_body.take() {
+        _ if bodiless => Source::Empty,
         Some(body) => Source::Full(body),
         None => source,
     };
     let mut filters = Vec::new();
-    if global.filters_bodies() || chain.filters_bodies() {
+    if bodiless {
+        head.headers.remove(CONTENT_LENGTH);
+    } else if global.filters_bodies() || chain.filters_bodies() {
         global.body_filters(&mut exchange, &head, Scope::Global, &mut filters);
         chain.body_filters(&mut exchange, &head, Scope::Route, &mut filters);
     }
@@ -115,10 +124,15 @@ fn head_length(head: &ResponseHead) -> u64 {
     if !head.headers.contains_key(http::header::DATE) {
         length += DATE.len();
     }
-    if !head.headers.contains_key(CONTENT_LENGTH) {
+    if !head.headers.contains_key(CONTENT_LENGTH) && !never_has_body(head.status) {
         length += CHUNKED.len();
     }
     length as u64
+}
+
+/// `true` for statuses whose responses end with their head and tell no length (RFC 9110, section 8.6).
+fn never_has_body(status: StatusCode) -> bool {
+    status == StatusCode::NO_CONTENT || status.is_informational()
 }
 
 fn needs(exchange: &Exchange) -> Needs {
@@ -151,10 +165,8 @@ pub fn head(status: StatusCode, content_type: Option<HeaderValue>) -> ResponseHe
 impl Passage {
     fn new(source: Source, filters: Vec<Box<dyn BodyFilter>>, mut exchange: Box<Exchange>, capture: usize) -> Self {
         let status = StatusCode::from_u16(exchange.response.status).unwrap_or_default();
-        let bodiless = exchange.request.method == Method::HEAD
-            || status == StatusCode::NO_CONTENT
-            || status == StatusCode::NOT_MODIFIED
-            || status.is_informational();
+        let bodiless =
+            exchange.request.method == Method::HEAD || status == StatusCode::NOT_MODIFIED || never_has_body(status);
         let delivery_is_over = bodiless || (filters.is_empty() && source.is_empty());
         if delivery_is_over {
             exchange.settlement.outcome = Outcome::Complete;
@@ -341,9 +353,8 @@ impl Drop for Passage {
         if let Source::Llm(stream) = &mut self.source {
             stream.finish(&mut self.exchange);
         }
-        let outcome = &mut self.exchange.settlement.outcome;
-        if *outcome == Outcome::Aborted {
-            *outcome = Outcome::ClientGone;
+        if self.exchange.settlement.outcome == Outcome::Aborted {
+            self.exchange.settlement.outcome = abandoned(&self.exchange);
         }
     }
 }

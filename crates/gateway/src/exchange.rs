@@ -13,6 +13,7 @@ use bytes::{Bytes, BytesMut};
 use config::expr::Expr;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Uri, Version};
+use rustls::pki_types::CertificateDer;
 
 use crate::balance::InFlight;
 use crate::credential::CredentialPlace;
@@ -52,6 +53,10 @@ pub struct Connection {
     pub requests: Cell<u64>,
     /// Since when it waits for the head of a request; `None` while it serves one.
     pub waiting_since: Cell<Option<Instant>>,
+    /// Requests that have come on it and are not settled.
+    pub under_way: Cell<u32>,
+    /// The process ends and takes the connection along.
+    pub cut: Cell<bool>,
 }
 
 /// What the peer's own `X-Forwarded-*` headers are worth (`apisix.trusted_addresses`).
@@ -73,12 +78,21 @@ pub struct TlsFacts {
     pub cipher: Box<str>,
     /// The name for which the client has proved itself by a certificate: the one it asked for, lower case.
     pub verified_for: Option<Box<str>>,
+    /// The certificate by which it has.
+    pub client_certificate: Option<CertificateDer<'static>>,
 }
 
 impl Connection {
     /// `http` or `https`.
     pub fn scheme(&self) -> &'static str {
         if self.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// Lets the time that the client has for its next head begin now, if it has begun.
+    pub(crate) fn extend_wait(&self) {
+        if self.waiting_since.get().is_some() {
+            self.waiting_since.set(Some(Instant::now()));
+        }
     }
 }
 
@@ -257,6 +271,7 @@ impl Exchange {
         body: RequestBody,
         plan: impl Into<LocalPlan>,
     ) -> Box<Self> {
+        connection.under_way.update(|count| count + 1);
         let plan = plan.into();
         let chain = ChainRef::Empty(plan.clone());
         Box::new(Self {

@@ -4,6 +4,7 @@
 mod admission;
 pub mod answer;
 pub mod balance;
+mod client_body;
 mod connection;
 pub mod content_coding;
 pub mod credential;

@@ -189,6 +189,22 @@ fn normalize(path: &str) -> Result<Box<str>, InvalidPath> {
     Ok(normal.into_boxed_str())
 }
 
+/// `true` if nginx would take this for a host, perhaps with a port behind it: no path, no spaces, no empty labels.
+pub fn is_host(text: &[u8]) -> bool {
+    let literal = text.first() == Some(&b'[');
+    let end = if literal { text.iter().position(|b| *b == b']').map(|at| at + 1) } else { None };
+    let end = end.or_else(|| text.iter().position(|b| *b == b':')).unwrap_or(text.len());
+    let (name, port) = text.split_at(end);
+    let is_port = match port {
+        [] => true,
+        [b':', digits @ ..] => digits.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    let has_empty_label = matches!(name, b"" | b".") || name.windows(2).any(|pair| pair == b"..");
+    let is_plain = |b: &u8| !matches!(b, 0..=b' ' | b'/' | 0x7f);
+    is_port && !has_empty_label && name.iter().all(is_plain)
+}
+
 /// The host of `host[:port]`; brackets of IPv6 addresses stay.
 pub fn without_port(host: &str) -> &str {
     let bytes = host.as_bytes();
@@ -206,6 +222,16 @@ pub fn port_of(host: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_has_no_spaces_no_path_and_a_port_of_digits() {
+        for good in ["a", "a.b.", ".a", "a:80", "a:", "[::1]", "[::1]:80", "a_b", "1.2.3.4:9", "\u{e4}"] {
+            assert!(is_host(good.as_bytes()), "{good}");
+        }
+        for bad in ["", ".", "a b", "a/b", "/", "a..b", "a:b", "a:80/", ":80", "[::1]x", "a\tb", "a:80:80", "a\u{7f}"] {
+            assert!(!is_host(bad.as_bytes()), "{bad:?}");
+        }
+    }
 
     fn normal(path: &str) -> Result<String, InvalidPath> {
         let uri = Uri::builder().path_and_query(path).build().expect("a URI");

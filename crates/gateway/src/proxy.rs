@@ -7,7 +7,6 @@ use std::time::Instant;
 use config::resource::{PassHost, Timeout};
 use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{Method, StatusCode, Uri};
-use http_body::Body as _;
 
 use crate::admission::{announced_length, read_body, remove_hop_by_hop};
 use crate::answer::{Answer, ResponseHead};
@@ -63,6 +62,8 @@ pub async fn dispatch(worker: &Rc<Worker>, exchange: &mut Exchange) -> Result<(R
                 let (parts, body) = sent.response.into_parts();
                 let record = end_attempt(exchange, parts.status.as_u16());
                 record.connect_time = Some(sent.connect_time);
+                record.peer = sent.peer;
+                record.sent_bytes = sent.sent_bytes;
                 let now = Instant::now();
                 let took = now.saturating_duration_since(record.started);
                 record.header_time = Some(took);
@@ -190,6 +191,8 @@ fn begin_attempt(exchange: &mut Exchange, node: &Node) {
     exchange.settlement.begin_attempt(AttemptRecord {
         address: node.origin.address.clone(),
         host: node.host.clone(),
+        peer: None,
+        sent_bytes: None,
         port: node.port,
         status: 0,
         connect_time: None,

@@ -4,10 +4,8 @@ use std::future::poll_fn;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http_body::Body as _;
-use hyper::body::Incoming;
 
-use crate::self_wake::poll_client;
+use crate::client_body::ClientBody;
 
 /// The body of a request in one of its states.
 #[derive(Debug)]
@@ -15,7 +13,7 @@ pub enum RequestBody {
     /// The request has none.
     Empty,
     /// Not read yet.
-    Stream(Incoming),
+    Stream(ClientBody),
     /// Read whole.
     Buffered(Bytes),
     /// Handed to the upstream; cannot be read again.
@@ -37,9 +35,9 @@ pub enum BodyError {
 }
 
 impl RequestBody {
-    /// The body as hyper gives it.
-    pub fn new(incoming: Incoming) -> Self {
-        if incoming.is_end_stream() { RequestBody::Empty } else { RequestBody::Stream(incoming) }
+    /// The body as it arrives.
+    pub fn new(body: ClientBody) -> Self {
+        if body.is_end_stream() { RequestBody::Empty } else { RequestBody::Stream(body) }
     }
 
     /// The whole body, of at most `limit` bytes, with at most `idle` between two reads. Reads it the first time.
@@ -47,8 +45,8 @@ impl RequestBody {
     /// # Errors
     /// If it is too long, does not come, or is gone.
     pub async fn read(&mut self, limit: u64, idle: Duration) -> Result<Bytes, BodyError> {
-        if let RequestBody::Stream(incoming) = self {
-            let body = collect(incoming, limit, idle).await?;
+        if let RequestBody::Stream(body) = self {
+            let body = collect(body, limit, idle).await?;
             *self = RequestBody::Buffered(body);
         }
         match self {
@@ -67,17 +65,18 @@ impl RequestBody {
     }
 }
 
-async fn collect(incoming: &mut Incoming, limit: u64, idle: Duration) -> Result<Bytes, BodyError> {
-    let announced = incoming.size_hint().lower();
+async fn collect(body: &mut ClientBody, limit: u64, idle: Duration) -> Result<Bytes, BodyError> {
+    let announced = body.size_hint().lower();
     if announced > limit {
         return Err(BodyError::TooLarge { size: announced, limit });
     }
     let mut first: Option<Bytes> = None;
     let mut whole = BytesMut::new();
     loop {
-        let frame = tokio::time::timeout(idle, poll_fn(|cx| poll_client(incoming, cx)))
-            .await
-            .map_err(|_| BodyError::Timeout(idle))?;
+        let Ok(frame) = tokio::time::timeout(idle, poll_fn(|cx| body.poll_frame(cx))).await else {
+            body.give_up();
+            return Err(BodyError::Timeout(idle));
+        };
         let Some(frame) = frame else { break };
         let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
         let size = first.as_ref().map_or(whole.len(), Bytes::len) + data.len();

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::exchange::Exchange;
 use crate::plan::caught::caught;
 use crate::plan::chain::Scope;
+use crate::transport::Peer;
 
 /// nginx's status for a client that left before it got a response.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -47,10 +48,14 @@ impl Outcome {
 /// One try on one upstream node.
 #[derive(Debug, Clone)]
 pub struct AttemptRecord {
-    /// `host:port` as dialled.
+    /// `host:port` as configured.
     pub address: Arc<str>,
-    /// The node's host, for `balancer_ip`.
+    /// The node's host as configured.
     pub host: Arc<str>,
+    /// The address that was picked, where the host is a name and a connection has come about.
+    pub peer: Option<Arc<Peer>>,
+    /// Bytes of the request that had gone out when the answer's head came, if that is known.
+    pub sent_bytes: Option<u64>,
     pub port: u16,
     /// The upstream's status, or the one that stands for the failure (502, 504).
     pub status: u16,
@@ -77,6 +82,18 @@ pub struct Settlement {
     pub attempts: Vec<AttemptRecord>,
     /// When the request was over; set by [`settle`].
     pub ended: Option<Instant>,
+}
+
+impl AttemptRecord {
+    /// `$upstream_addr`: the address that was called.
+    pub fn called_address(&self) -> &str {
+        self.peer.as_ref().map_or(&*self.address, |peer| &*peer.address)
+    }
+
+    /// `$balancer_ip`, without the port.
+    pub fn called_ip(&self) -> &str {
+        self.peer.as_ref().map_or(&*self.host, |peer| &*peer.ip)
+    }
 }
 
 impl Settlement {
@@ -124,6 +141,7 @@ pub(crate) fn settle(exchange: &mut Exchange) {
     let now = Instant::now();
     exchange.settlement.ended = Some(now);
     exchange.connection.waiting_since.set(Some(now));
+    exchange.connection.under_way.update(|count| count - 1);
     if exchange.response.status == 0 {
         end_without_response(exchange);
     }
@@ -141,12 +159,18 @@ pub(crate) fn settle(exchange: &mut Exchange) {
     chain.log(exchange, Scope::Route);
 }
 
-/// Dropped before its response was made: something panicked, or the client left and took the request along.
+/// How a response ends that nobody takes any more, through no fault of the gateway's or the upstream's.
+pub(crate) fn abandoned(exchange: &Exchange) -> Outcome {
+    if exchange.connection.cut.get() { Outcome::Aborted } else { Outcome::ClientGone }
+}
+
+/// Dropped before its response was made: something panicked, or the client left and took the request along, or the
+/// process ends.
 fn end_without_response(exchange: &mut Exchange) {
     if std::thread::panicking() {
         exchange.response.status = 500;
     } else {
         exchange.response.status = CLIENT_CLOSED_REQUEST;
-        exchange.settlement.outcome = Outcome::ClientGone;
+        exchange.settlement.outcome = abandoned(exchange);
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use admin::ServerInfo;
 use config::settings::Settings;
@@ -24,10 +24,13 @@ use crate::servers::{self, Parts, Servers, Shared};
 use crate::signals::{Signal, Signals};
 use crate::sockets::Sockets;
 use crate::view::View;
-use crate::{node_metrics, reload, services};
+use crate::{node_metrics, plugin_list, reload, sealed, services};
 
 /// Threads for everything that is not the data plane's own work.
 const SIDE_THREADS: usize = 2;
+
+/// How long the listeners beside the data plane may take to stop, also where draining took all the time there was.
+const SERVERS_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long writing the last lines into log files may take.
 const FLUSH_LIMIT: Duration = Duration::from_secs(5);
@@ -57,6 +60,17 @@ fn side_runtime() -> Result<Runtime, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::runtime(format!("the side runtime cannot be started: {error}")))
+}
+
+/// `file` was made at this start; `unreadable` are the secrets that are stored and that it cannot open.
+fn warn_of_lost_key(file: &Path, unreadable: &[String]) {
+    let Some(first) = unreadable.first() else { return };
+    tracing::error!(
+        "{} was not there and has been made anew, but {} secrets are stored that it cannot open, such as {first}: \
+         put the lost file back, or write these resources again",
+        file.display(),
+        unreadable.len()
+    );
 }
 
 /// Each connection is an open file, and each request may hold two. The usual soft limit of 1024 is there for programs
@@ -94,11 +108,15 @@ impl<'r> Process<'r> {
         let services = services::start(&settings, &name, side.handle().clone())?;
         let (traffic, side_sockets) = Sockets::open(&settings, &name)?.split();
 
-        let store = Store::open(&settings.tidegate.data_dir)
-            .map_err(|error| Failure::runtime(format!("{name}: tidegate.data_dir: {error}")))?;
-        let keyring = Arc::new(keyring::open(&settings)?);
+        let store = Store::open(&settings.tidegate.data_dir).map_err(|error| Failure::of_store(&name, &error))?;
+        let (keyring, made) = keyring::open(&settings)?;
+        let keyring = Arc::new(keyring);
         let registry = Arc::new(plugins::registry(settings.plugins.as_deref()));
         let catalog = registry.catalog().clone();
+        if let Some(file) = made {
+            warn_of_lost_key(&file, &sealed::unreadable(&store.snapshot(), &catalog, &keyring));
+        }
+        plugin_list::warn_of_strangers(&catalog, settings.plugins.as_deref());
         let (admin, admin_keys) = admin_key::complete(&settings, &store, &environment)?;
         let bootstrap =
             Bootstrap { settings: &settings, store: &store, catalog: &catalog, keyring: &keyring, env: &environment };
@@ -184,15 +202,18 @@ impl<'r> Process<'r> {
     /// Drains and stops. A second signal to end cuts what is left.
     async fn end(mut self) {
         let limit = self.configuration.settings.tidegate.drain_timeout;
-        let (drained, reason) = tokio::select! {
-            drained = self.data_plane.drain(limit) => (drained, "tidegate.drain_timeout is over"),
-            () = self.signals.end() => (false, "a second signal came"),
+        let began = Instant::now();
+        let reason = tokio::select! {
+            drained = self.data_plane.drain(limit) => (!drained).then_some("tidegate.drain_timeout is over"),
+            () = self.signals.end() => {
+                self.data_plane.cut().await;
+                Some("a second signal came")
+            }
         };
-        if !drained {
-            self.data_plane.cut().await;
+        if let Some(reason) = reason {
             tracing::warn!(?limit, "{reason}; the connections that were left have been cut");
         }
-        self.servers.stop().await;
+        self.servers.stop(limit.saturating_sub(began.elapsed()).max(SERVERS_LIMIT)).await;
         if !plugins::observability::flush_log_files(FLUSH_LIMIT) {
             tracing::warn!(limit = ?FLUSH_LIMIT, "log files could not be written to their end");
         }

@@ -5,6 +5,7 @@ use std::io;
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use admin::{AdminServer, AdminSettings, ControlServer, MetricsServer, ServerInfo, StatusServer};
 use config::catalog::Catalog;
@@ -119,17 +120,22 @@ impl Servers {
         Ok(())
     }
 
-    /// Stops all of them, and waits until requests in flight have ended.
-    pub async fn stop(self) {
+    /// Stops all of them, and waits until requests in flight have ended, for at most `limit`.
+    pub async fn stop(self, limit: Duration) {
         self.stop.send_replace(true);
         let admin = self.admin.map(|admin| {
             admin.stop.send_replace(true);
             admin.running
         });
-        for running in self.running.into_iter().chain(admin) {
-            if let Err(error) = running.await {
-                tracing::error!(%error, "a listener's task ended in a panic");
+        let ended = async {
+            for running in self.running.into_iter().chain(admin) {
+                if let Err(error) = running.await {
+                    tracing::error!(%error, "a listener's task ended in a panic");
+                }
             }
+        };
+        if tokio::time::timeout(limit, ended).await.is_err() {
+            tracing::warn!(?limit, "requests to the listeners beside the data plane did not end and are cut");
         }
     }
 }

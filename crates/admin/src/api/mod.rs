@@ -125,7 +125,7 @@ enum Endpoint {
 }
 
 impl Handler for Admin {
-    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Reply {
+    async fn handle(&self, request: Request<&mut Incoming>, peer: SocketAddr) -> Reply {
         if !self.guard.admits(peer.ip()) {
             return Reply::page(StatusCode::FORBIDDEN);
         }
@@ -156,7 +156,7 @@ impl Admin {
         let _ = tokio::time::timeout(IN_FORCE_LIMIT, reached).await;
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Reply {
+    async fn answer(&self, request: Request<&mut Incoming>) -> Reply {
         if !self.settings.cors {
             return self.dispatch(request).await;
         }
@@ -171,7 +171,7 @@ impl Admin {
             .with(ACCESS_CONTROL_MAX_AGE, "3600")
     }
 
-    async fn dispatch(&self, request: Request<Incoming>) -> Reply {
+    async fn dispatch(&self, request: Request<&mut Incoming>) -> Reply {
         let (head, body) = request.into_parts();
         let query = Query::parse(head.uri.query().unwrap_or_default());
         let mut segments = target::split(head.uri.path());
@@ -183,7 +183,7 @@ impl Admin {
         self.run(endpoint, call, body).await.unwrap_or_else(Reply::from)
     }
 
-    async fn run(&self, endpoint: Endpoint, call: Call, body: Incoming) -> Result<Reply, Refusal> {
+    async fn run(&self, endpoint: Endpoint, call: Call, body: &mut Incoming) -> Result<Reply, Refusal> {
         if let Endpoint::Ping = endpoint {
             return Ok(Reply::empty(StatusCode::OK));
         }
@@ -207,7 +207,7 @@ impl Admin {
     }
 
     /// The checks before any resource is touched; answers after them carry the API version.
-    async fn run_resource(&self, call: &Call, body: Incoming) -> Result<Reply, Refusal> {
+    async fn run_resource(&self, call: &Call, body: &mut Incoming) -> Result<Reply, Refusal> {
         let describes = matches!(call.segments.first().map(String::as_str), Some("plugins" | "schema"));
         let target = if describes { None } else { Some(Target::parse(&call.segments)?) };
         if describes && call.head.method != Method::GET {
@@ -288,7 +288,7 @@ fn describe(catalog: &Catalog, segments: &[String], query: &Query) -> Result<Rep
     }
 }
 
-async fn read(body: Incoming) -> Result<Bytes, Refusal> {
+async fn read(body: &mut Incoming) -> Result<Bytes, Refusal> {
     body::read(body).await.map_err(|error| Refusal::Invalid(format!("invalid request body: {error}")))
 }
 

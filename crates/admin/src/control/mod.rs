@@ -108,7 +108,7 @@ impl<V: DataPlaneView> ControlServer<V> {
 }
 
 impl<V: DataPlaneView> Handler for ControlServer<V> {
-    async fn handle(&self, request: Request<Incoming>, _peer: SocketAddr) -> Reply {
+    async fn handle(&self, request: Request<&mut Incoming>, _peer: SocketAddr) -> Reply {
         let segments = crate::api::split_path(request.uri().path());
         let path: Vec<&str> = segments.iter().map(String::as_str).collect();
         let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());

@@ -3,6 +3,7 @@
 
 pub mod client;
 mod client_auth;
+pub(crate) mod client_identity;
 pub mod server;
 
 /// Why a TLS configuration cannot be made.

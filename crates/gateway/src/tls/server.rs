@@ -119,15 +119,15 @@ impl Served {
     }
 }
 
-/// TLS 1.1 is older than anything this build speaks. `None`: the resource leaves it to the listener.
+/// TLS 1.1 is older than anything this build speaks: a resource that names nothing newer cannot be served. `None`: the
+/// resource leaves it to the listener.
 fn chosen_versions(ssl: &Ssl) -> Option<Vec<&'static SupportedProtocolVersion>> {
     let known = |version: &TlsVersion| match version {
         TlsVersion::Tls11 => None,
         TlsVersion::Tls12 => Some(&rustls::version::TLS12),
         TlsVersion::Tls13 => Some(&rustls::version::TLS13),
     };
-    let chosen: Vec<_> = ssl.protocols.iter().filter_map(known).collect();
-    (!chosen.is_empty()).then_some(chosen)
+    (!ssl.protocols.is_empty()).then(|| ssl.protocols.iter().filter_map(known).collect())
 }
 
 fn certified_key(pair: &KeyPair) -> Result<Arc<CertifiedKey>, TlsError> {

@@ -9,6 +9,7 @@ use percent_encoding::percent_decode_str;
 
 use super::{borrowed, non_empty, number, optional};
 use crate::exchange::Exchange;
+use crate::tls::client_identity;
 
 /// Longer header names are never asked for.
 const LONGEST_NAME: usize = 128;
@@ -145,7 +146,13 @@ fn tls<'e>(exchange: &'e Exchange, fact: &str) -> Var<'e> {
         "cipher" => non_empty(&tls.cipher),
         "server_name" => optional(tls.server_name.as_deref()),
         "client_verify" => borrowed(if tls.verified_for.is_some() { "SUCCESS" } else { "NONE" }),
-        _ => Var::Nil,
+        fact => {
+            let certificate = tls.client_certificate.as_ref();
+            let told = certificate
+                .zip(fact.strip_prefix("client_"))
+                .and_then(|(shown, fact)| client_identity::fact(shown, fact));
+            told.map_or(Var::Nil, |text| Var::Text(text.into()))
+        }
     }
 }
 

@@ -57,6 +57,8 @@ impl Fixture {
             serial: 1,
             requests: std::cell::Cell::new(1),
             waiting_since: std::cell::Cell::new(None),
+            under_way: std::cell::Cell::new(0),
+            cut: std::cell::Cell::new(false),
         };
         let body = RequestBody::Buffered(Bytes::from_static(self.body.as_bytes()));
         let mut exchange = Exchange::new(Rc::new(connection), request, body, plan());
@@ -248,6 +250,8 @@ fn attempt(address: &str, status: u16, milliseconds: Option<u64>) -> AttemptReco
     AttemptRecord {
         address: address.into(),
         host: address.split_once(':').expect("a port").0.into(),
+        peer: None,
+        sent_bytes: None,
         port: 80,
         status,
         connect_time: None,

@@ -140,7 +140,7 @@ fn llm_bodies() -> Vec<Case> {
         case(
             "body over the plugin's limit",
             chat(json, &long),
-            LastAnswer(
+            Answer(
                 413,
                 "{\"message\":\"could not get body: request size 150055 is greater than the maximum size 100000 allowed\"}",
             ),
@@ -163,6 +163,13 @@ fn heads() -> Vec<Case> {
         case("a head one byte too long", head_of(65_537), LastAnswer(431, "")),
         case("no Host", get_with(""), Answer(400, "")),
         case("two Hosts", get_with("Host: a\r\nHost: b\r\n"), Answer(400, "")),
+        case("a Host with a space", get_with("Host: a b\r\n"), Answer(400, "")),
+        case("a Host with a slash", get_with("Host: a/b\r\n"), Answer(400, "")),
+        case("an empty Host", get_with("Host:\r\n"), Answer(400, "")),
+        case("a port that is no number", get_with("Host: a:b\r\n"), Answer(400, "")),
+        case("a Host with an empty label", get_with("Host: a..b\r\n"), Answer(400, "")),
+        case("a bad Host of HTTP/1.0", "GET /plain/x HTTP/1.0\r\nHost: a b\r\n\r\n", Answer(400, "")),
+        case("HTTP/1.0 without Host", "GET /plain/x HTTP/1.0\r\n\r\n", Answer(200, "fine")),
         case("a space before the colon", get_with("Host: a\r\nx-a : 1\r\n"), LastAnswer(400, "")),
         case("a folded header", get_with("Host: a\r\nx-a: 1\r\n 2\r\n"), LastAnswer(400, "")),
         case("a header without a name", get_with("Host: a\r\n: 1\r\n"), LastAnswer(400, "")),
@@ -219,7 +226,7 @@ fn framings() -> Vec<Case> {
         case(
             "a length over the limit",
             post_with(&format!("Content-Length: {}\r\n", long.len()), &long),
-            LastAnswer(413, ""),
+            Answer(413, ""),
         ),
         case("chunks over the limit", post_with("Transfer-Encoding: chunked\r\n", &chunked), Answer(413, "")),
         case("an upstream that answers garbage", "GET /garbage HTTP/1.1\r\nHost: a\r\n\r\n", Answer(502, "<html>")),
@@ -396,6 +403,34 @@ fn a_client_that_leaves_in_the_middle_leaves_nothing_behind() {
     }
     fixture.assert_sound();
     wait_until("all files are closed", || (fixture.gateway.open_files() <= files + 4).then_some(()));
+}
+
+/// nginx and many others take a client that ends its side of the connection for one that has left.
+#[test]
+fn a_client_that_ends_its_side_is_taken_for_gone() {
+    let (arrived, arrivals) = std::sync::mpsc::channel();
+    let upstream = Upstream::scripted(move |_, stream| {
+        crate::harness::read_request(&mut std::io::BufReader::new(&stream)).unwrap();
+        arrived.send(()).unwrap();
+        loop {
+            std::thread::park();
+        }
+    });
+    let gateway = Gateway::start();
+    let log = gateway.folder.path().join("access.log");
+    let mut logged = route("/*", upstream.addr);
+    logged["plugins"] =
+        json!({"file-logger": {"path": log, "log_format": {"status": "$status", "outcome": "$outcome"}}});
+    gateway.put("/routes/1", &logged);
+    let mut connection = gateway.connect();
+    connection.write(&crate::harness::get("/")).unwrap();
+    arrivals.recv().unwrap();
+    connection.stream.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(connection.read_to_end().unwrap(), b"");
+    let line =
+        wait_until("the request is logged", || std::fs::read_to_string(&log).ok().filter(|text| text.ends_with('\n')));
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((line["status"].to_string().trim_matches('"'), &line["outcome"]), ("499", &json!("client_gone")));
 }
 
 #[test]

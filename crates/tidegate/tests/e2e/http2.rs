@@ -77,6 +77,20 @@ async fn a_header_list_too_long_is_refused_and_the_next_request_served() {
 }
 
 #[tokio::test]
+async fn cookies_in_fields_of_their_own_go_on_as_one() {
+    let gateway = Gateway::start();
+    let upstream = Upstream::saying("served");
+    gateway.put("/routes/1", &route("/*", upstream.addr));
+    let mut sender = client(&gateway).await;
+    let request =
+        hyper::Request::get("http://a/").header("cookie", "a=1").header("cookie", "b=2").header("cookie", "c=3");
+    let answer = sender.send_request(request.body(Empty::new()).unwrap()).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let cookies: Vec<_> = upstream.last().headers.into_iter().filter(|(name, _)| name == "cookie").collect();
+    assert_eq!(cookies, [("cookie".to_owned(), "a=1; b=2; c=3".to_owned())]);
+}
+
+#[tokio::test]
 async fn streams_that_are_opened_and_given_up_at_once_cost_nothing() {
     let gateway = Gateway::start();
     let upstream = Upstream::saying("served");

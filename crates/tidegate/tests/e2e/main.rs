@@ -8,6 +8,7 @@ mod bad_input;
 mod balancing;
 mod check;
 mod dynamic;
+mod early_answers;
 mod examples;
 mod first_start;
 mod forwarding;

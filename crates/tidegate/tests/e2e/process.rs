@@ -1,5 +1,6 @@
 //! The process as the operating system and scripts see it: exit codes, texts of failures, signals.
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
 
 use crate::harness::{ADMIN_KEY, Connection, Gateway, Launch, Request, get, post, run_in, wait_until};
@@ -67,6 +68,20 @@ fn a_second_process_on_the_same_data_is_refused() {
 }
 
 #[test]
+fn a_damaged_database_is_wrong_configuration_for_serve_and_check_alike() {
+    let launch = Launch::new();
+    launch.write_config();
+    let data = launch.folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(data.join("tidegate.db"), "this is no database").unwrap();
+    for command in ["serve", "check"] {
+        let ended = run_in(launch.folder.path(), &[command, "-c", "config.yaml"]);
+        assert_eq!(ended.status.code(), Some(2), "{command}: {}", ended.errors);
+        assert!(ended.errors.contains("is damaged"), "{command}: {}", ended.errors);
+    }
+}
+
+#[test]
 fn a_wrong_command_line_is_told_apart_from_a_failure() {
     let folder = tempfile::TempDir::new().unwrap();
     let code = |arguments: &[&str]| run_in(folder.path(), arguments).status.code();
@@ -100,13 +115,18 @@ fn draining_has_an_end() {
     let provider = crate::harness::simulator();
     let mut gateway =
         Launch::new().admin_key(ADMIN_KEY).config(json!({"tidegate": {"drain_timeout": "200ms"}})).start();
-    gateway.put("/routes/1", &route_to(&provider));
+    let mut route = route_to(&provider);
+    let log = gateway.folder.path().join("access.log");
+    route["plugins"] = json!({"file-logger": {"path": log, "log_format": {"outcome": "$outcome"}}});
+    gateway.put("/routes/1", &route);
     let mut client = gateway.connect();
     client.write(&streamed("hang=3, flush")).unwrap();
     client.head().unwrap();
     client.read_until("data: ").unwrap();
     assert_eq!(gateway.terminate().code(), Some(0));
     assert!(gateway.log().contains("tidegate.drain_timeout is over"), "{}", gateway.log());
+    let logged = std::fs::read_to_string(&log).unwrap();
+    assert!(logged.contains(r#""outcome":"aborted""#), "the client was there to the end: {logged}");
     assert!(client.rest().is_err(), "a cut stream looks complete");
 }
 
@@ -135,6 +155,49 @@ fn an_idle_connection_does_not_hold_up_the_end() {
     let began = std::time::Instant::now();
     assert_eq!(gateway.terminate().code(), Some(0));
     assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[test]
+fn connections_that_ask_nothing_do_not_hold_up_the_end() {
+    let half_a_head = "GET /apisix/admin/routes HTTP/1.1\r\nHo";
+    let http2 = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let half_a_client_hello = "\x16\x03\x01";
+    let mut gateway = Gateway::start();
+    let mut clients = Vec::new();
+    for (address, begun) in [
+        (gateway.proxy, half_a_head),
+        (gateway.admin, half_a_head),
+        (gateway.control, half_a_head),
+        (gateway.metrics, half_a_head),
+        (gateway.tls, ""),
+        (gateway.tls, half_a_client_hello),
+        (gateway.proxy, http2),
+    ] {
+        let mut client = Connection::open(address);
+        client.stream.write_all(begun.as_bytes()).unwrap();
+        clients.push(client);
+    }
+    // The last of them has been taken over, so all before it have.
+    let mut greeting = [0; 9];
+    clients.last_mut().unwrap().stream.read_exact(&mut greeting).unwrap();
+    let began = std::time::Instant::now();
+    assert_eq!(gateway.terminate().code(), Some(0));
+    assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}: {}", began.elapsed(), gateway.log());
+    assert!(!gateway.log().contains("have been cut"), "{}", gateway.log());
+}
+
+#[test]
+fn half_an_admin_request_is_cut_when_draining_is_over() {
+    let mut gateway =
+        Launch::new().admin_key(ADMIN_KEY).config(json!({"tidegate": {"drain_timeout": "200ms"}})).start();
+    let mut client = Connection::open(gateway.admin);
+    let head = format!(
+        "PUT /apisix/admin/routes/1 HTTP/1.1\r\nHost: a\r\nX-API-KEY: {ADMIN_KEY}\r\nContent-Length: 9\r\n\r\n"
+    );
+    client.stream.write_all(head.as_bytes()).unwrap();
+    let began = std::time::Instant::now();
+    assert_eq!(gateway.terminate().code(), Some(0));
+    assert!(began.elapsed() < std::time::Duration::from_secs(4), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -84,11 +84,33 @@ fn the_name_asked_for_decides_the_certificate() {
 }
 
 #[test]
+fn a_certificate_may_ask_for_one_version_of_tls() {
+    let gateway = Gateway::start();
+    let authority = Authority::new();
+    gateway.put("/routes/1", &route("/*", Upstream::saying("").addr));
+    let mut only = ssl(&["v.test"], &authority.issue("v.test"));
+    let version =
+        |gateway: &Gateway| connect(&client(&authority, None), gateway.tls, "v.test").unwrap().conn.protocol_version();
+    only["ssl_protocols"] = json!(["TLSv1.1", "TLSv1.2"]);
+    gateway.put("/ssls/v", &only);
+    assert_eq!(version(&gateway), Some(rustls::ProtocolVersion::TLSv1_2));
+    only["ssl_protocols"] = json!(["TLSv1.1"]);
+    let refused = gateway.admin("PUT", "/ssls/v", Some(&only));
+    assert_eq!(refused.status, 400);
+    let text = "ssl_protocols without TLSv1.2 and TLSv1.3 is not supported by this version of Tidegate";
+    assert_eq!(refused.json()["error_msg"], text);
+}
+
+#[test]
 fn a_client_without_a_certificate_is_turned_away_where_one_is_asked_for() {
     let gateway = Gateway::start();
     let (authority, clients, strangers) = (Authority::new(), Authority::new(), Authority::new());
     let upstream = Upstream::saying("let in");
-    gateway.put("/routes/1", &route("/*", upstream.addr));
+    let mut telling = route("/*", upstream.addr);
+    telling["plugins"] = json!({"proxy-rewrite": {"headers": {"set": {
+        "X-Subject": "$ssl_client_s_dn", "X-Issuer": "$ssl_client_i_dn",
+        "X-Serial": "$ssl_client_serial", "X-Fingerprint": "$ssl_client_fingerprint"}}}});
+    gateway.put("/routes/1", &telling);
     let mut asking = ssl(&["m.test"], &authority.issue("m.test"));
     asking["client"] = json!({"ca": clients.pem});
     gateway.put("/ssls/asking", &asking);
@@ -96,6 +118,13 @@ fn a_client_without_a_certificate_is_turned_away_where_one_is_asked_for() {
     let unknown = strangers.issue("client.test");
     let text = ask(&client(&authority, Some(&known)), gateway.tls, "m.test", "/").unwrap();
     assert!(text.ends_with("let in"), "{text}");
+    // What the certificate says can be passed on.
+    let seen = upstream.last();
+    assert_eq!(seen.header("x-subject"), Some("CN=client.test"));
+    assert_eq!(seen.header("x-issuer"), Some("CN=test authority"));
+    let hexadecimal = |name: &str| seen.header(name).is_some_and(|text| text.chars().all(|c| c.is_ascii_hexdigit()));
+    assert!(hexadecimal("x-serial"), "{:?}", seen.header("x-serial"));
+    assert!(hexadecimal("x-fingerprint"), "{:?}", seen.header("x-fingerprint"));
     for (name, pair) in [("no certificate", None), ("a stranger's", Some(&unknown))] {
         assert!(ask(&client(&authority, pair), gateway.tls, "m.test", "/").is_err(), "{name}");
     }

@@ -76,6 +76,24 @@ impl Bench {
     }
 }
 
+/// A client's connection.
+pub fn connection() -> Connection {
+    Connection {
+        peer: SocketAddr::from(([10, 0, 0, 1], 4711)),
+        local: SocketAddr::from(([127, 0, 0, 1], 9080)),
+        peer_text: HeaderValue::from_static("10.0.0.1"),
+        port_text: HeaderValue::from_static("9080"),
+        tls: None,
+        forwards: ForwardsTrust::Unconfigured,
+        real_ip_is_trusted: false,
+        serial: 1,
+        requests: std::cell::Cell::new(1),
+        waiting_since: std::cell::Cell::new(None),
+        under_way: std::cell::Cell::new(0),
+        cut: std::cell::Cell::new(false),
+    }
+}
+
 /// A `GET` for `path` that was routed.
 pub fn exchange(plan: &Arc<Plan>, path: &str) -> Box<Exchange> {
     let uri: http::Uri = path.parse().expect("a URI");
@@ -89,19 +107,7 @@ pub fn exchange(plan: &Arc<Plan>, path: &str) -> Box<Exchange> {
         headers: HeaderMap::new(),
         length: 0,
     };
-    let connection = Connection {
-        peer: SocketAddr::from(([10, 0, 0, 1], 4711)),
-        local: SocketAddr::from(([127, 0, 0, 1], 9080)),
-        peer_text: HeaderValue::from_static("10.0.0.1"),
-        port_text: HeaderValue::from_static("9080"),
-        tls: None,
-        forwards: ForwardsTrust::Unconfigured,
-        real_ip_is_trusted: false,
-        serial: 1,
-        requests: std::cell::Cell::new(1),
-        waiting_since: std::cell::Cell::new(None),
-    };
-    let mut exchange = Exchange::new(Rc::new(connection), request, RequestBody::Empty, plan.clone());
+    let mut exchange = Exchange::new(Rc::new(connection()), request, RequestBody::Empty, plan.clone());
     exchange.route = Plan::route(&exchange);
     if let Some(matched) = &exchange.route {
         exchange.chain = crate::plan::ChainRef::Route(matched.route.clone());

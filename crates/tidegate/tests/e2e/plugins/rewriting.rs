@@ -46,6 +46,38 @@ fn a_secret_of_the_environment_goes_upstream_and_is_stored_as_a_reference() {
 }
 
 #[test]
+fn a_reference_that_cannot_be_resolved_goes_upstream_as_it_was_written() {
+    let fixture = Fixture::new();
+    let set =
+        json!({"X-Env": "$env://NOBODY_HAS_SET_THIS", "X-Secret": "$secret://vault/1/key", "X-Host": "$env$host"});
+    fixture.route(json!({"plugins": {"proxy-rewrite": {"headers": {"set": set}}}}));
+    fixture.gateway.send(get("/"));
+    let seen = fixture.upstream.last();
+    assert_eq!(seen.header("x-env"), Some("$env://NOBODY_HAS_SET_THIS"));
+    assert_eq!(seen.header("x-secret"), Some("$secret://vault/1/key"));
+    assert_eq!(seen.header("x-host"), Some("localhost"));
+}
+
+#[test]
+fn a_status_without_a_body_has_no_length() {
+    let fixture = Fixture::new();
+    for plugins in [
+        json!({"response-rewrite": {"status_code": 204}}),
+        json!({"response-rewrite": {"status_code": 204, "body": "unheard"}}),
+        json!({"mocking": {"response_status": 204, "response_example": "unheard"}}),
+    ] {
+        fixture.route(json!({"plugins": plugins}));
+        let mut connection = fixture.gateway.connect();
+        for _ in 0..2 {
+            connection.write(&get("/")).unwrap();
+            let reply = connection.reply().unwrap();
+            assert_eq!((reply.status, reply.header("content-length")), (204, None), "{plugins}");
+            assert_eq!(reply.header("transfer-encoding"), None, "{plugins}");
+        }
+    }
+}
+
+#[test]
 fn an_answer_is_rewritten_before_it_is_sent() {
     let fixture = Fixture::new();
     let rewrite = |config| fixture.route(json!({"plugins": {"response-rewrite": config}}));
