@@ -253,7 +253,7 @@ impl Source {
         match self {
             Source::Empty | Source::Full(_) => false,
             Source::Upstream(body) => body.size_hint().exact().is_none(),
-            Source::Llm(_) => true,
+            Source::Llm(stream) => stream.size_hint().exact().is_none(),
         }
     }
 
@@ -262,7 +262,7 @@ impl Source {
             Source::Empty => true,
             Source::Full(bytes) => bytes.is_empty(),
             Source::Upstream(body) => body.is_end_stream(),
-            Source::Llm(_) => false,
+            Source::Llm(stream) => stream.is_over(),
         }
     }
 }
@@ -326,7 +326,7 @@ impl Passage {
             Source::Empty => SizeHint::with_exact(0),
             Source::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Source::Upstream(body) => body.size_hint(),
-            Source::Llm(_) => SizeHint::default(),
+            Source::Llm(stream) => stream.size_hint(),
         }
     }
 }

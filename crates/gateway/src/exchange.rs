@@ -27,7 +27,7 @@ use crate::plan::upstream::Upstream;
 use crate::plan::{ChainRef, LocalPlan};
 use crate::request_body::RequestBody;
 use crate::settlement::Settlement;
-use crate::transport::Pool;
+use crate::transport::{Pool, UploadProgress};
 
 // What tells the upstream who calls.
 const CONSUMER_USERNAME: HeaderName = HeaderName::from_static("x-consumer-username");
@@ -229,6 +229,8 @@ pub struct Exchange {
     pub connection: Rc<Connection>,
     pub request: Request,
     pub body: RequestBody,
+    /// How far a body has come that goes on as it arrives.
+    pub(crate) upload: Option<UploadProgress>,
     pub forward: Forward,
     pub plan: LocalPlan,
     /// The matched route; `None` until routing and where nothing matched.
@@ -279,6 +281,7 @@ impl Exchange {
             connection,
             request,
             body,
+            upload: None,
             forward: Forward::default(),
             plan,
             route: None,

@@ -19,6 +19,7 @@ mod lazy_timer;
 pub mod listener;
 mod local;
 pub mod metrics;
+mod multipart;
 pub mod path;
 mod pipeline;
 pub mod plan;

@@ -111,6 +111,10 @@ async fn dispatch(
             if let Some(answer) = before_proxy(&mut exchange) {
                 return delivery::answer(exchange, answer);
             }
+            let opens_tunnel = exchange.llm.as_ref().is_some_and(|call| call.opens_tunnel());
+            if let Some(upgrade) = upgrade.filter(|_| opens_tunnel) {
+                return Box::pin(websocket::tunnel(worker, exchange, upgrade)).await;
+            }
             match Box::pin(inference::dispatch(&worker, &backend, &mut exchange)).await {
                 Ok((head, source)) => delivery::deliver(exchange, head, source),
                 Err(answer) => delivery::answer(exchange, answer),

@@ -164,13 +164,9 @@ fn report(upstream: &Upstream, node: usize, outcome: Health) {
 }
 
 /// The client's body was at fault, not the upstream.
-fn refuse_client(exchange: &mut Exchange, fault: &ClientBodyFault) -> Answer {
+pub(crate) fn refuse_client(exchange: &mut Exchange, fault: &ClientBodyFault) -> Answer {
     exchange.settlement.attempts.pop();
-    Answer::page(match fault {
-        ClientBodyFault::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        ClientBodyFault::Idle(_) => StatusCode::REQUEST_TIMEOUT,
-        ClientBodyFault::Broken(_) => StatusCode::BAD_REQUEST,
-    })
+    Answer::page(fault.status())
 }
 
 /// A failure page; the statuses of all attempts go along.
@@ -268,7 +264,7 @@ impl ForwardHead {
         if let Some(host) = self.host(exchange, upstream, node) {
             headers.insert(HOST, host);
         }
-        let mut request = http::Request::new(take_body(worker, &mut exchange.body));
+        let mut request = http::Request::new(take_body(worker, exchange));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
@@ -296,20 +292,25 @@ impl ForwardHead {
         let (parts, body) = request.into_parts();
         self.headers = parts.headers;
         if let OutgoingBody::Stream(stream) = body {
-            exchange.body = RequestBody::Stream(stream.into_incoming());
+            exchange.body = stream.into_body();
         }
         true
     }
 }
 
 /// Says how the body is framed, where sending it would not say it by itself.
-fn frame(headers: &mut HeaderMap, body: &RequestBody, method: &Method) {
+pub(crate) fn frame(headers: &mut HeaderMap, body: &RequestBody, method: &Method) {
+    let coming = match body {
+        RequestBody::Stream(incoming) => Some(incoming),
+        RequestBody::Begun(begun) => Some(&begun.rest),
+        RequestBody::Empty | RequestBody::Buffered(_) | RequestBody::Sent => None,
+    };
     match body {
-        RequestBody::Stream(incoming) if incoming.size_hint().exact().is_none() => {
+        _ if coming.is_some_and(|incoming| incoming.size_hint().exact().is_none()) => {
             // Without this a GET with a body of unknown length would lose it.
             headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
-        RequestBody::Stream(_) => {}
+        RequestBody::Stream(_) | RequestBody::Begun(_) => {}
         RequestBody::Empty if [Method::POST, Method::PUT, Method::PATCH].contains(method) => {
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
@@ -321,18 +322,21 @@ fn frame(headers: &mut HeaderMap, body: &RequestBody, method: &Method) {
 }
 
 /// The body to send; a stream is used up, bytes in memory stay for a next attempt.
-fn take_body(worker: &Worker, body: &mut RequestBody) -> OutgoingBody {
-    match body {
-        RequestBody::Empty | RequestBody::Sent => OutgoingBody::Empty,
-        RequestBody::Buffered(bytes) => OutgoingBody::Full(bytes.clone()),
-        RequestBody::Stream(_) => match std::mem::replace(body, RequestBody::Sent) {
-            RequestBody::Stream(incoming) => {
-                let limit = worker.services.settings.nginx_config.http.client_max_body_size;
-                OutgoingBody::Stream(Box::new(ClientStream::new(incoming, limit, worker.client_body_timeout())))
-            }
-            _ => OutgoingBody::Empty,
-        },
+pub(crate) fn take_body(worker: &Worker, exchange: &mut Exchange) -> OutgoingBody {
+    if let RequestBody::Buffered(bytes) = &exchange.body {
+        return OutgoingBody::Full(bytes.clone());
     }
+    let (limit, idle) = (worker.services.settings.nginx_config.http.client_max_body_size, worker.client_body_timeout());
+    let stream = match std::mem::replace(&mut exchange.body, RequestBody::Sent) {
+        RequestBody::Stream(incoming) => ClientStream::new(incoming, limit, idle),
+        RequestBody::Begun(begun) => ClientStream::begun(*begun, limit, idle),
+        nothing => {
+            exchange.body = nothing;
+            return OutgoingBody::Empty;
+        }
+    };
+    exchange.upload = Some(stream.progress());
+    OutgoingBody::Stream(Box::new(stream))
 }
 
 /// An address as a header value.

@@ -14,10 +14,20 @@ pub enum RequestBody {
     Empty,
     /// Not read yet.
     Stream(ClientBody),
+    /// Its beginning was looked at.
+    Begun(Box<Begun>),
     /// Read whole.
     Buffered(Bytes),
     /// Handed to the upstream; cannot be read again.
     Sent,
+}
+
+/// A body whose beginning has been read.
+#[derive(Debug)]
+pub struct Begun {
+    pub beginning: Bytes,
+    /// What follows.
+    pub rest: ClientBody,
 }
 
 /// Why a body could not be read whole.
@@ -45,8 +55,12 @@ impl RequestBody {
     /// # Errors
     /// If it is too long, does not come, or is gone.
     pub async fn read(&mut self, limit: u64, idle: Duration) -> Result<Bytes, BodyError> {
-        if let RequestBody::Stream(body) = self {
-            let body = collect(body, limit, idle).await?;
+        let read = match self {
+            RequestBody::Stream(incoming) => Some(collect(Bytes::new(), incoming, limit, idle).await?),
+            RequestBody::Begun(begun) => Some(collect(begun.beginning.clone(), &mut begun.rest, limit, idle).await?),
+            RequestBody::Empty | RequestBody::Buffered(_) | RequestBody::Sent => None,
+        };
+        if let Some(body) = read {
             *self = RequestBody::Buffered(body);
         }
         match self {
@@ -55,7 +69,45 @@ impl RequestBody {
                 Err(BodyError::TooLarge { size: body.len() as u64, limit })
             }
             RequestBody::Buffered(body) => Ok(body.clone()),
-            RequestBody::Stream(_) | RequestBody::Sent => Err(BodyError::Sent),
+            RequestBody::Stream(_) | RequestBody::Begun(_) | RequestBody::Sent => Err(BodyError::Sent),
+        }
+    }
+
+    /// The body's beginning: as much as `suffices`, or all that there is, or what has come when it is `limit` bytes or
+    /// more. It stays part of the body.
+    ///
+    /// # Errors
+    /// If it does not come.
+    pub async fn look_ahead(
+        &mut self,
+        limit: usize,
+        idle: Duration,
+        mut suffices: impl FnMut(&[u8]) -> bool,
+    ) -> Result<Bytes, BodyError> {
+        let mut beginning = BytesMut::new();
+        if let RequestBody::Stream(incoming) = self {
+            while beginning.len() < limit && !suffices(&beginning) {
+                let Some(data) = next_data(incoming, idle).await? else { break };
+                beginning.extend_from_slice(&data);
+            }
+        }
+        *self = match std::mem::replace(self, RequestBody::Sent) {
+            RequestBody::Stream(rest) => RequestBody::Begun(Box::new(Begun { beginning: beginning.freeze(), rest })),
+            known => known,
+        };
+        Ok(match self {
+            RequestBody::Begun(begun) => begun.beginning.clone(),
+            RequestBody::Buffered(body) => body.clone(),
+            RequestBody::Empty | RequestBody::Stream(_) | RequestBody::Sent => Bytes::new(),
+        })
+    }
+
+    /// `true` if nothing of it can come any more, and nothing has.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            RequestBody::Empty => true,
+            RequestBody::Buffered(body) => body.is_empty(),
+            RequestBody::Stream(_) | RequestBody::Begun(_) | RequestBody::Sent => false,
         }
     }
 
@@ -65,20 +117,29 @@ impl RequestBody {
     }
 }
 
-async fn collect(body: &mut ClientBody, limit: u64, idle: Duration) -> Result<Bytes, BodyError> {
-    let announced = body.size_hint().lower();
+/// The next bytes of a body; `None` at its end.
+async fn next_data(incoming: &mut ClientBody, idle: Duration) -> Result<Option<Bytes>, BodyError> {
+    loop {
+        let Ok(frame) = tokio::time::timeout(idle, poll_fn(|cx| incoming.poll_frame(cx))).await else {
+            incoming.give_up();
+            return Err(BodyError::Timeout(idle));
+        };
+        let Some(frame) = frame else { return Ok(None) };
+        if let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() {
+            return Ok(Some(data));
+        }
+    }
+}
+
+/// All of a body that begins with `beginning`.
+async fn collect(beginning: Bytes, incoming: &mut ClientBody, limit: u64, idle: Duration) -> Result<Bytes, BodyError> {
+    let announced = beginning.len() as u64 + incoming.size_hint().lower();
     if announced > limit {
         return Err(BodyError::TooLarge { size: announced, limit });
     }
-    let mut first: Option<Bytes> = None;
+    let mut first = (!beginning.is_empty()).then_some(beginning);
     let mut whole = BytesMut::new();
-    loop {
-        let Ok(frame) = tokio::time::timeout(idle, poll_fn(|cx| body.poll_frame(cx))).await else {
-            body.give_up();
-            return Err(BodyError::Timeout(idle));
-        };
-        let Some(frame) = frame else { break };
-        let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
+    while let Some(data) = next_data(incoming, idle).await? {
         let size = first.as_ref().map_or(whole.len(), Bytes::len) + data.len();
         if size as u64 > limit {
             return Err(BodyError::TooLarge { size: size as u64, limit });

@@ -1,4 +1,4 @@
-//! WebSocket: the client's upgrade is repeated at the upstream, by the same dispatch as any request. Once both have
+//! WebSocket: the client's upgrade is repeated at the upstream or the provider, by the same dispatch as any request. Once both have
 //! switched, the request goes on as a tunnel: its exchange lives, and its limits hold, until the tunnel ends. An
 //! upstream that answers anything but a switch has its answer passed on.
 
@@ -14,12 +14,12 @@ use hyper::upgrade::OnUpgrade;
 
 use crate::answer::Answer;
 use crate::delivery::{self, Delivery, Source};
-use crate::exchange::Exchange;
-use crate::proxy;
+use crate::exchange::{Dispatch, Exchange};
 use crate::request_body::RequestBody;
 use crate::settlement::Outcome;
 use crate::transport::Switched;
 use crate::worker::Worker;
+use crate::{inference, proxy};
 use relay::{Ending, Moved};
 
 /// The client's side of an upgrade to WebSocket, if the request asks for one.
@@ -44,7 +44,11 @@ pub async fn tunnel(worker: Rc<Worker>, mut exchange: Box<Exchange>, client: OnU
         return delivery::answer(exchange, Answer::page(StatusCode::BAD_REQUEST));
     }
     ask_for_switch(&mut exchange.request.headers);
-    let (mut head, mut body) = match proxy::dispatch(&worker, &mut exchange).await {
+    let opened = match exchange.dispatch.clone() {
+        Dispatch::Upstream => proxy::dispatch(&worker, &mut exchange).await,
+        Dispatch::Llm(backend) => inference::open_tunnel(&worker, &backend, &mut exchange).await,
+    };
+    let (mut head, mut body) = match opened {
         Ok(response) => response,
         Err(answer) => return delivery::answer(exchange, answer),
     };
@@ -88,6 +92,9 @@ impl Tunnel {
         let moved = Moved::default();
         let ending = relay::relay(client, upstream, &moved, idle, life).await;
         exchange.request.length += moved.up.get();
+        if let Some(call) = exchange.llm.as_mut() {
+            call.note_end();
+        }
         let settlement = &mut exchange.settlement;
         settlement.upstream_bytes += moved.down.get();
         settlement.body_bytes_sent += moved.down.get();

@@ -1,9 +1,13 @@
 //! LLM endpoints as data: one row per protocol says how a request is recognised, how its stream is framed and
 //! where the facts stand in its bodies. Adding an endpoint adds a row.
 //!
-//! Invariant: rows are in order of precedence, and the first that matches wins. [`detect`] is called once per request.
+//! Invariant: rows are in order of precedence, and the first that matches wins. [`passing`] is asked once per request,
+//! before its body is read, and [`detect`] once for each whose body is.
+
+mod passed;
 
 use std::borrow::Cow;
+use std::fmt;
 
 use crate::json::Kind;
 use crate::protocol::Protocol;
@@ -62,28 +66,66 @@ pub enum NamesModel {
     Must,
 }
 
+/// What kind of body requests to a path have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyKind {
+    /// JSON. Any other content type is refused, and so is an empty body.
+    Json,
+    /// A form with files in it, which passes unread. JSON in its place is read as JSON.
+    Multipart,
+    /// Any bytes or none. They pass unread, whatever their type: options would make no sense in them.
+    Any,
+    /// None: what is wanted stands in the path. A request with a body is none of this form.
+    None,
+    /// None, but for what both sides say once the connection has switched to WebSocket.
+    WebSocket,
+}
+
+/// Where a path names something that was made before. Only the provider that gave the identifier out knows what it
+/// names, so that such a request can go to no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdPlace {
+    Nowhere,
+    /// One segment, between these characters and the form's suffix.
+    Behind(&'static str),
+}
+
 /// One form of an endpoint's path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PathForm {
     /// The path must end so. A plain suffix: `/llm/v1/messages` matches, a trailing slash does not.
     pub suffix: &'static str,
+    pub id: IdPlace,
     pub stream: StreamFlag,
     pub names_model: NamesModel,
+    pub body: BodyKind,
 }
 
 impl PathForm {
     const fn of(suffix: &'static str, stream: StreamFlag) -> Self {
-        Self { suffix, stream, names_model: NamesModel::No }
+        Self { suffix, id: IdPlace::Nowhere, stream, names_model: NamesModel::No, body: BodyKind::Json }
     }
 
     const fn of_model(suffix: &'static str, stream: StreamFlag) -> Self {
-        Self { suffix, stream, names_model: NamesModel::Must }
+        Self { names_model: NamesModel::Must, ..Self::of(suffix, stream) }
     }
 
     /// `true` if `path` has this form.
     fn is(self, path: RequestPath<'_>) -> bool {
-        path.normal.ends_with(self.suffix)
-            && (self.names_model != NamesModel::Must || self.model_segment(path.sent).is_some())
+        match self.id {
+            IdPlace::Nowhere => {
+                path.normal.ends_with(self.suffix)
+                    && (self.names_model != NamesModel::Must || self.model_segment(path.sent).is_some())
+            }
+            // An escaped slash belongs to the identifier.
+            IdPlace::Behind(before) => self.has_id(before, path.normal) || self.has_id(before, path.sent),
+        }
+    }
+
+    fn has_id(self, before: &str, path: &str) -> bool {
+        let Some(head) = path.strip_suffix(self.suffix) else { return false };
+        let (collection, id) = head.split_at(head.rfind('/').map_or(0, |slash| slash + 1));
+        !id.is_empty() && collection.ends_with(before)
     }
 
     /// The model that a path of this form names.
@@ -96,6 +138,16 @@ impl PathForm {
         let (collections, segment) = before.rsplit_once('/')?;
         let collection = collections.rsplit('/').next()?;
         (matches!(collection, "model" | "models") && !segment.is_empty()).then_some(segment)
+    }
+}
+
+/// With `{id}` where the identifier is.
+impl fmt::Display for PathForm {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.id {
+            IdPlace::Nowhere => out.write_str(self.suffix),
+            IdPlace::Behind(before) => write!(out, "{before}{{id}}{}", self.suffix),
+        }
     }
 }
 
@@ -132,6 +184,15 @@ pub struct UsageFields {
     pub reasoning: &'static [&'static [&'static str]],
 }
 
+/// What an answer may be when it is no stream of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerKind {
+    /// JSON, which is read whole.
+    Json,
+    /// Anything. JSON is read whole where it tells usage; all else passes piece by piece.
+    Any,
+}
+
 /// One row of the table.
 #[derive(Debug)]
 pub struct Endpoint {
@@ -141,6 +202,7 @@ pub struct Endpoint {
     /// How a stream is asked for where any path will do; a form of path says so itself.
     pub stream: StreamFlag,
     pub body: BodyRule,
+    pub answer: AnswerKind,
     pub framing: Framing,
     /// How large an unfinished event of the stream may get before the stream is no longer followed.
     pub max_event_bytes: usize,
@@ -214,6 +276,7 @@ const PLAIN: Endpoint = Endpoint {
     paths: &[],
     stream: StreamFlag::Never,
     body: BodyRule::NonEmpty,
+    answer: AnswerKind::Json,
     framing: Framing::None,
     max_event_bytes: MAX_EVENT_BYTES,
     terminators: &[],
@@ -229,8 +292,8 @@ static ROWS: [Endpoint; Protocol::ALL.len()] = [
     Endpoint {
         protocol: Protocol::BedrockConverse,
         paths: &[
-            PathForm { suffix: "/converse", stream: StreamFlag::Body, names_model: NamesModel::IfThere },
-            PathForm { suffix: "/converse-stream", stream: StreamFlag::Always, names_model: NamesModel::IfThere },
+            PathForm { names_model: NamesModel::IfThere, ..PathForm::of("/converse", StreamFlag::Body) },
+            PathForm { names_model: NamesModel::IfThere, ..PathForm::of("/converse-stream", StreamFlag::Always) },
         ],
         body: BodyRule::HasList("messages"),
         stream: StreamFlag::Body,
@@ -266,6 +329,7 @@ static ROWS: [Endpoint; Protocol::ALL.len()] = [
         usage_at: &["usage"],
         usage: &RESPONSES_USAGE,
         end_user: OPENAI_END_USER,
+        ..PLAIN
     },
     Endpoint {
         protocol: Protocol::GeminiGenerate,
@@ -381,6 +445,16 @@ static ROWS: [Endpoint; Protocol::ALL.len()] = [
         end_user: &[&["user"]],
         ..PLAIN
     },
+    passed::IMAGES,
+    passed::SPEECH,
+    passed::TRANSCRIPTIONS,
+    passed::VIDEOS,
+    passed::FILES,
+    passed::BATCHES,
+    passed::STORED_RESPONSES,
+    passed::REALTIME,
+    passed::GEMINI_PREDICT,
+    passed::MODELS,
     Endpoint {
         protocol: Protocol::OpenAiEmbeddings,
         body: BodyRule::HasField("input"),
@@ -447,4 +521,33 @@ pub fn detect<'a>(path: RequestPath<'a>, scan: &'a BodyScan) -> Option<Detected<
         let model = form.and_then(|form| form.model(path)).or_else(|| scan.model());
         Some(Detected { protocol: row.protocol, model, stream })
     })
+}
+
+/// What a request brings beside its head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    Nothing,
+    Json,
+    Other,
+}
+
+/// A request whose body passes unread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Passing {
+    pub protocol: Protocol,
+    pub body: BodyKind,
+}
+
+/// How a request to `path` passes with its body unread; `None` if the body is to be read, and be JSON. A path of an
+/// earlier row is never of a later one.
+pub fn passing(path: RequestPath<'_>, content: Content) -> Option<Passing> {
+    let of_row = |row: &'static Endpoint| Some((row, row.paths.iter().find(|form| form.is(path))?));
+    let (row, form) = ROWS.iter().find_map(of_row)?;
+    let passes = match form.body {
+        BodyKind::Json => false,
+        BodyKind::Multipart => content != Content::Json,
+        BodyKind::Any => true,
+        BodyKind::None | BodyKind::WebSocket => content == Content::Nothing,
+    };
+    passes.then_some(Passing { protocol: row.protocol, body: form.body })
 }

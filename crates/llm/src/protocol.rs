@@ -45,13 +45,33 @@ pub enum Protocol {
     VoyageRerank,
     /// DashScope's own text rerank, spoken to providers alone.
     DashScopeRerank,
+    /// `/v1/images/…`: pictures made, changed or varied.
+    Images,
+    /// `/v1/audio/speech`: text that is spoken.
+    Speech,
+    /// `/v1/audio/transcriptions` and `/v1/audio/translations`: recordings that are written down.
+    Transcriptions,
+    /// `/v1/videos…`: films, made in the background.
+    Videos,
+    /// `/v1/files…` of OpenAI and Anthropic, OpenAI's `/v1/uploads…`, Gemini's files.
+    Files,
+    /// OpenAI's `/v1/batches…` and Anthropic's `/v1/messages/batches…`.
+    Batches,
+    /// Responses and chats that the provider has kept, by their identifiers.
+    StoredResponses,
+    /// Conversations over WebSocket, and what prepares them.
+    Realtime,
+    /// Gemini's and Vertex's `:predict` and `:predictLongRunning`, and what became of the latter.
+    GeminiPredict,
+    /// `/v1/models…`: which models there are.
+    Models,
     /// JSON that is forwarded without being understood.
     Passthrough,
 }
 
 impl Protocol {
     /// Every protocol; the order has no meaning.
-    pub const ALL: [Protocol; 24] = [
+    pub const ALL: [Protocol; 34] = [
         Protocol::OpenAiChat,
         Protocol::OpenAiResponses,
         Protocol::OpenAiEmbeddings,
@@ -75,6 +95,16 @@ impl Protocol {
         Protocol::DashScopeGeneration,
         Protocol::VoyageRerank,
         Protocol::DashScopeRerank,
+        Protocol::Images,
+        Protocol::Speech,
+        Protocol::Transcriptions,
+        Protocol::Videos,
+        Protocol::Files,
+        Protocol::Batches,
+        Protocol::StoredResponses,
+        Protocol::Realtime,
+        Protocol::GeminiPredict,
+        Protocol::Models,
         Protocol::Passthrough,
     ];
 
@@ -104,6 +134,16 @@ impl Protocol {
             Protocol::DashScopeGeneration => "dashscope-generation",
             Protocol::VoyageRerank => "voyage-rerank",
             Protocol::DashScopeRerank => "dashscope-rerank",
+            Protocol::Images => "images",
+            Protocol::Speech => "speech",
+            Protocol::Transcriptions => "transcriptions",
+            Protocol::Videos => "videos",
+            Protocol::Files => "files",
+            Protocol::Batches => "batches",
+            Protocol::StoredResponses => "stored-responses",
+            Protocol::Realtime => "realtime",
+            Protocol::GeminiPredict => "gemini-predict",
+            Protocol::Models => "models",
             Protocol::Passthrough => "passthrough",
         }
     }
@@ -134,6 +174,16 @@ impl Protocol {
             | Protocol::DashScopeGeneration
             | Protocol::VoyageRerank
             | Protocol::DashScopeRerank
+            | Protocol::Images
+            | Protocol::Speech
+            | Protocol::Transcriptions
+            | Protocol::Videos
+            | Protocol::Files
+            | Protocol::Batches
+            | Protocol::StoredResponses
+            | Protocol::Realtime
+            | Protocol::GeminiPredict
+            | Protocol::Models
             | Protocol::Passthrough => None,
         }
     }
@@ -175,8 +225,16 @@ impl Protocol {
             | Protocol::DashScopeGeneration
             | Protocol::VoyageRerank
             | Protocol::DashScopeRerank
+            | Protocol::Images
+            | Protocol::Speech
+            | Protocol::Transcriptions
+            | Protocol::Videos
+            | Protocol::Files
+            | Protocol::Batches
+            | Protocol::Realtime
+            | Protocol::Models
             | Protocol::Passthrough => Dialect::OpenAiChat,
-            Protocol::OpenAiResponses => Dialect::OpenAiResponses,
+            Protocol::OpenAiResponses | Protocol::StoredResponses => Dialect::OpenAiResponses,
             Protocol::AnthropicMessages | Protocol::AnthropicCountTokens => Dialect::Anthropic,
             Protocol::BedrockConverse | Protocol::BedrockInvoke => Dialect::BedrockConverse,
             Protocol::CohereChat | Protocol::CohereEmbed | Protocol::Rerank => Dialect::Cohere,
@@ -184,6 +242,7 @@ impl Protocol {
             | Protocol::GeminiCountTokens
             | Protocol::GeminiEmbed
             | Protocol::GeminiBatchEmbed
+            | Protocol::GeminiPredict
             | Protocol::VertexPredict => Dialect::Gemini,
         }
     }

@@ -196,6 +196,16 @@ fn for_each_text<'a>(protocol: Protocol, root: Raw<'a>, mut visit: impl FnMut(Co
         | Protocol::DashScopeGeneration
         | Protocol::VoyageRerank
         | Protocol::DashScopeRerank
+        | Protocol::Images
+        | Protocol::Speech
+        | Protocol::Transcriptions
+        | Protocol::Videos
+        | Protocol::Files
+        | Protocol::Batches
+        | Protocol::StoredResponses
+        | Protocol::Realtime
+        | Protocol::GeminiPredict
+        | Protocol::Models
         | Protocol::Passthrough => {}
     }
 }

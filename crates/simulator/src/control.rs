@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `GET /__simulator/health` | `{"status":"ok"}` |
 //! | `GET /__simulator/requests` | counts of requests `received`, `completed` and `aborted`, and the recent `requests`, oldest first, each with number, method, uri, version, headers, body (up to 64 KiB), status, `events` sent, and `end`: `open`, `completed`, or `aborted` when the client left before the answer was complete |
-//! | `POST /__simulator/reset` | forgets the requests and starts the script's counts afresh |
+//! | `POST /__simulator/reset` | forgets the requests, files and batches, and starts the script's counts afresh |
 //! | `PUT /__simulator/script` | replaces the script |
 //!
 //! Requests to these paths are neither scripted nor counted.
@@ -27,6 +27,7 @@ pub(crate) fn answer(simulator: &Simulator, method: &Method, path: &str, body: &
         ("POST", "reset") => {
             simulator.journal.reset();
             simulator.script.read().reset();
+            simulator.shelf.clear();
             json!({"status": "ok"})
         }
         ("PUT", "script") => {

@@ -21,6 +21,10 @@
 //! | `…:generateContent`, `…:streamGenerateContent` | Gemini, whole or as server-sent events, with tools |
 //! | `…/converse`, `…/converse-stream` | Bedrock Converse, whole or as AWS's event stream, with tools |
 //! | `…/v2/chat` | Cohere, whole or streamed, with tools |
+//! | `…/images/generations`, `…/images/edits`, `…/images/variations` | OpenAI pictures, of one point each |
+//! | `…/audio/speech`, `…/audio/transcriptions`, `…/audio/translations` | bytes that no player plays; how long a recording was, as JSON, text or stream |
+//! | `…/v1/files…`, `…/v1/batches…`, `…/v1/messages/batches…` | files and batches of OpenAI and Anthropic, kept in memory |
+//! | `…/realtime` | a WebSocket that sends back each message |
 //! | `/echo…` | what arrived, as JSON: method, path, query, headers, body |
 //! | `/bytes/{n}`, `/status/{code}` | n bytes; an empty answer with that status |
 //! | `/slow?ms=…`, `/stream?n=…&interval_ms=…` | a late answer; n chunks with pauses |
@@ -44,13 +48,16 @@ mod connection;
 pub mod control;
 mod dialect;
 pub mod directives;
+mod form;
 mod journal;
+mod media;
 mod options;
 mod probes;
 mod respond;
 pub mod script;
 mod server;
 mod service;
+mod shelf;
 pub mod text;
 mod websocket;
 

@@ -22,8 +22,10 @@ use crate::dialect::rerank::{self, Form as RerankForm};
 use crate::dialect::{Dialect, Refusal, Turn, messages, models};
 use crate::directives::{Directives, Pace};
 use crate::journal::{Journal, Visit};
+use crate::media::{self, Media};
 use crate::respond::respond;
 use crate::script::{Script, ScriptError, Subject};
+use crate::shelf::{Place, Shelf};
 use crate::{control, probes, websocket};
 
 pub(crate) const MOST_BODY_BYTES: usize = 64 << 20;
@@ -38,6 +40,7 @@ pub(crate) struct Simulator {
     pub options: Options,
     pub script: RwLock<Script>,
     pub journal: Arc<Journal>,
+    pub shelf: Shelf,
     serial: AtomicU64,
 }
 
@@ -85,6 +88,7 @@ impl Simulator {
             options: options.clone(),
             script: RwLock::new(script),
             journal: Arc::new(Journal::new(options.keep_requests)),
+            shelf: Shelf::default(),
             serial: AtomicU64::new(0),
         })
     }
@@ -159,6 +163,10 @@ impl Simulator {
             }
             Some(Endpoint::Models) => Ok(Outcome::json(models::list())),
             Some(Endpoint::Model(id)) => models::one(id).map(Outcome::json),
+            Some(Endpoint::Media(media)) => {
+                exchange.posted().and_then(|()| media::answer(media, exchange, self.options.seed))
+            }
+            Some(Endpoint::Kept(place)) => self.shelf.answer(place, exchange),
             None => probes::answer(exchange),
         }
         .map(|mut outcome| {
@@ -225,6 +233,8 @@ enum Endpoint<'a> {
     Rerank(RerankForm),
     Models,
     Model(&'a str),
+    Media(Media),
+    Kept(Place<'a>),
 }
 
 /// By the path's end, because providers put their APIs under all kinds of prefixes.
@@ -254,7 +264,10 @@ fn endpoint(path: &str) -> Option<Endpoint<'_>> {
         action if action.ends_with(":predict") => Some(Endpoint::Embeddings(EmbeddingForm::VertexPredict)),
         "models" => Some(Endpoint::Models),
         id if rest.ends_with("/models") => Some(Endpoint::Model(id)),
-        _ => None,
+        "speech" if rest.ends_with("/audio") => Some(Endpoint::Media(Media::Speech)),
+        "transcriptions" | "translations" if rest.ends_with("/audio") => Some(Endpoint::Media(Media::Transcription)),
+        "generations" | "edits" | "variations" if rest.ends_with("/images") => Some(Endpoint::Media(Media::Pictures)),
+        _ => Place::of(path).map(Endpoint::Kept),
     }
 }
 
@@ -319,6 +332,7 @@ impl Exchange {
     fn voice(&self) -> Voice {
         match endpoint(self.head.uri.path()) {
             Some(Endpoint::Conversation(Dialect::Messages) | Endpoint::CountTokens) => Voice::Anthropic,
+            Some(Endpoint::Kept(place)) => place.voice(),
             Some(Endpoint::Conversation(Dialect::Modelled(dialect))) => Voice::Modelled(dialect),
             Some(Endpoint::Embeddings(form)) => voice_of(form),
             Some(Endpoint::Rerank(RerankForm::Bedrock)) => Voice::Modelled(llm::Dialect::BedrockConverse),
@@ -327,7 +341,8 @@ impl Exchange {
                 Endpoint::Conversation(Dialect::Chat | Dialect::Responses)
                 | Endpoint::Rerank(RerankForm::DashScope)
                 | Endpoint::Models
-                | Endpoint::Model(_),
+                | Endpoint::Model(_)
+                | Endpoint::Media(_),
             )
             | None => Voice::OpenAi,
         }

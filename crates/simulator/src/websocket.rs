@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{self, AsyncReadExt, AsyncWriteExt};
@@ -23,7 +23,7 @@ const PING: u8 = 9;
 const PONG: u8 = 10;
 
 pub(crate) fn wanted<B>(request: &Request<B>) -> bool {
-    request.uri().path() == "/ws"
+    (request.uri().path() == "/ws" || request.uri().path().ends_with("/realtime"))
         && request.headers().get(UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
         && request.headers().contains_key(SEC_WEBSOCKET_KEY)
 }
@@ -46,10 +46,16 @@ pub(crate) fn accept(head: &Parts, upgrade: OnUpgrade, mut visit: Visit) -> Resp
     if let Ok(accept) = HeaderValue::from_str(&accept_key(key)) {
         headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
     }
-    if let Some(protocol) = head.headers.get(SEC_WEBSOCKET_PROTOCOL) {
-        headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol.clone());
+    if let Some(protocol) = first_protocol(&head.headers) {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
     }
     response
+}
+
+/// A server takes one of those that are offered.
+fn first_protocol(headers: &HeaderMap) -> Option<HeaderValue> {
+    let offered = headers.get(SEC_WEBSOCKET_PROTOCOL)?.to_str().ok()?;
+    HeaderValue::from_str(offered.split(',').next()?.trim()).ok()
 }
 
 fn accept_key(key: &[u8]) -> String {

@@ -1,10 +1,12 @@
-//! Admission: is this an LLM request, and which one? Reads and scans the body once.
+//! Admission: is this an LLM request, and which one? Reads and scans the body once, unless its path says that it passes
+//! unread.
 
 use http::StatusCode;
-use http::header::CONTENT_TYPE;
-use llm::{BodyScan, RequestPath};
+use http::header::{CONTENT_TYPE, HeaderValue};
+use llm::{BodyScan, Content, RequestPath};
 
 use super::call::LlmCall;
+use super::passed;
 use crate::answer::Answer;
 use crate::exchange::Exchange;
 use crate::request_body::{BodyError, RequestBody};
@@ -24,6 +26,9 @@ pub struct Admission {
 /// # Errors
 /// The answer for a request that is none: wrong content type, no body, no JSON, no known protocol.
 pub async fn admit(exchange: &mut Exchange, admission: Admission) -> Result<(), Answer> {
+    if let Some(passing) = llm::passing(path(exchange), content(exchange)) {
+        return passed::admit(exchange, passing, admission).await;
+    }
     check_content_type(exchange)?;
     let unread = matches!(exchange.body, RequestBody::Stream(_));
     let body = exchange
@@ -39,26 +44,42 @@ pub async fn admit(exchange: &mut Exchange, admission: Admission) -> Result<(), 
     }
     let scan = BodyScan::parse(&body, admission.max_json_depth)
         .map_err(|error| bad_body(&format!("could not parse JSON request body: {error}")))?;
-    let path = RequestPath { normal: exchange.request.path(), sent: exchange.request.uri.path() };
-    let call = LlmCall::detect(path, scan)
+    let call = LlmCall::detect(path(exchange), scan)
         .ok_or_else(|| Answer::text(StatusCode::BAD_REQUEST, "no matching AI protocol for the request"))?;
     exchange.llm = Some(Box::new(call));
     Ok(())
 }
 
-/// A missing type counts as JSON.
-fn check_content_type(exchange: &Exchange) -> Result<(), Answer> {
-    let Some(value) = exchange.request.headers.get(CONTENT_TYPE) else { return Ok(()) };
-    let json = b"application/json";
-    if value.as_bytes().get(..json.len()).is_some_and(|start| start.eq_ignore_ascii_case(json)) {
-        return Ok(());
+fn path(exchange: &Exchange) -> RequestPath<'_> {
+    RequestPath { normal: exchange.request.path(), sent: exchange.request.uri.path() }
+}
+
+fn content(exchange: &Exchange) -> Content {
+    if exchange.body.is_empty() {
+        return Content::Nothing;
     }
+    match foreign_type(exchange) {
+        None => Content::Json,
+        Some(_) => Content::Other,
+    }
+}
+
+/// The content type, if it is not JSON's. A missing type counts as JSON.
+fn foreign_type(exchange: &Exchange) -> Option<&HeaderValue> {
+    let json = b"application/json";
+    let is_foreign =
+        |value: &&HeaderValue| value.as_bytes().get(..json.len()).is_none_or(|start| !start.eq_ignore_ascii_case(json));
+    exchange.request.headers.get(CONTENT_TYPE).filter(is_foreign)
+}
+
+fn check_content_type(exchange: &Exchange) -> Result<(), Answer> {
+    let Some(value) = foreign_type(exchange) else { return Ok(()) };
     let shown = String::from_utf8_lossy(value.as_bytes());
     let message = format!("unsupported content-type: {shown}, only application/json is supported");
     Err(Answer::text(StatusCode::BAD_REQUEST, message))
 }
 
-fn refuse_body(error: &BodyError) -> Answer {
+pub(super) fn refuse_body(error: &BodyError) -> Answer {
     let message = format!("could not get body: {error}");
     match error {
         BodyError::TooLarge { .. } => Answer::message(StatusCode::PAYLOAD_TOO_LARGE, &message),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use llm::{BodyScan, Detected, Protocol, RequestPath, Usage};
+use llm::{BodyKind, BodyScan, Detected, Passing, Protocol, RequestPath, Usage};
 
 use super::prompt::{self, Prompt};
 
@@ -39,6 +39,8 @@ pub struct LlmCall {
     /// Length of the answer's whole text.
     answer_bytes: u64,
     prompt: Prompt,
+    /// What kind of body it has, if that passes unread.
+    unread: Option<BodyKind>,
     /// The provider accepted the request and began an answer: it costs tokens from here on.
     pub answered: bool,
     /// The provider reported an error inside its stream.
@@ -52,15 +54,36 @@ impl LlmCall {
     /// The request to `path` whose body this is; `None` if it speaks no known protocol.
     pub fn detect(path: RequestPath<'_>, scan: BodyScan) -> Option<Self> {
         let Detected { protocol, model, stream } = llm::detect(path, &scan)?;
-        let request_model: Box<str> = model.map_or_else(Box::default, |model| model.into());
+        let model: Box<str> = model.map_or_else(Box::default, |model| model.into());
         Some(Self {
             stream,
             tool_count: llm::tool_count(&scan),
             end_user: llm::end_user_id(protocol, &scan).map(Into::into),
-            model: request_model.clone(),
-            request_model,
-            protocol,
             prompt: Prompt::Whole(scan),
+            ..Self::of(protocol, model)
+        })
+    }
+
+    /// A request whose body passes unread.
+    pub(super) fn passing(passing: Passing, model: &str) -> Self {
+        Self {
+            stream: passing.body == BodyKind::WebSocket,
+            unread: Some(passing.body),
+            ..Self::of(passing.protocol, model.into())
+        }
+    }
+
+    /// A request of which no more is known.
+    fn of(protocol: Protocol, model: Box<str>) -> Self {
+        Self {
+            protocol,
+            request_model: model.clone(),
+            model,
+            stream: false,
+            tool_count: 0,
+            end_user: None,
+            prompt: Prompt::Unread,
+            unread: None,
             instance: Arc::from(""),
             attempt_started: None,
             time_to_first_token: None,
@@ -74,14 +97,37 @@ impl LlmCall {
             stream_error: None,
             log_summary: false,
             log_payload: false,
-        })
+        }
+    }
+
+    /// What kind of body it has, if that passes unread.
+    pub(super) fn unread(&self) -> Option<BodyKind> {
+        self.unread
+    }
+
+    /// It is to become a tunnel, if its client asks for one.
+    pub(crate) fn opens_tunnel(&self) -> bool {
+        self.unread == Some(BodyKind::WebSocket)
+    }
+
+    /// A model is asked; all else keeps, finds or takes away what was asked before.
+    pub(super) fn asks_model(&self) -> bool {
+        match self.unread {
+            None | Some(BodyKind::Json | BodyKind::Multipart) => true,
+            Some(BodyKind::Any | BodyKind::None | BodyKind::WebSocket) => false,
+        }
+    }
+
+    /// The answer is through.
+    pub(crate) fn note_end(&mut self) {
+        self.provider_time = self.attempt_started.map(|started| started.elapsed());
     }
 
     /// The client's body, scanned; `None` once it has been let go of.
     pub fn scan(&self) -> Option<&BodyScan> {
         match &self.prompt {
             Prompt::Whole(scan) => Some(scan),
-            Prompt::Sample(_) => None,
+            Prompt::Sample(_) | Prompt::Unread => None,
         }
     }
 
@@ -120,5 +166,6 @@ impl LlmCall {
 
 /// Only requests whose text is known can be estimated, and counting tokens costs none.
 fn counts_tokens(protocol: Protocol) -> bool {
-    !matches!(protocol, Protocol::Passthrough | Protocol::AnthropicCountTokens | Protocol::GeminiCountTokens)
+    !llm::endpoint(protocol).prompt_fields.is_empty()
+        && !matches!(protocol, Protocol::AnthropicCountTokens | Protocol::GeminiCountTokens)
 }

@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, SET_COOKIE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, SET_COOKIE};
 use http_body::Body as _;
-use llm::{Dialect, Protocol, ResponseFacts, StreamFilter, StreamObserver, Usage, UsageChunk};
+use llm::{AnswerKind, Dialect, Protocol, ResponseFacts, StreamFilter, StreamObserver, Usage, UsageChunk};
 
 use super::answer_head::{is_stream, names_no_form, reading, remove_validators};
 use super::backend::Backend;
 use super::call::LlmCall;
 use super::fault::StreamFault;
+use super::passed;
 use super::request::{Prepared, missing_call, prepare};
 use super::retelling::{self, Retelling};
 use super::stream::{Bounds, LlmStream, Reading};
@@ -23,9 +24,10 @@ use crate::content_coding::{Coding, Encoding};
 use crate::delivery::Source;
 use crate::error_response::ErrorResponse;
 use crate::exchange::{Exchange, ResponseSource};
+use crate::proxy::refuse_client;
 use crate::request_body::RequestBody;
 use crate::settlement::{AttemptRecord, Outcome};
-use crate::transport::{SendError, SendFailure, Sent, UpstreamBody};
+use crate::transport::{OutgoingBody, SendError, SendFailure, Sent, UpstreamBody};
 use crate::worker::Worker;
 
 /// Answers of providers are read whole up to this, unless the configuration says less.
@@ -79,7 +81,56 @@ async fn call(
     backend: &Backend,
     exchange: &mut Exchange,
 ) -> Result<(ResponseHead, Source), Answer> {
-    let Prepared { mut request, usage, retelling } = prepare(backend, exchange)?;
+    let unread = exchange.llm.as_ref().is_some_and(|call| call.unread().is_some());
+    let Prepared { request, usage, retelling } = match unread {
+        true => Box::pin(passed::prepare(worker, backend, exchange)).await?,
+        false => prepare(backend, exchange)?,
+    };
+    let (mut head, body) = send(worker, backend, exchange, request).await?;
+    retelling.retell_limits(&mut head.headers);
+    let encoding = Encoding::of(&head.headers);
+    let in_pieces = passes_in_pieces(exchange, &head);
+    let reading = if in_pieces { Reading::Opaque } else { reading(head.status, encoding) };
+    if !retelling.keeps_bytes() {
+        remove_validators(&mut head.headers);
+    }
+    let arrays = retelling.keeps_bytes() && reading == Reading::Observed && array_streams(exchange);
+    let tells_stream = retelling.keeps_bytes() || (retelling.may_stream() && reading == Reading::Observed);
+    let asked = !retelling.keeps_bytes() && exchange.llm.as_ref().is_some_and(|call| call.stream);
+    let comes = is_stream(&head.headers) || (asked && names_no_form(&head.headers));
+    let streams = (comes && tells_stream) || arrays || in_pieces;
+    let coding = encoding.coding();
+    // Of coded bytes nothing can be taken out.
+    let usage = if coding.is_some() { UsageChunk::Forward } else { usage };
+    let answer = ProviderAnswer { body, usage, reading, coding, retelling };
+    let source = if streams && !is_retryable(head.status) {
+        Source::Llm(start_stream(backend, exchange, answer, &mut head.headers).await?)
+    } else {
+        Source::Full(whole_answer(backend, exchange, answer, &mut head).await?)
+    };
+    Ok((head, source))
+}
+
+/// Asks the provider to switch to WebSocket. An answer that is no switch is the client's to see.
+///
+/// # Errors
+/// The answer for a request that brought no response.
+pub async fn open_tunnel(
+    worker: &Rc<Worker>,
+    backend: &Backend,
+    exchange: &mut Exchange,
+) -> Result<(ResponseHead, UpstreamBody), Answer> {
+    let Prepared { request, .. } = passed::prepare(worker, backend, exchange).await?;
+    send(worker, backend, exchange, request).await
+}
+
+/// Sends `request` with the provider's credentials.
+async fn send(
+    worker: &Rc<Worker>,
+    backend: &Backend,
+    exchange: &mut Exchange,
+    mut request: http::Request<OutgoingBody>,
+) -> Result<(ResponseHead, UpstreamBody), Answer> {
     if let Some(credentials) = &backend.credentials {
         Box::pin(credentials.authorise(backend.provider, &mut request)).await?;
     }
@@ -97,28 +148,7 @@ async fn call(
     }
     let (parts, body) = response.into_parts();
     note_head(exchange, parts.status, connect_time);
-    let mut head = response_head(parts);
-    retelling.retell_limits(&mut head.headers);
-    let encoding = Encoding::of(&head.headers);
-    let reading = reading(head.status, encoding);
-    if !retelling.keeps_bytes() {
-        remove_validators(&mut head.headers);
-    }
-    let arrays = retelling.keeps_bytes() && reading == Reading::Observed && array_streams(exchange);
-    let tells_stream = retelling.keeps_bytes() || (retelling.may_stream() && reading == Reading::Observed);
-    let asked = !retelling.keeps_bytes() && exchange.llm.as_ref().is_some_and(|call| call.stream);
-    let comes = is_stream(&head.headers) || (asked && names_no_form(&head.headers));
-    let streams = (comes && tells_stream) || arrays;
-    let coding = encoding.coding();
-    // Of coded bytes nothing can be taken out.
-    let usage = if coding.is_some() { UsageChunk::Forward } else { usage };
-    let answer = ProviderAnswer { body, usage, reading, coding, retelling };
-    let source = if streams && !is_retryable(head.status) {
-        Source::Llm(start_stream(backend, exchange, answer, &mut head.headers).await?)
-    } else {
-        Source::Full(whole_answer(backend, exchange, answer, &mut head).await?)
-    };
-    Ok((head, source))
+    Ok((response_head(parts), body))
 }
 
 /// A provider's answer behind its head.
@@ -160,6 +190,9 @@ fn note_head(exchange: &mut Exchange, status: StatusCode, connect_time: Duration
 
 /// 504 where waiting was the fault, else 500, as APISIX answers.
 fn transport_failure(exchange: &mut Exchange, error: &SendError) -> Answer {
+    if let Some(fault) = error.client_fault() {
+        return refuse_client(exchange, fault);
+    }
     tracing::warn!(%error, "a provider could not be reached");
     let status = if error.is_timeout() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::INTERNAL_SERVER_ERROR };
     note_failure(exchange, status);
@@ -192,6 +225,17 @@ fn response_head(parts: http::response::Parts) -> ResponseHead {
         headers.remove(name);
     }
     ResponseHead { status: parts.status, headers, replaced_body: None }
+}
+
+/// The answer is not to be kept until it is whole: a recording, a film, a file; anything but JSON that tells usage.
+fn passes_in_pieces(exchange: &Exchange, head: &ResponseHead) -> bool {
+    let Some(call) = exchange.llm.as_ref() else { return false };
+    let row = llm::endpoint(call.protocol);
+    let tells_usage = || {
+        let value = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+        (is_stream(&head.headers) || value.contains("json")) && !row.usage_at.is_empty() && call.asks_model()
+    };
+    row.answer == AnswerKind::Any && !tells_usage()
 }
 
 /// Gemini streams as an array of JSON, whose type says nothing, to clients that do not ask for events.

@@ -2,10 +2,13 @@
 //! stays behind, and the key is shown in the provider's way. Invariant: where the operator has configured credentials, no
 //! key of a client goes to the provider.
 
+use std::borrow::Cow;
+
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use llm::KeyPlace;
 
 use super::target::parse_query;
+use crate::credential::{CredentialPlace, strip_query};
 
 /// Headers in which clients of the dialects show a key, other than as a bearer.
 const KEY_HEADERS: [HeaderName; 3] = [
@@ -46,6 +49,12 @@ pub(super) fn argument(query: &str) -> Option<HeaderValue> {
 /// `headers` show a key.
 pub(super) fn are_in(headers: &HeaderMap) -> bool {
     KEY_HEADERS.iter().chain(&[AUTHORIZATION]).any(|name| headers.contains_key(name))
+}
+
+/// `query` without the argument in which Google's clients show a key.
+pub(super) fn forget_argument(query: Cow<'_, str>) -> Cow<'_, str> {
+    let places = [CredentialPlace::Argument("key".into())];
+    Cow::Owned(strip_query(&query, &places).into_owned())
 }
 
 /// Shows `key` to a provider that looks for it at `place`.

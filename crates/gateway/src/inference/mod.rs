@@ -1,7 +1,7 @@
 //! Dispatch to LLM providers. A plugin admits the request (its protocol is found, its model and flags are read) and
 //! names a [`Backend`]; the dispatch shapes the body, calls the provider, and either answers whole or streams, with
 //! usage read on the side. Where the provider speaks another dialect than the client, request and answer are
-//! translated on the way.
+//! translated on the way. What is no JSON passes with its body unread.
 
 mod admit;
 mod answer_head;
@@ -13,6 +13,7 @@ mod credentials;
 mod dispatch;
 mod fault;
 mod keys;
+mod passed;
 mod prompt;
 mod request;
 mod retelling;
@@ -26,6 +27,6 @@ pub use call::LlmCall;
 pub use credentials::{
     AwsConfig, AwsKeyConfig, AwsKeys, AwsSource, CredentialsConfig, EXPIRE_EARLY_SECS, EntraConfig, GoogleConfig,
 };
-pub use dispatch::dispatch;
+pub use dispatch::{dispatch, open_tunnel};
 pub use stream::LlmStream;
 pub use target::Place;

@@ -20,6 +20,8 @@ pub(super) enum Prompt {
     /// The client's body, scanned.
     Whole(BodyScan),
     Sample(Sample),
+    /// Nothing: the body passes unread.
+    Unread,
 }
 
 /// The beginning of a long prompt.
@@ -45,6 +47,7 @@ impl Prompt {
     pub fn tokens(&self, protocol: Protocol) -> u64 {
         match self {
             Prompt::Whole(scan) => llm::estimate_request(protocol, scan),
+            Prompt::Unread => 0,
             Prompt::Sample(sample) => in_proportion(&sample.words, sample.total_bytes),
         }
     }

@@ -9,6 +9,7 @@ use http::{Method, StatusCode, Uri};
 use llm::{BodyScan, Capability, Course, Dialect, Protocol, Shaped, UsageChunk};
 
 use super::backend::Backend;
+use super::call::LlmCall;
 use super::counted;
 use super::keys;
 use super::retelling::{Forms, JSON, MappedForm, Retelling};
@@ -51,9 +52,7 @@ pub(super) fn prepare(backend: &Backend, exchange: &mut Exchange) -> Result<Prep
     if let Some(model) = &backend.fixed_model {
         call.model = model.as_str().into();
     }
-    call.instance = backend.name.clone();
-    call.log_summary = backend.log_summary;
-    call.log_payload = backend.log_payload;
+    begin(backend, call);
     let passes = call.protocol == Protocol::Passthrough;
     let Shape { uri, body, retelling, headers } = shape(backend, exchange)?;
     let mut request = http::Request::new(OutgoingBody::Full(body.body));
@@ -65,6 +64,13 @@ pub(super) fn prepare(backend: &Backend, exchange: &mut Exchange) -> Result<Prep
     }
     let usage = if body.asked_usage { UsageChunk::Hide } else { UsageChunk::Forward };
     Ok(Prepared { request, usage, retelling })
+}
+
+/// Notes in `call` which provider is called.
+pub(super) fn begin(backend: &Backend, call: &mut LlmCall) {
+    call.instance = backend.name.clone();
+    call.log_summary = backend.log_summary;
+    call.log_payload = backend.log_payload;
 }
 
 /// The body in the provider's protocol, as the configuration wants it, and where it goes.
@@ -110,7 +116,7 @@ fn shape(backend: &Backend, exchange: &Exchange) -> Result<Shape, Answer> {
             })
         }
         Some(Course::Passed) => Ok(Shape {
-            uri: backend.targets.passed(uri.path(), query.as_deref()).ok_or_else(no_path)?,
+            uri: backend.targets.passed(call.protocol, uri.path(), query.as_deref()).ok_or_else(no_path)?,
             body: llm::shape_request(scan, &backend.rules, Protocol::Passthrough),
             retelling: Retelling::AsItIs,
             headers: &[],
@@ -120,7 +126,7 @@ fn shape(backend: &Backend, exchange: &Exchange) -> Result<Shape, Answer> {
     }
 }
 
-fn no_path() -> Answer {
+pub(super) fn no_path() -> Answer {
     let message = "could not resolve upstream path: ensure the route or request body specifies a model, \
                    or that override.endpoint includes a path";
     Answer::error_msg(StatusCode::BAD_REQUEST, message)
@@ -147,16 +153,9 @@ fn key_argument(exchange: &Exchange) -> Option<HeaderValue> {
     keys::argument(&credential::strip_query(exchange.request.uri.query()?, exchange.credential_places()))
 }
 
-/// The client's headers, but for those that concern its connection, the gateway or a credential of the gateway's;
-/// over them the provider's credentials.
+/// The client's headers, and over them the provider's credentials.
 fn request_headers(backend: &Backend, exchange: &mut Exchange, retelling: &Retelling) -> HeaderMap {
-    let keep = exchange.plan.global_chain().needs().merge(exchange.chain.needs()).headers;
-    let mut headers =
-        if keep { exchange.request.headers.clone() } else { std::mem::take(&mut exchange.request.headers) };
-    for name in [CONTENT_LENGTH, ACCEPT_ENCODING, EXPECT].iter().chain(&OWN_HEADERS) {
-        headers.remove(name);
-    }
-    credential::strip_headers(&mut headers, exchange.credential_places());
+    let mut headers = client_headers(exchange);
     let argument = key_argument(exchange);
     let key = match (retelling.keeps_bytes(), backend.has_credentials()) {
         (true, true) => {
@@ -167,18 +166,35 @@ fn request_headers(backend: &Backend, exchange: &mut Exchange, retelling: &Retel
         (false, has_credentials) => keys::take(&mut headers).or(argument).filter(|_| !has_credentials),
     };
     key.into_iter().for_each(|key| keys::show(&mut headers, key, backend.provider.key));
+    add_own(backend, &mut headers);
+    headers.insert(CONTENT_TYPE, JSON);
+    headers
+}
+
+/// The client's headers, but for those that concern its connection, the gateway or a credential of the gateway's.
+pub(super) fn client_headers(exchange: &mut Exchange) -> HeaderMap {
+    let keep = exchange.plan.global_chain().needs().merge(exchange.chain.needs()).headers;
+    let mut headers =
+        if keep { exchange.request.headers.clone() } else { std::mem::take(&mut exchange.request.headers) };
+    for name in [CONTENT_LENGTH, ACCEPT_ENCODING, EXPECT].iter().chain(&OWN_HEADERS) {
+        headers.remove(name);
+    }
+    credential::strip_headers(&mut headers, exchange.credential_places());
+    headers
+}
+
+/// Puts the provider's credentials over a client's headers, and what else it must have.
+pub(super) fn add_own(backend: &Backend, headers: &mut HeaderMap) {
     for (name, value) in &backend.headers {
         headers.insert(name.clone(), value.clone());
     }
     for (name, value) in &backend.required_headers {
         headers.entry(name).or_insert_with(|| value.clone());
     }
-    headers.insert(CONTENT_TYPE, JSON);
     headers.insert(HOST, backend.host.clone());
     for name in [AUTHORIZATION, COOKIE] {
         if let Some(value) = headers.get_mut(name) {
             value.set_sensitive(true);
         }
     }
-    headers
 }

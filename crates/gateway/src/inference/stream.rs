@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http_body::Body as _;
+use http_body::{Body as _, SizeHint};
 use llm::{ErrorKind, StreamEnd, StreamFilter};
 use tokio::time::Sleep;
 
@@ -53,7 +53,7 @@ pub(super) enum Reading {
     Observed,
     /// An answer that is coded so that nothing of it can be read: passed on, though it has cost something.
     Hidden,
-    /// A refusal: passed on and not looked at.
+    /// A refusal, or something that is no JSON: passed on and not looked at.
     Opaque,
 }
 
@@ -122,6 +122,24 @@ impl LlmStream {
             }
             Err(fault) => Some(self.break_off(exchange, fault)),
         })
+    }
+
+    /// How much is to come: known where bytes pass that are not looked at.
+    pub fn size_hint(&self) -> SizeHint {
+        let first = self.first.as_ref().map_or(0, Bytes::len) as u64;
+        match (&self.body, self.reading) {
+            (_, Reading::Observed | Reading::Hidden) => SizeHint::default(),
+            (None, Reading::Opaque) => SizeHint::with_exact(first),
+            (Some(body), Reading::Opaque) => {
+                let rest = body.size_hint().exact();
+                rest.map_or_else(SizeHint::default, |rest| SizeHint::with_exact(first + rest))
+            }
+        }
+    }
+
+    /// All of it has been taken, as far as its length tells. Who knows the length does not ask for more.
+    pub fn is_over(&self) -> bool {
+        self.size_hint().exact() == Some(0)
     }
 
     /// What comes next of the provider's bytes; `None` when they have ended well.

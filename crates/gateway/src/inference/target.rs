@@ -151,9 +151,9 @@ impl Targets {
         self.uri_of(path, own, &client)
     }
 
-    /// The URI for a request that passes as it came.
-    pub(super) fn passed(&self, path: &str, query: Option<&str>) -> Option<Uri> {
-        let path = self.paths.path.as_deref().unwrap_or(path);
+    /// The URI for a request of `protocol` that passes as it came.
+    pub(super) fn passed(&self, protocol: Protocol, path: &str, query: Option<&str>) -> Option<Uri> {
+        let path = self.paths.path.as_deref().filter(|_| obeys_endpoint_path(protocol)).unwrap_or(path);
         let client: Vec<_> = query.map(parse_query).unwrap_or_default();
         self.uri(path, &client).ok()
     }
@@ -190,7 +190,7 @@ impl Targets {
 }
 
 /// An endpoint's own path serves every protocol in which a model answers. What is beside that has its own place: a count
-/// of tokens must not become a conversation.
+/// of tokens must not become a conversation, and what a provider keeps is found under its identifier.
 fn obeys_endpoint_path(protocol: Protocol) -> bool {
     !matches!(
         protocol,
@@ -199,6 +199,11 @@ fn obeys_endpoint_path(protocol: Protocol) -> bool {
             | Protocol::GeminiEmbed
             | Protocol::GeminiBatchEmbed
             | Protocol::BedrockInvoke
+            | Protocol::Videos
+            | Protocol::Files
+            | Protocol::Batches
+            | Protocol::StoredResponses
+            | Protocol::Models
     )
 }
 

@@ -16,5 +16,5 @@ pub use connect::{ConnectError, Dialer, Peer};
 pub use h1::{H1Fault, Malformed, Switched};
 pub use io::UpstreamIo;
 pub use origin::{Origin, OriginTls, Origins};
-pub use outgoing::{ClientBodyFault, ClientStream, OutgoingBody};
+pub use outgoing::{ClientBodyFault, ClientStream, OutgoingBody, UploadProgress};
 pub use pool::{Pool, SendError, SendFailure, Sent};

@@ -7,11 +7,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
 use crate::client_body::ClientBody;
 use crate::lazy_timer::LazyTimer;
+use crate::request_body::{Begun, RequestBody};
 
 /// What goes to the upstream as the request's body.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub enum OutgoingBody {
 /// A client's body with the bounds that hold while it passes through.
 #[derive(Debug)]
 pub struct ClientStream {
+    /// What was read of it ahead.
+    beginning: Bytes,
     incoming: ClientBody,
     /// Bytes that may still come.
     room: u64,
@@ -36,9 +40,16 @@ pub struct ClientStream {
     progress: UploadProgress,
 }
 
-/// How far a client's body has come, seen from whoever waits for the answer.
+/// How far a client's body has come, seen from whoever waits for the answer and from the settlement.
 #[derive(Debug, Clone)]
-pub struct UploadProgress(Rc<Cell<(std::time::Instant, UploadStage)>>);
+pub struct UploadProgress(Rc<Cell<Progress>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Progress {
+    last: std::time::Instant,
+    stage: UploadStage,
+    bytes: u64,
+}
 
 /// Who a body waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,28 +64,35 @@ pub enum UploadStage {
 
 impl UploadProgress {
     fn begin() -> Self {
-        Self(Rc::new(Cell::new((std::time::Instant::now(), UploadStage::AwaitsClient))))
+        let last = std::time::Instant::now();
+        Self(Rc::new(Cell::new(Progress { last, stage: UploadStage::AwaitsClient, bytes: 0 })))
     }
 
-    fn note(&self, stage: UploadStage) {
-        self.0.set((std::time::Instant::now(), stage));
+    fn note(&self, stage: UploadStage, length: usize) {
+        let bytes = self.0.get().bytes + length as u64;
+        self.0.set(Progress { last: std::time::Instant::now(), stage, bytes });
     }
 
     /// The client has nothing more for now; what it gave has been taken.
     fn note_pause(&self) {
-        let (last, stage) = self.0.get();
-        if stage == UploadStage::Handed {
-            self.0.set((last, UploadStage::AwaitsClient));
+        let progress = self.0.get();
+        if progress.stage == UploadStage::Handed {
+            self.0.set(Progress { stage: UploadStage::AwaitsClient, ..progress });
         }
     }
 
     /// When a piece, or a part of one, went on last.
     pub fn last(&self) -> std::time::Instant {
-        self.0.get().0
+        self.0.get().last
     }
 
     pub fn stage(&self) -> UploadStage {
-        self.0.get().1
+        self.0.get().stage
+    }
+
+    /// How much has gone out.
+    pub fn bytes(&self) -> u64 {
+        self.0.get().bytes
     }
 }
 
@@ -89,10 +107,22 @@ pub enum ClientBodyFault {
     Broken(#[from] hyper::Error),
 }
 
+impl ClientBodyFault {
+    /// What the client is told.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            ClientBodyFault::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            ClientBodyFault::Idle(_) => StatusCode::REQUEST_TIMEOUT,
+            ClientBodyFault::Broken(_) => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
 impl ClientStream {
     /// `incoming`, of at most `limit` bytes (0: any number) and with at most `idle` between two reads.
     pub fn new(incoming: ClientBody, limit: u64, idle: Duration) -> Self {
         Self {
+            beginning: Bytes::new(),
             incoming,
             room: if limit == 0 { u64::MAX } else { limit },
             idle,
@@ -102,12 +132,29 @@ impl ClientStream {
         }
     }
 
-    /// The body itself, if nothing of it was read.
-    pub fn into_incoming(self) -> ClientBody {
-        self.incoming
+    /// As [`ClientStream::new`], for a body of which something was read ahead.
+    pub fn begun(begun: Begun, limit: u64, idle: Duration) -> Self {
+        Self { beginning: begun.beginning, ..Self::new(begun.rest, limit, idle) }
+    }
+
+    /// The body itself, if nothing of it was sent.
+    pub fn into_body(self) -> RequestBody {
+        match self.beginning.is_empty() {
+            true => RequestBody::Stream(self.incoming),
+            false => RequestBody::Begun(Box::new(Begun { beginning: self.beginning, rest: self.incoming })),
+        }
+    }
+
+    /// How far it has come.
+    pub fn progress(&self) -> UploadProgress {
+        self.progress.clone()
     }
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ClientBodyFault>>> {
+        if !self.beginning.is_empty() {
+            let beginning = std::mem::take(&mut self.beginning);
+            return Poll::Ready(Some(self.pass(Frame::data(beginning))));
+        }
         let Poll::Ready(frame) = self.incoming.poll_frame(cx) else {
             self.progress.note_pause();
             let due = *self.silent_since.get_or_insert_with(Instant::now) + self.idle;
@@ -117,18 +164,33 @@ impl ClientStream {
         };
         self.silent_since = None;
         let Some(frame) = frame.transpose()? else {
-            self.progress.note(UploadStage::Over);
+            self.progress.note(UploadStage::Over, 0);
             return Poll::Ready(None);
         };
+        Poll::Ready(Some(self.pass(frame)))
+    }
+
+    fn pass(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, ClientBodyFault> {
+        let length = frame.data_ref().map_or(0, Bytes::len);
         let is_last = self.incoming.is_end_stream();
-        self.progress.note(if is_last { UploadStage::Over } else { UploadStage::Handed });
-        if let Some(data) = frame.data_ref() {
-            match self.room.checked_sub(data.len() as u64) {
-                Some(room) => self.room = room,
-                None => return Poll::Ready(Some(Err(ClientBodyFault::TooLarge))),
-            }
+        self.progress.note(if is_last { UploadStage::Over } else { UploadStage::Handed }, length);
+        self.room = self.room.checked_sub(length as u64).ok_or(ClientBodyFault::TooLarge)?;
+        Ok(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.beginning.is_empty() && self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let ahead = self.beginning.len() as u64;
+        let coming = self.incoming.size_hint();
+        let mut hint = SizeHint::new();
+        hint.set_lower(coming.lower() + ahead);
+        if let Some(upper) = coming.upper() {
+            hint.set_upper(upper + ahead);
         }
-        Poll::Ready(Some(Ok(frame)))
+        hint
     }
 }
 
@@ -136,7 +198,7 @@ impl OutgoingBody {
     /// The progress of a body that goes out as the client sends it.
     pub fn progress(&self) -> Option<UploadProgress> {
         match self {
-            OutgoingBody::Stream(stream) => Some(stream.progress.clone()),
+            OutgoingBody::Stream(stream) => Some(stream.progress()),
             OutgoingBody::Empty | OutgoingBody::Full(_) => None,
         }
     }
@@ -144,7 +206,7 @@ impl OutgoingBody {
     /// The upstream has taken some of the last piece.
     pub fn note_taken(&self) {
         if let OutgoingBody::Stream(stream) = self {
-            stream.progress.note(stream.progress.stage());
+            stream.progress.note(stream.progress.stage(), 0);
         }
     }
 }
@@ -170,7 +232,7 @@ impl Body for OutgoingBody {
         match self {
             OutgoingBody::Empty => true,
             OutgoingBody::Full(bytes) => bytes.is_empty(),
-            OutgoingBody::Stream(stream) => stream.incoming.is_end_stream(),
+            OutgoingBody::Stream(stream) => stream.is_end_stream(),
         }
     }
 
@@ -178,7 +240,7 @@ impl Body for OutgoingBody {
         match self {
             OutgoingBody::Empty => SizeHint::with_exact(0),
             OutgoingBody::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            OutgoingBody::Stream(stream) => stream.incoming.size_hint(),
+            OutgoingBody::Stream(stream) => stream.size_hint(),
         }
     }
 }

@@ -11,16 +11,16 @@ use serde_json::Value;
 use super::head::decoded;
 use super::non_empty;
 use crate::exchange::Exchange;
+use crate::multipart::{self, MULTIPART};
 use crate::request_body::RequestBody;
 
 const FORM: &str = "application/x-www-form-urlencoded";
-const MULTIPART: &str = "multipart/form-data";
 
 /// The body as far as it is at hand.
 pub(super) fn bytes(exchange: &Exchange) -> Option<&Bytes> {
     match &exchange.body {
         RequestBody::Buffered(body) => Some(body),
-        RequestBody::Empty | RequestBody::Stream(_) | RequestBody::Sent => {
+        RequestBody::Empty | RequestBody::Stream(_) | RequestBody::Begun(_) | RequestBody::Sent => {
             exchange.captured_request.as_ref().or_else(|| scan(exchange).map(llm::BodyScan::body))
         }
     }
@@ -66,7 +66,7 @@ fn found<'e>(exchange: &'e Exchange, path: &str, in_json: impl FnOnce(&'e Bytes)
         return field(body, path);
     }
     if content_type.starts_with(MULTIPART) {
-        return part(body, content_type, path).map_or(Var::Nil, Var::Text);
+        return multipart::text(content_type, body, path).map_or(Var::Nil, Var::Text);
     }
     if !content_type.contains("json") && exchange.llm.is_none() {
         return Var::Nil;
@@ -82,20 +82,6 @@ fn field<'b>(body: &'b [u8], name: &str) -> Var<'b> {
     let Ok(text) = std::str::from_utf8(body) else { return Var::Nil };
     let mut pairs = text.split('&').filter_map(|pair| pair.split_once('='));
     pairs.find(|(key, _)| decoded(key) == name).map_or(Var::Nil, |(_, value)| Var::Text(decoded(value)))
-}
-
-/// The text of the first part called `name`.
-fn part<'b>(body: &'b [u8], content_type: &str, name: &str) -> Option<Cow<'b, str>> {
-    let boundary = content_type.split(';').find_map(|piece| piece.trim().strip_prefix("boundary="))?.trim_matches('"');
-    let delimiter = format!("--{boundary}");
-    let ends: Vec<usize> = memchr::memmem::find_iter(body, &delimiter).collect();
-    ends.windows(2).find_map(|pair| {
-        let part = &body[pair[0] + delimiter.len()..pair[1]];
-        let blank = memchr::memmem::find(part, b"\r\n\r\n")?;
-        let head = std::str::from_utf8(&part[..blank]).ok()?;
-        let named = head.contains(&format!("name=\"{name}\"")) && !head.contains("filename=");
-        named.then(|| String::from_utf8_lossy(part[blank + 4..].strip_suffix(b"\r\n").unwrap_or(&part[blank + 4..])))
-    })
 }
 
 /// `a.b.c` of a JSON body, found without building a tree. Lists are not entered.

@@ -41,6 +41,7 @@ fn of_call<'e>(call: Option<&'e LlmCall>, fact: &str) -> Var<'e> {
         "end_user_id" => borrowed(call.and_then(|call| call.end_user.as_deref()).unwrap_or("")),
         "content_risk_level" => borrowed(""),
         // Not APISIX's.
+        "protocol" => borrowed(call.map_or("", |call| call.protocol.as_str())),
         "usage_estimated" => borrowed(flag(usage.is_some_and(|usage| usage.estimated))),
         "tokens_per_second" => call.and_then(LlmCall::tokens_per_second).map_or(Var::Nil, Var::Number),
         "finish_reason" => optional(call.and_then(|call| call.finish_reason.as_deref())),

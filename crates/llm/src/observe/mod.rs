@@ -7,6 +7,7 @@
 mod anthropic;
 mod chat;
 mod events;
+mod media;
 mod responses;
 mod template;
 
@@ -85,6 +86,11 @@ impl AnswerText {
             self.keep_at_most = self.kept.len();
         }
     }
+}
+
+/// Streams of such a protocol end where their bytes end.
+fn has_no_end_mark(protocol: Protocol) -> bool {
+    endpoint(protocol).terminators.is_empty()
 }
 
 /// What kind an event is: its name or, where a provider leaves names out (OpenRouter), the `type` in its data.
@@ -229,6 +235,7 @@ impl StreamObserver {
                     let class = block.event().map_or(EventClass::Content, |event| match protocol.dialect() {
                         Some(Dialect::OpenAiResponses) => responses::observe(facts, &event),
                         Some(Dialect::Anthropic) => anthropic::observe(facts, &event),
+                        None if has_no_end_mark(*protocol) => media::observe(facts, *protocol, &event),
                         // `/v1/completions` streams chunks of the same shape.
                         _ => chat::observe(facts, chat, &event),
                     });
@@ -286,7 +293,7 @@ impl StreamObserver {
     fn may_end(&self) -> bool {
         match &self.reader {
             None => true,
-            Some(Reader::Sse { chat, .. }) => chat.all_finished(),
+            Some(Reader::Sse { chat, .. }) => chat.all_finished() || has_no_end_mark(self.protocol),
             Some(Reader::Events(events)) => events.may_end(),
             Some(Reader::Told) => false,
         }

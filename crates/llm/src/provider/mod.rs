@@ -173,6 +173,16 @@ impl Protocol {
             | Protocol::CohereChat
             | Protocol::OpenAiCompletions
             | Protocol::Rerank
+            | Protocol::Images
+            | Protocol::Speech
+            | Protocol::Transcriptions
+            | Protocol::Videos
+            | Protocol::Files
+            | Protocol::Batches
+            | Protocol::StoredResponses
+            | Protocol::Realtime
+            | Protocol::GeminiPredict
+            | Protocol::Models
             | Protocol::Passthrough => Some(Course::Passed),
         }
     }

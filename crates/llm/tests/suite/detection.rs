@@ -1,7 +1,7 @@
 //! Which protocol a request speaks, and where providers are reached.
 
 use bytes::Bytes;
-use tidegate_llm::{BodyScan, Course, Protocol, Provider, detect, endpoint, endpoints};
+use tidegate_llm::{BodyKind, BodyScan, Content, Course, Protocol, Provider, detect, endpoint, endpoints, passing};
 
 fn scan(text: &str) -> BodyScan {
     BodyScan::parse(&Bytes::copy_from_slice(text.as_bytes()), 64).unwrap()
@@ -54,10 +54,75 @@ fn the_first_matching_row_names_the_protocol() {
         ("/v1/rerank", "{}", None),
         ("/v1/rerank", "\"text\"", None),
         ("/v1/rerank", "true", None),
+        ("/v1/images/generations", r#"{"prompt":"a"}"#, Some(Images)),
+        ("/v1/images/edits", r#"{"prompt":"a","images":[]}"#, Some(Images)),
+        ("/v1/audio/speech", r#"{"input":"a"}"#, Some(Speech)),
+        ("/v1/videos", r#"{"prompt":"a"}"#, Some(Videos)),
+        ("/v1/responses/compact", r#"{"input":"a"}"#, Some(StoredResponses)),
+        ("/v1beta/models/imagen:predict", r#"{"instances":[]}"#, Some(GeminiPredict)),
+        ("/v1beta/models/veo:predictLongRunning", r#"{"instances":[]}"#, Some(GeminiPredict)),
     ];
     for (path, body, expected) in cases {
         assert_eq!(detect(at(path), &scan(body)).map(|found| found.protocol), expected, "{path} {body}");
     }
+}
+
+#[test]
+fn what_is_no_json_passes_unread_where_its_path_says_so() {
+    use Content::{Json, Nothing, Other};
+    use Protocol::*;
+    let cases = [
+        ("/v1/chat/completions", Other, None),
+        ("/v1/chat/completions", Nothing, None),
+        ("/v1/messages", Nothing, None),
+        ("/v1/images/generations", Other, None),
+        ("/v1/images/edits", Other, Some(Images)),
+        ("/v1/images/edits", Json, None),
+        ("/v1/audio/speech", Other, None),
+        ("/openai/v1/audio/transcriptions", Other, Some(Transcriptions)),
+        ("/v1/audio/translations", Other, Some(Transcriptions)),
+        ("/v1/videos", Other, Some(Videos)),
+        ("/v1/videos", Json, None),
+        ("/v1/videos", Nothing, Some(Videos)),
+        ("/v1/videos/video_1/remix", Json, Some(Videos)),
+        ("/v1/files", Other, Some(Files)),
+        ("/v1/files", Nothing, Some(Files)),
+        ("/v1/files/file-1/content", Nothing, Some(Files)),
+        ("/v1/files//content", Nothing, None),
+        ("/v1/files/file-1/contents", Nothing, None),
+        ("/v1/uploads/u/parts", Other, Some(Files)),
+        ("/v1beta/files/f", Nothing, Some(Files)),
+        ("/upload/v1beta/files", Json, Some(Files)),
+        ("/v1/batches", Json, Some(Batches)),
+        ("/v1/messages/batches", Json, Some(Batches)),
+        ("/v1/messages/batches/b/results", Nothing, Some(Batches)),
+        ("/v1/messages/count_tokens", Nothing, None),
+        ("/v1/responses", Nothing, None),
+        ("/v1/responses/compact", Json, None),
+        ("/v1/responses/resp_1", Nothing, Some(StoredResponses)),
+        ("/v1/responses/resp_1", Json, None),
+        ("/v1/responses/resp_1/cancel", Nothing, Some(StoredResponses)),
+        ("/v1/realtime", Nothing, Some(Realtime)),
+        ("/v1/realtime/client_secrets", Json, Some(Realtime)),
+        ("/v1/models", Nothing, Some(Models)),
+        ("/v1/models/meta%2Fllama", Nothing, Some(Models)),
+        ("/v1beta/models/m:generateContent", Nothing, None),
+        ("/v1beta/models/m:anything", Json, None),
+        ("/v1beta/models/veo/operations/o", Nothing, Some(GeminiPredict)),
+        ("/anything", Other, None),
+    ];
+    for (path, content, expected) in cases {
+        assert_eq!(passing(at(path), content).map(|found| found.protocol), expected, "{path} {content:?}");
+    }
+    let body = |path, content| passing(at(path), content).map(|found| found.body);
+    assert_eq!(body("/v1/realtime", Nothing), Some(BodyKind::WebSocket));
+    assert_eq!(body("/v1/images/edits", Other), Some(BodyKind::Multipart));
+}
+
+#[test]
+fn a_path_with_an_identifier_shows_where_it_stands() {
+    let forms: Vec<String> = endpoint(Protocol::Files).paths.iter().map(ToString::to_string).collect();
+    assert!(forms.contains(&"/v1/files/{id}/content".to_owned()), "{forms:?}");
 }
 
 #[test]

@@ -325,7 +325,7 @@ impl<'e> Body<'e> {
 fn request_body(exchange: &Exchange) -> Option<&[u8]> {
     let unsent: Option<&Bytes> = match &exchange.body {
         RequestBody::Buffered(body) => Some(body),
-        RequestBody::Empty | RequestBody::Stream(_) | RequestBody::Sent => None,
+        RequestBody::Empty | RequestBody::Stream(_) | RequestBody::Begun(_) | RequestBody::Sent => None,
     };
     exchange.captured_request.as_ref().or(unsent).map(|body| &body[..])
 }

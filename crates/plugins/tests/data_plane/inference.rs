@@ -5,6 +5,7 @@ mod embedder;
 mod errors;
 mod mapped;
 mod odd_answers;
+mod passing;
 mod rewriting;
 mod same_dialect;
 
@@ -65,14 +66,7 @@ impl Inference {
 
     /// What the provider itself answers, without a gateway.
     fn straight(&self, path: &str, method: &str, headers: &str, body: &str) -> String {
-        let mut stream = TcpStream::connect(self.provider.addr).expect("a connection");
-        let length = body.len();
-        let head = format!("{method} {path} HTTP/1.0\r\nHost: x\r\nContent-Length: {length}\r\n{headers}\r\n");
-        stream.write_all(head.as_bytes()).expect("a head");
-        stream.write_all(body.as_bytes()).expect("a body");
-        let mut text = String::new();
-        stream.read_to_string(&mut text).expect("an answer");
-        text.split_once("\r\n\r\n").expect("a head").1.to_owned()
+        straight(self.provider.addr, path, method, headers, body)
     }
 
     /// The provider's journal, once `holds` is true of it.
@@ -93,6 +87,17 @@ impl Inference {
     fn entry(&self) -> Value {
         log_entries(&self.log, 1).remove(0)
     }
+}
+
+fn straight(address: SocketAddr, path: &str, method: &str, headers: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    let length = body.len();
+    let head = format!("{method} {path} HTTP/1.0\r\nHost: x\r\nContent-Length: {length}\r\n{headers}\r\n");
+    stream.write_all(head.as_bytes()).expect("a head");
+    stream.write_all(body.as_bytes()).expect("a body");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("an answer");
+    text.split_once("\r\n\r\n").expect("a head").1.to_owned()
 }
 
 fn overlay(onto: &mut Value, over: Value) {

@@ -12,9 +12,9 @@ use super::fixture::{Gateway, PATIENCE, log_entries};
 /// `hello` as a client sends it, masked with zeros, and as a server sends it.
 const HELLO: &[u8] = b"\x81\x85\0\0\0\0hello";
 const HELLO_BACK: &[u8] = b"\x81\x05hello";
-const CLOSE: &[u8] = b"\x88\x80\0\0\0\0";
+pub const CLOSE: &[u8] = b"\x88\x80\0\0\0\0";
 
-const UPGRADE: [(&str, &str); 4] = [
+pub const UPGRADE: [(&str, &str); 4] = [
     ("Connection", "keep-alive, Upgrade"),
     ("Upgrade", "WebSocket"),
     ("Sec-WebSocket-Version", "13"),
@@ -53,7 +53,8 @@ impl Sockets {
     }
 }
 
-fn head(stream: &mut TcpStream) -> String {
+/// The head of what comes, in lower case.
+pub fn head(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -63,7 +64,8 @@ fn head(stream: &mut TcpStream) -> String {
     String::from_utf8(head).expect("text").to_ascii_lowercase()
 }
 
-fn says_hello(stream: &mut TcpStream) {
+/// Sends a message and reads its echo.
+pub fn says_hello(stream: &mut TcpStream) {
     stream.write_all(HELLO).expect("a message");
     let mut back = [0; HELLO_BACK.len()];
     stream.read_exact(&mut back).expect("its echo");

@@ -4,7 +4,7 @@
 use std::fs;
 
 use config::catalog::{Catalog, PluginInfo};
-use llm::{Endpoint, Framing, Provider};
+use llm::{BodyKind, Endpoint, Framing, PathForm, Provider};
 use serde_json::json;
 
 use crate::pages::{self, Page};
@@ -59,6 +59,7 @@ fn content(name: &str, catalog: &Catalog) -> String {
             "unsupported plugins" => unsupported(catalog),
             "providers" => providers(),
             "protocols" => protocols(),
+            "passing" => passing(),
             "usage fields" => usage_fields(),
             "dialect pairs" => dialects::pairs(),
             "dialect features" => dialects::features(),
@@ -147,7 +148,8 @@ fn providers() -> String {
 fn protocols() -> String {
     let mut table = "| Protocol | Path ends in | Body | Stream | Ends with |\n|---|---|---|---|---|\n".to_owned();
     for Endpoint { protocol, paths, body, framing, terminators, .. } in llm::endpoints() {
-        let suffixes: Vec<String> = paths.iter().map(|form| format!("`{}`", form.suffix)).collect();
+        let reads = |form: &&PathForm| matches!(form.body, BodyKind::Json | BodyKind::Multipart);
+        let suffixes: Vec<String> = paths.iter().filter(reads).map(|form| format!("`{form}`")).collect();
         let path = if suffixes.is_empty() { "anything".to_owned() } else { suffixes.join(", ") };
         let body = match body {
             llm::BodyRule::Never => continue,
@@ -164,6 +166,27 @@ fn protocols() -> String {
         };
         let ends: Vec<String> = terminators.iter().map(|end| format!("`{end}`")).collect();
         table.push_str(&format!("| `{protocol}` | {path} | {body} | {framing} | {} |\n", ends.join(", ")));
+    }
+    table
+}
+
+/// What passes with its body unread.
+fn passing() -> String {
+    const KINDS: [(BodyKind, &str); 4] = [
+        (BodyKind::Multipart, "a form, or nothing"),
+        (BodyKind::Any, "anything, or nothing"),
+        (BodyKind::None, "nothing"),
+        (BodyKind::WebSocket, "nothing; then WebSocket"),
+    ];
+    let mut table = "| Protocol | Path ends in | Body |\n|---|---|---|\n".to_owned();
+    for Endpoint { protocol, paths, .. } in llm::endpoints() {
+        for (kind, told) in KINDS {
+            let of_kind = paths.iter().filter(|form| form.body == kind);
+            let forms: Vec<String> = of_kind.map(|form| format!("`{form}`")).collect();
+            if !forms.is_empty() {
+                table.push_str(&format!("| `{protocol}` | {} | {told} |\n", forms.join(", ")));
+            }
+        }
     }
     table
 }

@@ -61,6 +61,14 @@ impl Credentials {
         })
     }
 
+    /// What authorises a request is made of its whole body.
+    pub(super) fn sign_bodies(&self) -> bool {
+        match &self.0 {
+            Kind::Google(_) | Kind::Entra(_) => false,
+            Kind::Aws(_) => true,
+        }
+    }
+
     /// Authorises `request`, which must not be changed any more.
     ///
     /// # Errors

@@ -241,7 +241,7 @@ impl Plugin for Picky {
         let seen = match &exchange.body {
             RequestBody::Buffered(body) => String::from_utf8_lossy(body).into_owned(),
             RequestBody::Empty => "nothing".to_owned(),
-            RequestBody::Stream(_) | RequestBody::Sent => "a stream".to_owned(),
+            RequestBody::Stream(_) | RequestBody::Begun(_) | RequestBody::Sent => "a stream".to_owned(),
         };
         Step::Answer(Answer::text(StatusCode::OK, format!("picky saw {seen}").into_bytes()))
     }

@@ -141,6 +141,16 @@ fn bedrock_takes_the_gateways_signature() {
 }
 
 #[test]
+fn a_form_is_signed_with_all_that_is_in_it() {
+    let gateway = signed_gateway(bedrock(), SECRET);
+    let form = "--XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nx\r\n--XX--\r\n";
+    let headers = [("Content-Type", "multipart/form-data; boundary=XX")];
+    let response = gateway.post_text("/v1/audio/transcriptions", &headers, form);
+    assert_eq!(response.status, 200, "{response:?}");
+    assert_eq!(said(&response)["output"]["message"]["content"][0]["text"], "POST /v1/audio/transcriptions");
+}
+
+#[test]
 fn bedrock_refuses_a_wrong_key() {
     let gateway = signed_gateway(bedrock(), "another");
     let converse = json!({"messages": [{"role": "user", "content": [{"text": "Hello!"}]}]});
