@@ -115,12 +115,18 @@ fn shape(backend: &Backend, exchange: &Exchange) -> Result<Shape, Answer> {
                 headers: &[],
             })
         }
-        Some(Course::Passed) => Ok(Shape {
-            uri: backend.targets.passed(call.protocol, uri.path(), query.as_deref()).ok_or_else(no_path)?,
-            body: llm::shape_request(scan, &backend.rules, Protocol::Passthrough),
-            retelling: Retelling::AsItIs,
-            headers: &[],
-        }),
+        Some(Course::Passed) => {
+            let is_google =
+                backend.provider.capabilities.iter().any(|known| known.protocol.family() == Dialect::Gemini);
+            let hides_key = is_google && backend.has_credentials();
+            let query = query.map(|query| if hides_key { keys::forget_argument(query) } else { query });
+            Ok(Shape {
+                uri: backend.targets.passed(call.protocol, uri.path(), query.as_deref()).ok_or_else(no_path)?,
+                body: llm::shape_request(scan, &backend.rules, Protocol::Passthrough),
+                retelling: Retelling::AsItIs,
+                headers: &[],
+            })
+        }
         Some(Course::Counted) => Err(counted::count(call.protocol, scan)),
         None => Err(not_spoken(backend, call.protocol)),
     }

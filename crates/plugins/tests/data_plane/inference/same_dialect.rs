@@ -62,6 +62,9 @@ fn a_key_in_the_query_of_googles_clients_is_shown_where_the_provider_looks() {
     assert!(anthropic.head.contains("x-api-key: c1\r\n"), "{}", anthropic.head);
 
     let own = json!({"header": {"x-goog-api-key": "own"}});
+    let stored =
+        asked(json!({"provider": "gemini", "auth": own}), "/v1beta/cachedContents?key=c1&x=y", &[], &json!({"a": 1}));
+    assert_eq!(stored.path, "/v1beta/cachedContents?x=y");
     let hidden = asked(json!({"provider": "gemini", "auth": own}), &path, &[], &contents());
     assert!(hidden.head.contains("x-goog-api-key: own\r\n"), "{}", hidden.head);
     assert!(!hidden.head.contains("c1") && !hidden.path.contains("c1"), "{} {}", hidden.path, hidden.head);
