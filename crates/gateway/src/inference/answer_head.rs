@@ -25,10 +25,10 @@ pub(super) fn is_stream(headers: &HeaderMap) -> bool {
 
 /// The content type says nothing: some providers do not tell that what they were asked for is a stream.
 pub(super) fn names_no_form(headers: &HeaderMap) -> bool {
-    const TEXT: &[u8] = b"text/plain";
-    headers
-        .get(CONTENT_TYPE)
-        .is_none_or(|value| value.as_bytes().get(..TEXT.len()).is_some_and(|start| start.eq_ignore_ascii_case(TEXT)))
+    const VAGUE: [&[u8]; 2] = [b"text/plain", b"application/octet-stream"];
+    let begins =
+        |value: &[u8], name: &[u8]| value.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+    headers.get(CONTENT_TYPE).is_none_or(|value| VAGUE.iter().any(|name| begins(value.as_bytes(), name)))
 }
 
 /// A refusal costs no tokens and has no end marker; of an unknown coding nothing can be read.

@@ -56,6 +56,8 @@ pub(super) struct PathOverride {
 #[derive(Debug)]
 pub(super) struct Targets {
     paths: PathOverride,
+    /// Azure's, which wants it of every request.
+    api_version: Option<String>,
     rows: Vec<Target>,
 }
 
@@ -90,7 +92,7 @@ impl Targets {
     /// # Errors
     /// If a path or a query cannot stand in a URI.
     pub(super) fn compile(provider: &'static Provider, place: &Place, paths: PathOverride) -> Result<Self, InvalidUri> {
-        let mut targets = Self { paths, rows: Vec::new() };
+        let mut targets = Self { paths, api_version: place.api_version.clone(), rows: Vec::new() };
         for capability in provider.capabilities {
             let overridden =
                 obeys_endpoint_path(capability.protocol).then_some(targets.paths.path.as_deref()).flatten();
@@ -155,7 +157,9 @@ impl Targets {
     pub(super) fn passed(&self, protocol: Protocol, path: &str, query: Option<&str>) -> Option<Uri> {
         let path = self.paths.path.as_deref().filter(|_| obeys_endpoint_path(protocol)).unwrap_or(path);
         let client: Vec<_> = query.map(parse_query).unwrap_or_default();
-        self.uri(path, &client).ok()
+        let (path, own) = path.split_once('?').unwrap_or((path, ""));
+        let version = self.api_version.iter().map(|version| ("api-version".to_owned(), version.clone()));
+        self.uri_of(path, parse_query(own).into_iter().chain(version).collect(), &client).ok()
     }
 
     /// `path`, with its own query, over it `auth.query`, over it the endpoint's, over it (but for auth keys) the client's.

@@ -117,7 +117,8 @@ fn what_is_no_json_is_told_in_the_clients_dialect() {
 
 #[test]
 fn streams_are_told_from_their_type_in_any_case_and_from_what_was_asked_where_there_is_none() {
-    for headers in ["Content-Type: Text/Event-Stream\r\n", "Content-Type: text/plain; charset=utf-8\r\n", ""] {
+    let vague = ["Content-Type: text/plain; charset=utf-8\r\n", "Content-Type: application/octet-stream\r\n", ""];
+    for headers in vague.into_iter().chain(["Content-Type: Text/Event-Stream\r\n"]) {
         let provider = provider_of(headers, EVENTS.as_bytes());
         let told = Proxied::to(&provider, json!({})).ask(MESSAGES, true);
         assert_eq!(told.header("content-type").as_deref(), Some("text/event-stream"), "{headers}: {}", told.body);

@@ -35,6 +35,7 @@ fn azure_is_told_the_version_whatever_is_asked_and_however() {
         ("/v1/embeddings", &embeddings, at("embeddings", "2024-10-21")),
         ("/v1/messages", &messages, at("chat/completions", "2024-10-21")),
         ("/v1/chat/completions?api-version=2025-01-01&x=y", &chat(false), at("chat/completions", "2025-01-01")),
+        ("/openai/any?x=y", &json!({"a": 1}), "/openai/any?api-version=2024-10-21&x=y".to_owned()),
     ] {
         assert_eq!(asked(azure.clone(), path, &[], body).path, expected, "{path}");
     }
