@@ -46,12 +46,6 @@ pub(super) fn argument(query: &str) -> Option<HeaderValue> {
     HeaderValue::from_str(&key).ok()
 }
 
-/// `query` without the argument in which Google's clients show a key.
-pub(super) fn forget_argument(query: Cow<'_, str>) -> Cow<'_, str> {
-    let places = [CredentialPlace::Argument("key".into())];
-    Cow::Owned(strip_query(&query, &places).into_owned())
-}
-
 /// `headers` show a key.
 pub(super) fn are_in(headers: &HeaderMap) -> bool {
     KEY_HEADERS.iter().chain(&[AUTHORIZATION]).any(|name| headers.contains_key(name))

@@ -83,7 +83,7 @@ pub(super) async fn prepare(
     if backend.credentials.as_ref().is_some_and(Credentials::sign_bodies) {
         read_whole(worker, exchange).await?;
     }
-    let shows_keys = backend.has_credentials() || backend.credentials.is_some();
+    let shows_keys = backend.has_credentials();
     let uri = &exchange.request.uri;
     let query = uri.query().map(|query| credential::strip_query(query, exchange.credential_places()));
     let query = query.map(|query| if shows_keys { keys::forget_argument(query) } else { query });
