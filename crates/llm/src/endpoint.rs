@@ -495,6 +495,13 @@ pub fn endpoint(protocol: Protocol) -> &'static Endpoint {
     &ROWS[PLACES[protocol as usize]]
 }
 
+impl Endpoint {
+    /// `true` if `path` has one of the row's forms.
+    pub(crate) fn has_path(&self, path: &str) -> bool {
+        self.paths.iter().any(|form| form.is(RequestPath { normal: path, sent: path }))
+    }
+}
+
 /// What a request's path and body tell of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Detected<'a> {

@@ -37,8 +37,8 @@ mod usage;
 
 pub use array_framing::ArrayError;
 pub use dialect::{
-    ClientDialect, Dialect, EventReader, EventWriter, Frame, ProviderDialect, Quirks, ReadError, Reply, StreamForm,
-    ThinkingField, ToolChoices,
+    ClientDialect, Dialect, EventReader, EventWriter, Frame, InvokeFamily, ProviderDialect, Quirks, ReadError, Reply,
+    StreamForm, ThinkingField, ToolChoices,
 };
 pub use edit::Edits;
 pub use embeddings::{
@@ -61,7 +61,7 @@ pub use line_framing::LineError;
 pub use mapping::{AnswerHead, Map, MapError, Mapped, Mapping};
 pub use observe::{StreamEnd, StreamObserver};
 pub use protocol::{Protocol, UnknownProtocol};
-pub use provider::{Capability, Course, KeyPlace, MaxTokensField, Models, Provider};
+pub use provider::{Asked, Capability, Course, KeyPlace, MaxTokensField, Models, Provider, Takes};
 pub use rerank::{Ranked, Ranking, RerankProvider, RerankRequest};
 pub use response::{ResponseFacts, response_text};
 pub use scan::{BodyScan, DEFAULT_MAX_DEPTH};

@@ -114,7 +114,15 @@ fn shape(scan: &BodyScan, rules: &ShapeRules, protocol: Protocol, capability: Op
     }
     let field = capability.and_then(|capability| capability.max_tokens);
     if let (Some(limit), Some(field)) = (&rules.max_tokens, field) {
-        set_nested(&mut edits, field.set, limit);
+        match field.newer.filter(|newer| edits.get(newer).is_some()) {
+            Some(newer) => {
+                edits.set(newer, limit.as_ref());
+                if let [older] = field.set {
+                    edits.remove(older);
+                }
+            }
+            None => set_nested(&mut edits, field.set, limit),
+        }
         field.remove.into_iter().for_each(|older| edits.remove(older));
     }
     for (_, patch) in rules.patches.iter().filter(|(name, _)| *name == protocol) {

@@ -14,6 +14,11 @@ use crate::protocol::Protocol;
 /// No dialect keeps one count in more places than this.
 const MOST_PLACES: usize = 2;
 
+const INPUT_HEADER: &str = "x-amzn-bedrock-input-token-count";
+const OUTPUT_HEADER: &str = "x-amzn-bedrock-output-token-count";
+const CACHE_READ_HEADER: &str = "x-amzn-bedrock-cache-read-input-token-count";
+const CACHE_WRITE_HEADER: &str = "x-amzn-bedrock-cache-write-input-token-count";
+
 /// Tokens of one exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
@@ -92,17 +97,28 @@ impl Usage {
     /// The counts that Bedrock's whole answers have in their headers, whatever the model's family; `None` if there are none.
     pub fn from_bedrock_headers<'h>(header: impl Fn(&str) -> Option<&'h str>) -> Option<Self> {
         let count = |name: &str| header(name).and_then(|value| value.trim().parse::<u64>().ok());
-        let prompt = count("x-amzn-bedrock-input-token-count")?;
-        let cache_read = count("x-amzn-bedrock-cache-read-input-token-count").unwrap_or(0);
-        let cache_write = count("x-amzn-bedrock-cache-write-input-token-count").unwrap_or(0);
+        let prompt = count(INPUT_HEADER)?;
+        let cache_read = count(CACHE_READ_HEADER).unwrap_or(0);
+        let cache_write = count(CACHE_WRITE_HEADER).unwrap_or(0);
         let counts = TokenCounts {
             input: prompt.saturating_add(cache_read).saturating_add(cache_write),
             cache_read,
             cache_write,
-            output: count("x-amzn-bedrock-output-token-count").unwrap_or(0),
+            output: count(OUTPUT_HEADER).unwrap_or(0),
             ..TokenCounts::default()
         };
         Some(Self::of(ProviderDialect::BedrockInvoke.relative(), &counts))
+    }
+
+    /// The headers of a whole answer of Bedrock's `invoke`; the counts must be in its arithmetic, which is that of
+    /// [`from_bedrock_headers`](Self::from_bedrock_headers).
+    pub fn bedrock_headers(&self) -> [(&'static str, u64); 4] {
+        [
+            (INPUT_HEADER, self.prompt),
+            (OUTPUT_HEADER, self.completion),
+            (CACHE_READ_HEADER, self.cached),
+            (CACHE_WRITE_HEADER, self.cache_creation),
+        ]
     }
 
     /// Counts made by the tokenizer.

@@ -20,6 +20,7 @@
 //! | `…/messages/count_tokens` | Anthropic token count |
 //! | `…:generateContent`, `…:streamGenerateContent` | Gemini, whole or as server-sent events, with tools |
 //! | `…/converse`, `…/converse-stream` | Bedrock Converse, whole or as AWS's event stream, with tools |
+//! | `…/invoke`, `…/invoke-with-response-stream` | Bedrock: the bodies of Claude and Nova, whole or as AWS's event stream, with tools |
 //! | `…/v2/chat` | Cohere, whole or streamed, with tools |
 //! | `…/images/generations`, `…/images/edits`, `…/images/variations` | OpenAI pictures, of one point each |
 //! | `…/audio/speech`, `…/audio/transcriptions`, `…/audio/translations` | bytes that no player plays; how long a recording was, as JSON, text or stream |

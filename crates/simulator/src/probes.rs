@@ -41,13 +41,7 @@ pub(crate) fn answer(exchange: &Exchange) -> Result<Outcome, Refusal> {
     }
     if let Some(status) = path.strip_prefix("/status/") {
         let status: StatusCode = status.parse().map_err(|_| Refusal::bad("/status/{code}: 100..999"))?;
-        return Ok(Outcome {
-            status,
-            content_type: None,
-            content: Content::Whole(Bytes::new()),
-            pace: Pace::default(),
-            counted: None,
-        });
+        return Ok(Outcome { status, ..Outcome::of(None, Content::Whole(Bytes::new())) });
     }
     let query = Query::read(exchange.head.uri.query().unwrap_or_default());
     match path {
@@ -92,7 +86,7 @@ fn bytes(count: &str, method: &Method) -> Result<Outcome, Refusal> {
         (size > 0).then(|| Event { bytes: Bytes::from_static(&LETTERS[..size]), kind: Kind::Frame })
     });
     let content = Content::Stream(Box::new(pieces), Bytes::new());
-    Ok(Outcome { status: StatusCode::OK, content_type: Some(TEXT), content, pace: Pace::default(), counted: None })
+    Ok(Outcome::of(Some(TEXT), content))
 }
 
 fn stream(query: &Query) -> Result<Outcome, Refusal> {
@@ -100,13 +94,7 @@ fn stream(query: &Query) -> Result<Outcome, Refusal> {
     let interval = Duration::from_millis(query.number("interval_ms", 0)?);
     let chunks = (1..=count).map(|number| Event { bytes: format!("chunk {number}\n").into(), kind: Kind::Token });
     let content = Content::Stream(Box::new(chunks), Bytes::from_static(b"error\n"));
-    Ok(Outcome {
-        status: StatusCode::OK,
-        content_type: Some(TEXT),
-        content,
-        pace: Pace { interval, ..Pace::default() },
-        counted: None,
-    })
+    Ok(Outcome { pace: Pace { interval, ..Pace::default() }, ..Outcome::of(Some(TEXT), content) })
 }
 
 struct Query(HashMap<String, String>);

@@ -16,7 +16,7 @@ const COUNTED: HeaderName = HeaderName::from_static("x-amzn-bedrock-input-token-
 /// Waits until the answer's head is due, and makes it. `seed` is for the jitter of a stream.
 pub(crate) async fn respond(exchange: Exchange, outcome: Outcome, seed: u64, mut visit: Visit) -> Response<Reply> {
     let Exchange { head, directives, arrived, .. } = exchange;
-    let Outcome { status, content_type, content, pace, counted } = outcome;
+    let Outcome { status, content_type, headers, content, pace, counted } = outcome;
     visit.status(status);
     let is_whole = matches!(content, Content::Whole(_));
     if !pace.is_immediate() && (is_whole || directives.late_head) {
@@ -46,6 +46,7 @@ pub(crate) async fn respond(exchange: Exchange, outcome: Outcome, seed: u64, mut
     };
     let mut response = Response::new(reply);
     *response.status_mut() = status;
+    response.headers_mut().extend(headers);
     set_headers(response.headers_mut(), &directives, content_type, head.version);
     if let Some(tokens) = counted {
         response.headers_mut().insert(COUNTED, HeaderValue::from(tokens));

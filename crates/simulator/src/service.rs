@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use parking_lot::RwLock;
@@ -19,7 +19,7 @@ use crate::dialect::embedding_form::Form as EmbeddingForm;
 use crate::dialect::embeddings::Embeddings;
 use crate::dialect::refusal::Voice;
 use crate::dialect::rerank::{self, Form as RerankForm};
-use crate::dialect::{Dialect, Refusal, Turn, messages, models};
+use crate::dialect::{Dialect, Refusal, Turn, messages, modelled, models};
 use crate::directives::{Directives, Pace};
 use crate::journal::{Journal, Visit};
 use crate::media::{self, Media};
@@ -61,6 +61,8 @@ pub(crate) struct Exchange {
 pub(crate) struct Outcome {
     pub status: StatusCode,
     pub content_type: Option<HeaderValue>,
+    /// What Bedrock tells in headers.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
     pub content: Content,
     pub pace: Pace,
     /// Tokens of the request that the head counts, as Bedrock's does.
@@ -154,6 +156,10 @@ impl Simulator {
         }
         match endpoint(path) {
             Some(Endpoint::Conversation(dialect)) => exchange.posted().and_then(|()| self.converse(exchange, dialect)),
+            Some(Endpoint::Invoked) => exchange
+                .posted()
+                .and_then(|()| modelled::invoked(path, &exchange.body))
+                .and_then(|dialect| self.converse(exchange, Dialect::Modelled(dialect))),
             Some(Endpoint::CountTokens) => {
                 exchange.posted().and_then(|()| messages::count_tokens(&exchange.body)).map(Outcome::json)
             }
@@ -184,13 +190,13 @@ impl Simulator {
         let pace = directives.pace(&self.options);
         if stream {
             let content = Content::Stream(dialect.events(turn), dialect.error_event());
-            let content_type = Some(dialect.stream_type());
-            return Ok(Outcome { status: StatusCode::OK, content_type, content, pace, counted: None });
+            let headers = dialect.stream_headers();
+            return Ok(Outcome { pace, headers, ..Outcome::of(Some(dialect.stream_type()), content) });
         }
         // A whole answer is ready when its last token is.
         let last = turn.answer.completion_tokens().saturating_sub(1);
         let pace = Pace { ttft: pace.due(last, 0.5), ..pace };
-        Ok(Outcome { pace, ..Outcome::json(dialect.whole(&turn)) })
+        Ok(Outcome { pace, headers: dialect.headers(&turn), ..Outcome::json(dialect.whole(&turn)) })
     }
 
     fn embed(&self, exchange: &Exchange, form: EmbeddingForm) -> Result<Outcome, Refusal> {
@@ -228,6 +234,8 @@ async fn misbehave(directives: &Directives, head: &Parts, manners: &Manners, vis
 
 enum Endpoint<'a> {
     Conversation(Dialect),
+    /// Bedrock's `invoke`: the body tells how it is to be read.
+    Invoked,
     CountTokens,
     Embeddings(EmbeddingForm),
     Rerank(RerankForm),
@@ -245,12 +253,13 @@ fn endpoint(path: &str) -> Option<Endpoint<'_>> {
         "responses" => Some(Endpoint::Conversation(Dialect::Responses)),
         "messages" => Some(Endpoint::Conversation(Dialect::Messages)),
         "count_tokens" if rest.ends_with("/messages") => Some(Endpoint::CountTokens),
-        "converse" | "converse-stream" => {
-            Some(Endpoint::Conversation(Dialect::Modelled(llm::Dialect::BedrockConverse)))
+        "converse" | "converse-stream" => Some(in_dialect(llm::Dialect::BedrockConverse)),
+        "invoke" | "invoke-with-response-stream" => {
+            Some(model_in(path).and_then(|model| of_bedrock(&model)).unwrap_or(Endpoint::Invoked))
         }
-        "chat" if rest.ends_with("/v2") => Some(Endpoint::Conversation(Dialect::Modelled(llm::Dialect::Cohere))),
+        "chat" if rest.ends_with("/v2") => Some(in_dialect(llm::Dialect::Cohere)),
         action if action.ends_with(":generateContent") || action.ends_with(":streamGenerateContent") => {
-            Some(Endpoint::Conversation(Dialect::Modelled(llm::Dialect::Gemini)))
+            Some(in_dialect(llm::Dialect::Gemini))
         }
         "embeddings" => Some(Endpoint::Embeddings(EmbeddingForm::OpenAi)),
         "embed" if rest.ends_with("/v2") => Some(Endpoint::Embeddings(EmbeddingForm::Cohere)),
@@ -258,7 +267,6 @@ fn endpoint(path: &str) -> Option<Endpoint<'_>> {
         "text-embedding" => Some(Endpoint::Embeddings(EmbeddingForm::DashScope)),
         "rerank" => Some(Endpoint::Rerank(RerankForm::Plain)),
         "text-rerank" => Some(Endpoint::Rerank(RerankForm::DashScope)),
-        "invoke" => of_bedrock(&model_in(path)?),
         action if action.ends_with(":embedContent") => Some(Endpoint::Embeddings(EmbeddingForm::Gemini)),
         action if action.ends_with(":batchEmbedContents") => Some(Endpoint::Embeddings(EmbeddingForm::GeminiBatch)),
         action if action.ends_with(":predict") => Some(Endpoint::Embeddings(EmbeddingForm::VertexPredict)),
@@ -294,14 +302,29 @@ fn model_in(path: &str) -> Option<String> {
     is_named.then(|| percent_encoding::percent_decode_str(name).decode_utf8_lossy().into_owned())
 }
 
+fn in_dialect(dialect: llm::Dialect) -> Endpoint<'static> {
+    Endpoint::Conversation(Dialect::Modelled(dialect.into()))
+}
+
 fn has_key(headers: &HeaderMap) -> bool {
     ["authorization", "x-api-key", "api-key", "x-goog-api-key"].iter().any(|name| headers.contains_key(*name))
 }
 
 impl Outcome {
+    /// What is answered well and at once, unless it is said otherwise.
+    pub fn of(content_type: Option<HeaderValue>, content: Content) -> Self {
+        Self {
+            status: StatusCode::OK,
+            content_type,
+            headers: Vec::new(),
+            content,
+            pace: Pace::default(),
+            counted: None,
+        }
+    }
+
     pub fn whole(content_type: HeaderValue, bytes: Bytes) -> Self {
-        let content = Content::Whole(bytes);
-        Self { status: StatusCode::OK, content_type: Some(content_type), content, pace: Pace::default(), counted: None }
+        Self::of(Some(content_type), Content::Whole(bytes))
     }
 
     pub fn json(bytes: Bytes) -> Self {
@@ -325,7 +348,12 @@ impl Exchange {
     fn refused(&self, refusal: &Refusal) -> Outcome {
         let body = if refusal.status.is_redirection() { Bytes::new() } else { refusal.body(self.voice()) };
         let ttft = self.directives.ttft.unwrap_or_default();
-        Outcome { status: refusal.status, pace: Pace { ttft, ..Pace::default() }, ..Outcome::json(body) }
+        Outcome {
+            status: refusal.status,
+            pace: Pace { ttft, ..Pace::default() },
+            headers: refusal.headers(self.voice()),
+            ..Outcome::json(body)
+        }
     }
 
     /// Whose words an error uses.
@@ -333,7 +361,8 @@ impl Exchange {
         match endpoint(self.head.uri.path()) {
             Some(Endpoint::Conversation(Dialect::Messages) | Endpoint::CountTokens) => Voice::Anthropic,
             Some(Endpoint::Kept(place)) => place.voice(),
-            Some(Endpoint::Conversation(Dialect::Modelled(dialect))) => Voice::Modelled(dialect),
+            Some(Endpoint::Conversation(Dialect::Modelled(dialect))) => Voice::Modelled(dialect.relative()),
+            Some(Endpoint::Invoked) => Voice::Modelled(llm::Dialect::BedrockConverse),
             Some(Endpoint::Embeddings(form)) => voice_of(form),
             Some(Endpoint::Rerank(RerankForm::Bedrock)) => Voice::Modelled(llm::Dialect::BedrockConverse),
             Some(Endpoint::Rerank(RerankForm::Plain)) => Voice::Modelled(llm::Dialect::Cohere),

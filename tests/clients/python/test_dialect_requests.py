@@ -13,7 +13,7 @@ import pytest
 from google import genai
 from google.genai import types
 
-from stack import wait_until
+from stack import PROVIDER_KEY, wait_until
 from stack.admin import send
 from stack.routes import dialect_plugin
 
@@ -70,13 +70,13 @@ def is_the_schema(schema: dict[str, Any]) -> bool:
 SCHEMA_IN = {
     "openai": lambda body: body["response_format"]["json_schema"]["schema"],
     "anthropic": lambda body: body["output_config"]["format"]["schema"],
-    "gemini": lambda body: body["generationConfig"]["responseSchema"],
+    "gemini": lambda body: body["generationConfig"].get("responseSchema", body["generationConfig"].get("responseJsonSchema")),
     "bedrock": lambda body: json.loads(body["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["schema"]),
     "cohere": lambda body: body["response_format"]["json_schema"],
 }
 
 
-@pytest.mark.parametrize("provider", ["anthropic", "bedrock", "cohere"])
+@pytest.mark.parametrize("provider", ["anthropic", "gemini", "bedrock", "cohere"])
 def test_the_model_that_a_response_is_parsed_into_reaches_the_provider(connect_to, received, provider):
     # The simulator answers in prose, whatever is asked of it.
     with contextlib.suppress(pydantic.ValidationError):
@@ -99,7 +99,10 @@ def test_the_schema_of_googles_sdk_reaches_the_provider(connect_gemini_to, recei
     client = connect_gemini_to(provider)
     client.models.generate_content(model="model-1", contents="How high?", config=config)
 
-    assert is_the_schema(SCHEMA_IN[provider](received()))
+    schema = SCHEMA_IN[provider](received())
+    assert is_the_schema(schema)
+    if provider != "gemini":
+        assert "ordering" not in json.dumps(schema).lower()
 
 
 # The image as each provider takes it.
@@ -188,3 +191,19 @@ def test_a_route_may_refuse_what_would_be_dropped(connect, simulator, messages, 
     assert "has no words for: seed" in raised.value.response.text
     assert simulator.requests() == []
     assert chats.create(model="model-1", messages=messages).choices[0].message.content
+
+
+def test_googles_own_paths_are_asked_with_its_own_key_and_openais_with_a_bearer(connect_to, simulator, messages):
+    client = connect_to("gemini")
+    client.chat.completions.create(model="model-1", messages=messages)
+    client.responses.create(model="model-1", input="Hello!")
+    chat, response = simulator.requests()
+
+    assert (chat["uri"], response["uri"]) == (
+        "/v1beta/openai/chat/completions",
+        "/v1beta/models/model-1:generateContent",
+    )
+    assert chat["headers"]["authorization"] == f"Bearer {PROVIDER_KEY}"
+    assert response["headers"]["x-goog-api-key"] == PROVIDER_KEY
+    assert "authorization" not in response["headers"]
+    assert "model" not in json.loads(response["body"])

@@ -30,8 +30,8 @@ RECORDED = {
     "bedrock-converse": ("bedrock", 5, ["chat", "responses", "messages", "gemini", "cohere"]),
     "cohere-chat": ("cohere", 3, ["chat", "responses", "messages", "gemini", "converse"]),
     "mistral-chat": ("mistral", 5, ["responses", "messages", "gemini", "converse", "cohere"]),
-    # Other dialects go to Google's endpoint for OpenAI's; here are Google's own bytes to Google's own SDK.
-    "gemini-generate": ("gemini", 5, ["gemini"]),
+    # Chat and Anthropic's go to Google's endpoint for OpenAI's; Google's own SDK gets Google's own bytes.
+    "gemini-generate": ("gemini", 5, ["gemini", "responses", "converse", "cohere"]),
 }
 
 UNSUITED = {"length", "content-filter", "error-in-stream", "multi-choice"}

@@ -337,7 +337,11 @@ async fn whole_answer(
             let (client, provider) = translation.dialects();
             note_answer(exchange, Taken { protocol: provider.protocol(), ..taken }, &plain);
             retell_usage(exchange, provider.relative(), client);
-            translation.answer(head, &plain)
+            let told = translation.answer(head, &plain)?;
+            if let Some(usage) = exchange.llm.as_ref().and_then(|call| call.usage.as_ref()) {
+                translation.tell_counts(&mut head.headers, usage);
+            }
+            Ok(told)
         }
         (Retelling::Mapped(form), Reading::Observed) => {
             note_answer(exchange, Taken { reading: Reading::Opaque, ..taken }, &plain);

@@ -70,6 +70,19 @@ pub(super) fn show(headers: &mut HeaderMap, key: HeaderValue, place: KeyPlace) {
     headers.insert(name, value);
 }
 
+/// Shows a key that stands in `headers` as a bearer at `place`, unless there is one. Google's own paths know no bearer but
+/// a token of OAuth; its OpenAI-compatible ones, for which most configurations are written, take both.
+pub(super) fn show_bearer(headers: &mut HeaderMap, place: KeyPlace) {
+    const OAUTH_TOKEN: &[u8] = b"ya29.";
+    let KeyPlace::Header(name) = place else { return };
+    let key = headers.get(AUTHORIZATION).filter(|value| is_bearer(value)).and_then(token);
+    let Some(key) = key.filter(|key| !key.as_bytes().starts_with(OAUTH_TOKEN) && !headers.contains_key(name)) else {
+        return;
+    };
+    headers.remove(AUTHORIZATION);
+    show(headers, key, place);
+}
+
 fn headers_of_dialects(headers: &HeaderMap) -> Vec<HeaderName> {
     let of_dialect = |name: &&HeaderName| DIALECT_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix));
     headers.keys().filter(of_dialect).cloned().collect()
@@ -86,4 +99,30 @@ fn token(value: &HeaderValue) -> Option<HeaderValue> {
 
 fn as_bearer(key: &HeaderValue) -> Option<HeaderValue> {
     HeaderValue::from_bytes(&[b"Bearer ", key.as_bytes()].concat()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLACE: KeyPlace = KeyPlace::Header("x-goog-api-key");
+
+    fn shown(headers: &[(&'static str, &'static str)]) -> Vec<(String, String)> {
+        let named = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        let mut headers: HeaderMap = headers.iter().map(named).collect();
+        show_bearer(&mut headers, PLACE);
+        let text = |(name, value): (&HeaderName, &HeaderValue)| (name.to_string(), value.to_str().map(str::to_owned));
+        headers.iter().map(text).filter_map(|(name, value)| Some((name, value.ok()?))).collect()
+    }
+
+    #[test]
+    fn a_key_that_is_a_bearer_is_shown_where_googles_own_paths_look_for_it() {
+        let told = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+        assert_eq!(shown(&[("authorization", "Bearer AIza1")]), told("x-goog-api-key", "AIza1"));
+        assert_eq!(shown(&[("authorization", "Bearer ya29.a")]), told("authorization", "Bearer ya29.a"));
+        assert_eq!(shown(&[("x-goog-api-key", "AIza1")]), told("x-goog-api-key", "AIza1"));
+        assert_eq!(shown(&[("authorization", "Bearer a"), ("x-goog-api-key", "b")]).len(), 2);
+    }
 }

@@ -6,13 +6,13 @@ use http::header::{
     HeaderValue,
 };
 use http::{Method, StatusCode, Uri};
-use llm::{BodyScan, Capability, Course, Dialect, Protocol, Shaped, UsageChunk};
+use llm::{Asked, BodyScan, Capability, ClientDialect, Course, Dialect, ErrorKind, Protocol, Shaped, UsageChunk};
 
 use super::backend::Backend;
 use super::call::LlmCall;
 use super::counted;
 use super::keys;
-use super::retelling::{Forms, JSON, MappedForm, Retelling};
+use super::retelling::{Forms, JSON, MappedForm, Retelling, told};
 use super::target::{self, Wanted};
 use super::translation::{Pair, Translation};
 use crate::answer::Answer;
@@ -39,8 +39,8 @@ struct Shape {
     uri: Uri,
     body: Shaped,
     retelling: Retelling,
-    /// By which the provider is asked for a stream.
-    headers: &'static [(&'static str, &'static str)],
+    /// `None` if it passes as it came.
+    capability: Option<&'static Capability>,
 }
 
 /// The request for the provider.
@@ -54,13 +54,19 @@ pub(super) fn prepare(backend: &Backend, exchange: &mut Exchange) -> Result<Prep
     }
     begin(backend, call);
     let passes = call.protocol == Protocol::Passthrough;
-    let Shape { uri, body, retelling, headers } = shape(backend, exchange)?;
+    let stream = call.stream;
+    let Shape { uri, body, retelling, capability } = shape(backend, exchange)?;
     let mut request = http::Request::new(OutgoingBody::Full(body.body));
     *request.method_mut() = if passes { exchange.request.method.clone() } else { Method::POST };
     *request.uri_mut() = uri;
     *request.headers_mut() = request_headers(backend, exchange, &retelling);
-    for (name, value) in headers {
-        request.headers_mut().insert(*name, HeaderValue::from_static(value));
+    if let Some(capability) = capability {
+        for (name, value) in capability.stream_headers.iter().filter(|_| stream) {
+            request.headers_mut().insert(*name, HeaderValue::from_static(value));
+        }
+        if capability.protocol.family() == Dialect::Gemini {
+            keys::show_bearer(request.headers_mut(), backend.provider.key);
+        }
     }
     let usage = if body.asked_usage { UsageChunk::Hide } else { UsageChunk::Forward };
     Ok(Prepared { request, usage, retelling })
@@ -83,13 +89,14 @@ fn shape(backend: &Backend, exchange: &Exchange) -> Result<Shape, Answer> {
         let wanted = Wanted { model: &call.model, stream: call.stream, client_query };
         backend.targets.of(capability, wanted).ok_or_else(no_path)
     };
-    let stream_headers = |capability: &'static Capability| if call.stream { capability.stream_headers } else { &[] };
-    match backend.provider.course(call.protocol, &call.model) {
+    let client = ClientDialect::of(call.protocol, scan, &call.model);
+    let endpoint_path = backend.targets.endpoint_path();
+    match backend.provider.course(Asked { protocol: call.protocol, client, model: &call.model, endpoint_path }) {
         Some(Course::Same(capability)) => Ok(Shape {
             uri: place(capability, Some(query.as_deref().unwrap_or_default()))?,
             body: llm::shape_request_for(scan, &backend.rules, capability),
             retelling: Retelling::AsItIs,
-            headers: stream_headers(capability),
+            capability: Some(capability),
         }),
         Some(Course::Translated { client, provider, capability }) => {
             let quirks = backend.provider.quirks;
@@ -100,7 +107,7 @@ fn shape(backend: &Backend, exchange: &Exchange) -> Result<Shape, Answer> {
                 uri: place(capability, None)?,
                 body: llm::shape_request_for(&translated, &backend.rules, capability),
                 retelling: Retelling::Translated(Box::new(translation)),
-                headers: stream_headers(capability),
+                capability: Some(capability),
             })
         }
         Some(Course::Mapped { map, capability }) => {
@@ -112,7 +119,7 @@ fn shape(backend: &Backend, exchange: &Exchange) -> Result<Shape, Answer> {
                 uri: place(capability, None)?,
                 body: llm::shape_request_for(&body, &backend.rules, capability),
                 retelling: Retelling::Mapped(Box::new(form)),
-                headers: &[],
+                capability: Some(capability),
             })
         }
         Some(Course::Passed) => {
@@ -124,7 +131,7 @@ fn shape(backend: &Backend, exchange: &Exchange) -> Result<Shape, Answer> {
                 uri: backend.targets.passed(call.protocol, uri.path(), query.as_deref()).ok_or_else(no_path)?,
                 body: llm::shape_request(scan, &backend.rules, Protocol::Passthrough),
                 retelling: Retelling::AsItIs,
-                headers: &[],
+                capability: None,
             })
         }
         Some(Course::Counted) => Err(counted::count(call.protocol, scan)),
@@ -139,6 +146,14 @@ pub(super) fn no_path() -> Answer {
 }
 
 fn not_spoken(backend: &Backend, protocol: Protocol) -> Answer {
+    if protocol == Protocol::BedrockInvoke {
+        let message = format!(
+            "provider {} cannot be asked so: of the bodies of invoke, those with the messages of Anthropic's and Amazon \
+             Nova's models are translated, and all others are for Bedrock alone",
+            backend.provider.name
+        );
+        return told(Dialect::BedrockConverse, ErrorKind::InvalidRequest, &message);
+    }
     let supported: Vec<&str> = backend.provider.capabilities.iter().map(|known| known.protocol.as_str()).collect();
     let message = format!(
         "provider {} does not support {protocol} protocol (supported: {})",
@@ -172,6 +187,9 @@ fn request_headers(backend: &Backend, exchange: &mut Exchange, retelling: &Retel
         (false, has_credentials) => keys::take(&mut headers).or(argument).filter(|_| !has_credentials),
     };
     key.into_iter().for_each(|key| keys::show(&mut headers, key, backend.provider.key));
+    if let Some((name, value)) = retelling.header() {
+        headers.insert(name, value);
+    }
     add_own(backend, &mut headers);
     headers.insert(CONTENT_TYPE, JSON);
     headers

@@ -65,6 +65,14 @@ impl Retelling {
         self.dialects().map(|(client, _)| client)
     }
 
+    /// What of the request's body stands in a header at the provider.
+    pub(super) fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+        match self {
+            Retelling::AsItIs | Retelling::Mapped(_) => None,
+            Retelling::Translated(translation) => translation.header(),
+        }
+    }
+
     /// The answer's bytes go to the client as they are.
     pub(super) fn keeps_bytes(&self) -> bool {
         matches!(self, Retelling::AsItIs)

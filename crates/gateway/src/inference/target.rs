@@ -118,6 +118,11 @@ impl Targets {
         })
     }
 
+    /// The endpoint's own path.
+    pub(super) fn endpoint_path(&self) -> Option<&str> {
+        self.paths.path.as_deref()
+    }
+
     /// A key stands in the query.
     pub(super) fn has_key(&self) -> bool {
         !self.paths.auth_query.is_empty()

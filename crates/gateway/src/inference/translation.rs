@@ -6,7 +6,7 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use llm::{
     BodyScan, ClientDialect, Dialect, ErrorKind, LossPolicy, PathFacts, ProviderDialect, Quirks, Raw, Renames,
-    StreamFilter, StreamForm, StreamTranslator, TranslateError,
+    StreamFilter, StreamForm, StreamTranslator, TranslateError, Usage,
 };
 
 use super::call::LlmCall;
@@ -15,6 +15,11 @@ use crate::answer::{Answer, ResponseHead};
 
 /// Names what the provider's dialect had no words for.
 pub(super) const DROPPED: HeaderName = HeaderName::from_static("x-tidegate-dropped");
+
+const ANTHROPIC_BETA: HeaderName = HeaderName::from_static("anthropic-beta");
+
+/// What a chunk of `invoke-with-response-stream` holds.
+const INVOKED_TYPE: HeaderName = HeaderName::from_static("x-amzn-bedrock-content-type");
 
 const SSE: HeaderValue = HeaderValue::from_static("text/event-stream");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("application/vnd.amazon.eventstream");
@@ -25,6 +30,8 @@ pub(super) struct Translation {
     client: ClientDialect,
     provider: ProviderDialect,
     renames: Renames,
+    /// See [`llm::Translated::betas`].
+    betas: Option<String>,
     reply: llm::Reply,
     /// As a header shows them; empty if nothing was left out of the request.
     dropped: String,
@@ -51,7 +58,12 @@ impl Translation {
         // The one that will be called: what a dialect can say depends on it.
         let model = (!call.model.is_empty()).then_some(&*call.model);
         let path = PathFacts { model, stream: call.stream };
-        let refuse = |message: String| Answer::error_msg(StatusCode::BAD_REQUEST, &message);
+        let refuse = |message: String| match pair.client {
+            ClientDialect::Shared(_) | ClientDialect::Completions => {
+                Answer::error_msg(StatusCode::BAD_REQUEST, &message)
+            }
+            ClientDialect::BedrockInvoke(_) => told(pair.client.relative(), ErrorKind::InvalidRequest, &message),
+        };
         let translated =
             llm::translate_request(pair.client, &target, scan.raw(), path).map_err(|error| match error {
                 // As APISIX tells it where it converts.
@@ -68,6 +80,7 @@ impl Translation {
             client: pair.client,
             provider: pair.provider,
             renames: translated.renames,
+            betas: translated.betas,
             reply: llm::Reply {
                 include_usage: translated.include_usage,
                 model: call.model.clone(),
@@ -83,6 +96,23 @@ impl Translation {
     /// The dialect whose words the client knows, and how the provider speaks.
     pub(super) fn dialects(&self) -> (Dialect, ProviderDialect) {
         (self.client.relative(), self.provider)
+    }
+
+    /// What of the request's body stands in a header at the provider.
+    pub(super) fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+        Some((ANTHROPIC_BETA, HeaderValue::from_str(self.betas.as_deref()?).ok()?))
+    }
+
+    /// Adds the counts of a whole answer where the client's SDKs look for them in `headers`, too.
+    pub(super) fn tell_counts(&self, headers: &mut HeaderMap, usage: &Usage) {
+        match self.client {
+            ClientDialect::Shared(_) | ClientDialect::Completions => {}
+            ClientDialect::BedrockInvoke(_) => {
+                for (name, count) in usage.bedrock_headers() {
+                    headers.insert(HeaderName::from_static(name), HeaderValue::from(count));
+                }
+            }
+        }
     }
 
     /// A whole answer in the client's dialect. Some providers tell of an error with status 200: it becomes a refusal, but
@@ -121,18 +151,31 @@ impl Translation {
     /// What translates a streamed answer and keeps up to `kept_text` bytes of its text; `headers` become those of the
     /// client's dialect.
     pub(super) fn stream(&self, headers: &mut HeaderMap, kept_text: usize) -> StreamFilter {
-        let framing = match (self.client.relative(), self.reply.stream_form) {
-            (Dialect::BedrockConverse, _) => EVENT_STREAM,
-            (Dialect::Gemini, StreamForm::JsonArray) => JSON,
-            (
-                Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Anthropic | Dialect::Gemini | Dialect::Cohere,
-                _,
-            ) => SSE,
+        let framing = match self.client {
+            ClientDialect::Shared(_) | ClientDialect::Completions => {
+                framing(self.client.relative(), self.reply.stream_form)
+            }
+            ClientDialect::BedrockInvoke(_) => {
+                headers.insert(INVOKED_TYPE, JSON);
+                EVENT_STREAM
+            }
         };
         headers.insert(CONTENT_TYPE, framing);
         self.show_dropped(headers);
         let translator = StreamTranslator::new(self.provider, self.client, self.reply.clone(), self.renames.clone());
         StreamFilter::translating(self.provider.protocol(), translator, kept_text)
+    }
+}
+
+/// The content type of a dialect's streams.
+fn framing(dialect: Dialect, form: StreamForm) -> HeaderValue {
+    match (dialect, form) {
+        (Dialect::BedrockConverse, _) => EVENT_STREAM,
+        (Dialect::Gemini, StreamForm::JsonArray) => JSON,
+        (
+            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Anthropic | Dialect::Gemini | Dialect::Cohere,
+            StreamForm::Sse | StreamForm::JsonArray,
+        ) => SSE,
     }
 }
 

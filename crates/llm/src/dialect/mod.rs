@@ -20,7 +20,7 @@ mod responses;
 mod strict_schema;
 
 pub(crate) use bedrock::write_exception;
-pub use client::ClientDialect;
+pub use client::{ClientDialect, InvokeFamily};
 pub(crate) use native::MULTIMODAL_MODELS;
 pub use native::ProviderDialect;
 use origin::Origin;

@@ -6,7 +6,8 @@
 
 mod table;
 
-use crate::dialect::{ClientDialect, ProviderDialect, Quirks};
+use crate::dialect::{ClientDialect, Dialect, ProviderDialect, Quirks};
+use crate::endpoint::endpoint;
 use crate::mapping::Map;
 use crate::protocol::Protocol;
 
@@ -15,6 +16,8 @@ use crate::protocol::Protocol;
 pub struct MaxTokensField {
     /// The field that is set: a top-level one, or one in a top-level object.
     pub set: &'static [&'static str],
+    /// A newer spelling, at the top: it is set in the place of the other where the body has it.
+    pub newer: Option<&'static str>,
     /// An older spelling that must not stand beside it.
     pub remove: Option<&'static str>,
 }
@@ -43,6 +46,17 @@ impl Models {
     }
 }
 
+/// Which requests are translated to a protocol that their clients do not speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    All,
+    /// Google's own form beside its OpenAI-compatible one: it carries more, but knows models by their bare names alone. It
+    /// is left out for clients of these dialects, and where the endpoint's own path is of another form.
+    OwnForm {
+        but: &'static [Dialect],
+    },
+}
+
 /// One protocol that a provider speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capability {
@@ -57,6 +71,7 @@ pub struct Capability {
     /// `None`: `llm_options.max_tokens` has no effect here.
     pub max_tokens: Option<MaxTokensField>,
     pub models: Models,
+    pub takes: Takes,
     /// Fields that the body must have, as JSON; set where the client has not.
     pub adds: &'static [(&'static str, &'static str)],
     /// Fields that the body must not have, for the path tells them.
@@ -95,6 +110,25 @@ pub struct Provider {
     pub quirks: Quirks,
 }
 
+/// What of a request decides how it reaches a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked<'a> {
+    pub protocol: Protocol,
+    /// How the client speaks; `None` if that is no conversation, or one that is not read.
+    pub client: Option<ClientDialect>,
+    /// Empty if the request names none.
+    pub model: &'a str,
+    /// The path of the configured endpoint, if that has one.
+    pub endpoint_path: Option<&'a str>,
+}
+
+impl<'a> Asked<'a> {
+    /// A request whose protocol tells how its client speaks.
+    pub fn of(protocol: Protocol, model: &'a str) -> Self {
+        Self { protocol, client: protocol.client_dialect(), model, endpoint_path: None }
+    }
+}
+
 /// In which protocol a provider is addressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Course {
@@ -126,14 +160,15 @@ impl Provider {
         self.capabilities.iter().find(|capability| capability.protocol == protocol)
     }
 
-    /// How a request of `protocol` for `model` reaches this provider; `None` if it cannot.
-    pub fn course(&self, protocol: Protocol, model: &str) -> Option<Course> {
+    /// How a request reaches this provider; `None` if it cannot.
+    pub fn course(&self, asked: Asked<'_>) -> Option<Course> {
+        let Asked { protocol, client, model, .. } = asked;
         let mut serving = self.capabilities.iter().filter(|capability| capability.models.include(model));
         if let Some(capability) = serving.clone().find(|capability| capability.protocol == protocol) {
             return Some(Course::Same(capability));
         }
-        if let Some(client) = protocol.client_dialect() {
-            return serving.find_map(|capability| {
+        if let Some(client) = client {
+            return serving.filter(|capability| capability.takes(client, asked)).find_map(|capability| {
                 let provider = capability.protocol.provider_dialect()?;
                 Some(Course::Translated { client, provider, capability })
             });
@@ -143,6 +178,21 @@ impl Provider {
             Some(Course::Mapped { map, capability })
         });
         mapped.or_else(|| protocol.without_a_match())
+    }
+}
+
+impl Capability {
+    /// `true` if requests of `client` may be translated to the protocol.
+    fn takes(&self, client: ClientDialect, asked: Asked<'_>) -> bool {
+        match self.takes {
+            Takes::All => true,
+            Takes::OwnForm { but } => {
+                let is_its_path = |path| endpoint(self.protocol).has_path(path);
+                !but.iter().any(|dialect| client == ClientDialect::Shared(*dialect))
+                    && !asked.model.contains('/')
+                    && asked.endpoint_path.is_none_or(is_its_path)
+            }
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The rows. Names, addresses and paths are those of the providers' own documentation; what APISIX knows is as in
 //! APISIX.
 
-use super::{Capability, KeyPlace, MaxTokensField, Models, Provider};
-use crate::dialect::{MULTIMODAL_MODELS, Quirks, ThinkingField, ToolChoices};
+use super::{Capability, KeyPlace, MaxTokensField, Models, Provider, Takes};
+use crate::dialect::{Dialect, MULTIMODAL_MODELS, Quirks, ThinkingField, ToolChoices};
 use crate::protocol::Protocol;
 
 const fn at(protocol: Protocol, path: &'static str) -> Capability {
@@ -13,6 +13,7 @@ const fn at(protocol: Protocol, path: &'static str) -> Capability {
         versioned_path: None,
         max_tokens: None,
         models: Models::Any,
+        takes: Takes::All,
         adds: &[],
         removes: &[],
         stream_headers: &[],
@@ -20,7 +21,7 @@ const fn at(protocol: Protocol, path: &'static str) -> Capability {
 }
 
 const fn speaks(protocol: Protocol, path: &'static str, max_tokens: &'static [&'static str]) -> Capability {
-    Capability { max_tokens: Some(MaxTokensField { set: max_tokens, remove: None }), ..at(protocol, path) }
+    Capability { max_tokens: Some(MaxTokensField { set: max_tokens, newer: None, remove: None }), ..at(protocol, path) }
 }
 
 const fn chat(path: &'static str) -> Capability {
@@ -29,7 +30,13 @@ const fn chat(path: &'static str) -> Capability {
 
 /// Newer OpenAI models refuse `max_tokens` with 400 `unsupported_parameter`.
 const fn new_chat(path: &'static str) -> Capability {
-    let max_tokens = Some(MaxTokensField { set: &["max_completion_tokens"], remove: Some("max_tokens") });
+    let max_tokens = Some(MaxTokensField { set: &["max_completion_tokens"], newer: None, remove: Some("max_tokens") });
+    Capability { max_tokens, ..at(Protocol::OpenAiChat, path) }
+}
+
+/// Azure refuses both spellings side by side, and which of them a model takes the client knows.
+const fn azure_chat(path: &'static str) -> Capability {
+    let max_tokens = Some(MaxTokensField { set: &["max_tokens"], newer: Some("max_completion_tokens"), remove: None });
     Capability { max_tokens, ..at(Protocol::OpenAiChat, path) }
 }
 
@@ -45,9 +52,16 @@ const fn embeds(path: &'static str) -> Capability {
     at(Protocol::OpenAiEmbeddings, path)
 }
 
+/// Google's own paths name the model, and its bodies must not.
+const fn google(protocol: Protocol, path: &'static str) -> Capability {
+    Capability { removes: &["model"], ..at(protocol, path) }
+}
+
+/// Clients of Anthropic reach Google's models in OpenAI's form, as in APISIX.
 const fn gemini(path: &'static str, stream_path: &'static str) -> Capability {
-    let max_tokens = Some(MaxTokensField { set: &["generationConfig", "maxOutputTokens"], remove: None });
-    Capability { stream_path: Some(stream_path), max_tokens, ..at(Protocol::GeminiGenerate, path) }
+    let max_tokens = Some(MaxTokensField { set: &["generationConfig", "maxOutputTokens"], newer: None, remove: None });
+    let takes = Takes::OwnForm { but: &[Dialect::Anthropic] };
+    Capability { stream_path: Some(stream_path), max_tokens, takes, ..google(Protocol::GeminiGenerate, path) }
 }
 
 const fn generation(path: &'static str) -> Capability {
@@ -134,7 +148,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         capabilities: &[
             Capability {
                 versioned_path: Some("/openai/deployments/{model}/chat/completions?api-version={api_version}"),
-                ..chat("/completions")
+                ..azure_chat("/completions")
             },
             Capability {
                 versioned_path: Some("/openai/deployments/{model}/embeddings?api-version={api_version}"),
@@ -175,13 +189,13 @@ pub(super) static PROVIDERS: &[Provider] = &[
         name: "gemini",
         host: Some("generativelanguage.googleapis.com"),
         capabilities: &[
-            speaks(Protocol::OpenAiChat, "/v1beta/openai/chat/completions", &["max_completion_tokens"]),
             gemini("/v1beta/models/{model}:generateContent", "/v1beta/models/{model}:streamGenerateContent?alt=sse"),
+            speaks(Protocol::OpenAiChat, "/v1beta/openai/chat/completions", &["max_completion_tokens"]),
             // The one that tells what vectors are for comes first.
-            at(Protocol::GeminiBatchEmbed, "/v1beta/models/{model}:batchEmbedContents"),
-            at(Protocol::GeminiEmbed, "/v1beta/models/{model}:embedContent"),
+            google(Protocol::GeminiBatchEmbed, "/v1beta/models/{model}:batchEmbedContents"),
+            google(Protocol::GeminiEmbed, "/v1beta/models/{model}:embedContent"),
             embeds("/v1beta/openai/embeddings"),
-            at(Protocol::GeminiCountTokens, "/v1beta/models/{model}:countTokens"),
+            google(Protocol::GeminiCountTokens, "/v1beta/models/{model}:countTokens"),
         ],
         key: KeyPlace::Header("x-goog-api-key"),
         quirks: PLAIN_WITH_NEW_LIMIT,
@@ -191,6 +205,13 @@ pub(super) static PROVIDERS: &[Provider] = &[
         name: "vertex-ai",
         host: Some("{region}-aiplatform.googleapis.com"),
         capabilities: &[
+            Capability {
+                models: Models::NotBeginning("claude"),
+                ..gemini(
+                    "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:generateContent",
+                    "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:streamGenerateContent?alt=sse",
+                )
+            },
             Capability {
                 models: Models::NotBeginning("claude"),
                 ..speaks(
@@ -212,22 +233,18 @@ pub(super) static PROVIDERS: &[Provider] = &[
                     &["max_tokens"],
                 )
             },
-            gemini(
-                "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:generateContent",
-                "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:streamGenerateContent?alt=sse",
-            ),
             Capability {
                 models: Models::NotBeginning("gemini-embedding-2"),
-                ..at(
+                ..google(
                     Protocol::VertexPredict,
                     "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:predict",
                 )
             },
-            at(
+            google(
                 Protocol::GeminiEmbed,
                 "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:embedContent",
             ),
-            at(
+            google(
                 Protocol::GeminiCountTokens,
                 "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:countTokens",
             ),

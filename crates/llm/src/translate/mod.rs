@@ -60,6 +60,8 @@ pub struct Translated {
     pub renames: Renames,
     /// The client wants usage in the stream.
     pub include_usage: bool,
+    /// The previews that Anthropic's API is to be asked for in the header `anthropic-beta`.
+    pub betas: Option<String>,
 }
 
 /// Translates a request's `body`, JSON that has been scanned, from the client's dialect to the target's.
@@ -81,6 +83,8 @@ pub fn translate_request(
     let include_usage = request.include_usage;
     let mut losses = Losses::default();
     let codec = target.dialect.codec();
+    let betas =
+        (target.dialect == ProviderDialect::Shared(Dialect::Anthropic)).then(|| take_betas(&mut request)).flatten();
     let renames = names::fit_names(&mut request, codec.names);
     names::fit_calls(&mut request, target.quirks.call_ids(codec.call_ids));
     pieces::join(&mut request.turns);
@@ -92,7 +96,15 @@ pub fn translate_request(
     if target.losses == LossPolicy::Refuse && !losses.is_empty() {
         return Err(TranslateError::Lossy { dialect: target.dialect, losses });
     }
-    Ok(Translated { body, losses, renames, include_usage })
+    Ok(Translated { body, losses, renames, include_usage, betas })
+}
+
+/// Takes out the list in which clients of Anthropic's models at the clouds ask for previews.
+fn take_betas(request: &mut Request<'_>) -> Option<String> {
+    let at = request.extras.0.iter().position(|(name, _)| name == "anthropic_beta")?;
+    let (_, betas) = request.extras.0.remove(at);
+    let names: Vec<_> = betas.raw().elements().filter_map(Raw::text).collect();
+    (!names.is_empty()).then(|| names.join(","))
 }
 
 /// Names by which items are found again at their own provider, and the question for what only it can read. Leaving

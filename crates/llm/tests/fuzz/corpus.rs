@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tidegate_llm::{Dialect, EventStreamDecoder};
+use tidegate_llm::{Dialect, EventStreamDecoder, ProviderDialect};
 
 use crate::recorded::exchanges;
 
@@ -14,15 +14,21 @@ const LARGEST: usize = 32 * 1024;
 pub enum Kind {
     Request,
     Answer,
-    /// Of Bedrock: lines, each a message's type and its payload.
+    /// Of Bedrock Converse: lines, each a message's type and its payload. Of `invoke`: lines, each an event.
     Stream,
+}
+
+/// Inputs of one kind of a form that no recordings are kept of: the files `FORM.KIND*`.
+pub fn of_form(form: ProviderDialect, kind: Kind) -> Vec<Vec<u8>> {
+    let prefix = format!("{form}.{}", format!("{kind:?}").to_lowercase());
+    let inputs = files(&prefix);
+    assert!(!inputs.is_empty(), "no file {prefix}*");
+    inputs
 }
 
 /// Inputs of one kind: the files `DIALECT.KIND*` and recordings.
 pub fn of(dialect: Dialect, kind: Kind) -> Vec<Vec<u8>> {
-    let prefix = format!("{dialect}.{}", format!("{kind:?}").to_lowercase());
-    let mut inputs = files(&prefix);
-    assert!(!inputs.is_empty(), "no file {prefix}*");
+    let mut inputs = of_form(dialect.into(), kind);
     inputs.extend(exchanges().iter().filter(|exchange| exchange.dialect == dialect).filter_map(|exchange| {
         let input = match kind {
             Kind::Request => exchange.request.clone(),

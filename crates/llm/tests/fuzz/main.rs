@@ -16,6 +16,7 @@ mod run;
 mod targets;
 
 use tidegate_llm::Dialect::{Anthropic, BedrockConverse, Cohere, Gemini, OpenAiChat, OpenAiResponses};
+use tidegate_llm::ProviderDialect::{BedrockInvoke, DashScope, Ollama};
 
 use corpus::Kind::{Answer, Request, Stream};
 use run::run;
@@ -52,6 +53,37 @@ each_dialect! {
     gemini: Gemini,
     bedrock: BedrockConverse,
     cohere: Cohere,
+}
+
+macro_rules! each_form_of_providers {
+    ($($name:ident: $form:ident,)+) => {
+        $(
+            mod $name {
+                use super::*;
+
+                #[test]
+                fn answers() {
+                    run(&corpus::of_form($form, Answer), |input| targets::answer($form, input));
+                }
+
+                #[test]
+                fn streams() {
+                    run(&corpus::of_form($form, Stream), |input| targets::stream($form, input));
+                }
+            }
+        )+
+    };
+}
+
+each_form_of_providers! {
+    invoke: BedrockInvoke,
+    ollama: Ollama,
+    dashscope: DashScope,
+}
+
+#[test]
+fn invoked_requests() {
+    run(&corpus::of_form(BedrockInvoke, Request), targets::invoked_request);
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! What is done with an input, and what must hold whatever it is.
 
+use std::fmt::Debug;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use tidegate_llm::{
-    ApiError, BodyScan, Dialect, ErrorKind, EventStreamDecoder, LossPolicy, PathFacts, Quirks, Raw, Renames, Reply,
-    SseDecoder, StreamForm, StreamTranslator, Target, TranslatedEnd, read_error, translate_request, translate_response,
-    write_error, write_message,
+    ApiError, BodyScan, ClientDialect, Dialect, ErrorKind, EventStreamDecoder, InvokeFamily, LossPolicy, PathFacts,
+    Protocol, ProviderDialect, Quirks, Raw, Renames, Reply, SseDecoder, StreamForm, StreamTranslator, Target,
+    TranslatedEnd, read_error, translate_request, translate_response, write_error, write_message,
 };
 
 use crate::grammar;
@@ -17,18 +21,38 @@ fn reply(stream_form: StreamForm) -> Reply {
     Reply { id: "made-up".into(), model: "a-model".into(), created: 1, include_usage: true, stream_form }
 }
 
-fn assert_json(written: impl Into<Bytes>, input: &[u8], to: Dialect) {
-    let written = written.into();
-    assert!(written.len() <= MOST_MORE + MOST_TIMES * input.len(), "{to}: {} bytes", written.len());
-    let scan = BodyScan::parse(&written, 1024);
-    assert!(scan.is_ok(), "{to}: {scan:?}: {}", String::from_utf8_lossy(&written));
+/// Every form in which clients speak.
+fn clients() -> impl Iterator<Item = ClientDialect> {
+    let invoked = InvokeFamily::ALL.into_iter().map(ClientDialect::BedrockInvoke);
+    Dialect::ALL.into_iter().map(ClientDialect::Shared).chain(invoked).chain([ClientDialect::Completions])
 }
 
-/// A request that is JSON becomes JSON in every dialect, or is refused.
-pub fn request(from: Dialect, input: &[u8]) {
+/// Every form in which providers are asked.
+fn providers() -> impl Iterator<Item = ProviderDialect> {
+    Dialect::ALL.into_iter().map(ProviderDialect::Shared).chain(ProviderDialect::OWN_FORMS)
+}
+
+fn assert_json(written: impl Into<Bytes>, input: &[u8], to: impl Debug) {
+    let written = written.into();
+    assert!(written.len() <= MOST_MORE + MOST_TIMES * input.len(), "{to:?}: {} bytes", written.len());
+    let scan = BodyScan::parse(&written, 1024);
+    assert!(scan.is_ok(), "{to:?}: {scan:?}: {}", String::from_utf8_lossy(&written));
+}
+
+/// A body of `invoke` is of a family and becomes JSON for every provider, or is of none.
+pub fn invoked_request(input: &[u8]) {
     let Ok(scan) = BodyScan::parse(&Bytes::copy_from_slice(input), 128) else { return };
-    for dialect in Dialect::ALL {
-        let target = Target { dialect: dialect.into(), quirks: Quirks::default(), losses: LossPolicy::Drop };
+    if let Some(family) = ClientDialect::of(Protocol::BedrockInvoke, &scan, "") {
+        request(family, input);
+    }
+}
+
+/// A request that is JSON becomes JSON for every provider, or is refused.
+pub fn request(from: impl Into<ClientDialect>, input: &[u8]) {
+    let from = from.into();
+    let Ok(scan) = BodyScan::parse(&Bytes::copy_from_slice(input), 128) else { return };
+    for dialect in providers() {
+        let target = Target { dialect, quirks: Quirks::default(), losses: LossPolicy::Drop };
         let path = PathFacts { model: Some("a-model"), stream: false };
         if let Ok(translated) = translate_request(from, &target, scan.raw(), path) {
             assert_json(translated.body, input, dialect);
@@ -36,10 +60,11 @@ pub fn request(from: Dialect, input: &[u8]) {
     }
 }
 
-/// A whole answer becomes JSON in every dialect, or is refused.
-pub fn answer(from: Dialect, input: &[u8]) {
+/// A whole answer becomes JSON for every client, or is refused.
+pub fn answer(from: impl Into<ProviderDialect>, input: &[u8]) {
+    let from = from.into();
     let Some(raw) = Raw::new(input) else { return };
-    for to in Dialect::ALL {
+    for to in clients() {
         if let Ok((written, _)) = translate_response(from, to, raw, &reply(StreamForm::Sse), &Renames::default()) {
             assert_json(written, input, to);
         }
@@ -47,19 +72,24 @@ pub fn answer(from: Dialect, input: &[u8]) {
 }
 
 /// A stream that ends well follows the grammar of its client's dialect, in whatever pieces it came.
-pub fn stream(from: Dialect, input: &[u8]) {
-    let bytes = if from == Dialect::BedrockConverse { messages(input) } else { input.to_vec() };
+pub fn stream(from: impl Into<ProviderDialect>, input: &[u8]) {
+    let from = from.into();
+    let bytes = match from {
+        ProviderDialect::Shared(Dialect::BedrockConverse) => messages(input),
+        ProviderDialect::BedrockInvoke => chunks(input),
+        ProviderDialect::Shared(_) | ProviderDialect::Ollama | ProviderDialect::DashScope => input.to_vec(),
+    };
     let form = if input.len().is_multiple_of(2) { StreamForm::Sse } else { StreamForm::JsonArray };
-    for to in Dialect::ALL {
+    for to in clients() {
         let whole = translated(from, to, form, bytes.chunks(bytes.len().max(1)));
         let pieces = translated(from, to, form, bytes.chunks(7));
-        assert!(whole == pieces, "{to}: pieces matter: {whole:?} {pieces:?}");
+        assert!(whole == pieces, "{to:?}: pieces matter: {whole:?} {pieces:?}");
         let (end, written) = whole;
-        assert!(written.len() <= MOST_MORE + MOST_TIMES * bytes.len(), "{to}: {} bytes", written.len());
+        assert!(written.len() <= MOST_MORE + MOST_TIMES * bytes.len(), "{to:?}: {} bytes", written.len());
         // In its own dialect nonsense may stay what it was.
-        if end == Some(TranslatedEnd::Complete) && to != from {
+        if end == Some(TranslatedEnd::Complete) && (to.dialect().is_none() || from.dialect() != to.dialect()) {
             let checked = check(to, form, &written).or_else(forgive_provider);
-            assert!(checked.is_ok(), "{to}: {checked:?}");
+            assert!(checked.is_ok(), "{to:?}: {checked:?}");
         }
     }
 }
@@ -80,8 +110,8 @@ fn forgive_provider(error: String) -> Result<(), String> {
 
 /// How a stream ends, `None` if it is no stream, and what is written of it.
 fn translated<'c>(
-    from: Dialect,
-    to: Dialect,
+    from: ProviderDialect,
+    to: ClientDialect,
     form: StreamForm,
     chunks: impl Iterator<Item = &'c [u8]>,
 ) -> (Option<TranslatedEnd>, Vec<u8>) {
@@ -96,7 +126,16 @@ fn translated<'c>(
     (Some(translator.end(&mut written)), written)
 }
 
-fn check(dialect: Dialect, form: StreamForm, stream: &[u8]) -> Result<(), String> {
+fn check(client: ClientDialect, form: StreamForm, stream: &[u8]) -> Result<(), String> {
+    match client {
+        ClientDialect::Shared(dialect) => check_shared(dialect, form, stream),
+        ClientDialect::BedrockInvoke(family) => grammar::invoke::check(family, stream),
+        ClientDialect::Completions if stream.ends_with(b"data: [DONE]\n\n") => Ok(()),
+        ClientDialect::Completions => Err("no end".to_owned()),
+    }
+}
+
+fn check_shared(dialect: Dialect, form: StreamForm, stream: &[u8]) -> Result<(), String> {
     match dialect {
         Dialect::OpenAiChat => grammar::chat::check(stream),
         Dialect::OpenAiResponses => grammar::responses::check(stream),
@@ -118,6 +157,22 @@ pub fn messages(lines: &[u8]) -> Vec<u8> {
         let (kind, header) = if is_exception { ("exception", ":exception-type") } else { ("event", ":event-type") };
         let headers = [(":message-type", kind), (header, &*name), (":content-type", "application/json")];
         write_message(&mut stream, &headers, |out| out.extend_from_slice(payload.trim_ascii()));
+    }
+    stream
+}
+
+/// The stream of `invoke` whose events are told in lines; a line that is no object is an exception's name.
+pub fn chunks(lines: &[u8]) -> Vec<u8> {
+    let mut stream = Vec::new();
+    for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let name = String::from_utf8_lossy(line);
+        let (kind, header, name) = match line.starts_with(b"{") {
+            true => ("event", ":event-type", "chunk"),
+            false => ("exception", ":exception-type", &*name),
+        };
+        let headers = [(":message-type", kind), (header, name), (":content-type", "application/json")];
+        let payload = format!(r#"{{"bytes":"{}","p":"abc"}}"#, STANDARD.encode(line));
+        write_message(&mut stream, &headers, |out| out.extend_from_slice(payload.as_bytes()));
     }
     stream
 }

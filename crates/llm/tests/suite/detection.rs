@@ -1,7 +1,10 @@
 //! Which protocol a request speaks, and where providers are reached.
 
 use bytes::Bytes;
-use tidegate_llm::{BodyKind, BodyScan, Content, Course, Protocol, Provider, detect, endpoint, endpoints, passing};
+use tidegate_llm::{
+    Asked, BodyKind, BodyScan, ClientDialect, Content, Course, InvokeFamily, Protocol, Provider, detect, endpoint,
+    endpoints, passing,
+};
 
 fn scan(text: &str) -> BodyScan {
     BodyScan::parse(&Bytes::copy_from_slice(text.as_bytes()), 64).unwrap()
@@ -202,7 +205,8 @@ fn providers_are_found_by_name() {
 
 #[test]
 fn a_provider_is_addressed_in_the_clients_protocol_or_in_its_own_first() {
-    let course = |provider: &str, protocol, model| Provider::by_name(provider).unwrap().course(protocol, model);
+    let course =
+        |provider: &str, protocol, model| Provider::by_name(provider).unwrap().course(Asked::of(protocol, model));
     let addressed = |course| match course {
         Some(Course::Same(capability)) => Some((capability.protocol, "same")),
         Some(Course::Translated { capability, .. }) => Some((capability.protocol, "translated")),
@@ -220,6 +224,14 @@ fn a_provider_is_addressed_in_the_clients_protocol_or_in_its_own_first() {
         ("anthropic", OpenAiResponses, "m", Some((AnthropicMessages, "translated"))),
         ("gemini", AnthropicMessages, "m", Some((OpenAiChat, "translated"))),
         ("gemini", GeminiGenerate, "m", Some((GeminiGenerate, "same"))),
+        ("gemini", OpenAiChat, "m", Some((OpenAiChat, "same"))),
+        ("gemini", OpenAiResponses, "m", Some((GeminiGenerate, "translated"))),
+        ("gemini", CohereChat, "models/m", Some((OpenAiChat, "translated"))),
+        ("vertex-ai", BedrockConverse, "gemini-x", Some((GeminiGenerate, "translated"))),
+        ("vertex-ai", BedrockConverse, "meta/llama-x", Some((OpenAiChat, "translated"))),
+        ("vertex-ai", OpenAiResponses, "claude-x", Some((AnthropicMessages, "translated"))),
+        ("vertex-ai", GeminiGenerate, "claude-x", Some((AnthropicMessages, "translated"))),
+        ("vertex-ai", OpenAiChat, "gemini-x", Some((OpenAiChat, "same"))),
         ("vertex-ai", AnthropicMessages, "claude-x", Some((AnthropicMessages, "same"))),
         ("vertex-ai", OpenAiChat, "claude-x", Some((AnthropicMessages, "translated"))),
         ("vertex-ai", AnthropicMessages, "gemini-x", Some((OpenAiChat, "translated"))),
@@ -260,6 +272,41 @@ fn a_provider_is_addressed_in_the_clients_protocol_or_in_its_own_first() {
     for (provider, protocol, model, expected) in cases {
         assert_eq!(addressed(course(provider, protocol, model)), expected, "{provider} {protocol} {model}");
     }
+}
+
+#[test]
+fn an_endpoint_with_a_path_of_openais_is_asked_in_openais_form() {
+    let course = |path| {
+        let asked = Asked { endpoint_path: path, ..Asked::of(Protocol::OpenAiResponses, "gemini-x") };
+        match Provider::by_name("gemini").unwrap().course(asked) {
+            Some(Course::Translated { capability, .. }) => capability.protocol,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(course(None), Protocol::GeminiGenerate);
+    assert_eq!(course(Some("/proxy/v1beta/models/gemini-x:generateContent")), Protocol::GeminiGenerate);
+    assert_eq!(course(Some("/v1beta/openai/chat/completions")), Protocol::OpenAiChat);
+    assert_eq!(course(Some("/")), Protocol::OpenAiChat);
+}
+
+#[test]
+fn the_bodies_of_invoke_that_are_read_reach_every_provider_and_others_only_bedrock() {
+    let course = |provider, client| {
+        let asked = Asked { client, ..Asked::of(Protocol::BedrockInvoke, "m") };
+        match Provider::by_name(provider).unwrap().course(asked) {
+            Some(Course::Same(capability) | Course::Translated { capability, .. }) => Some(capability.protocol),
+            Some(Course::Mapped { .. } | Course::Counted | Course::Passed) | None => None,
+        }
+    };
+    for family in InvokeFamily::ALL {
+        let client = Some(ClientDialect::BedrockInvoke(family));
+        assert_eq!(course("openai", client), Some(Protocol::OpenAiChat));
+        assert_eq!(course("anthropic", client), Some(Protocol::AnthropicMessages));
+        assert_eq!(course("bedrock", client), Some(Protocol::BedrockInvoke));
+        assert_eq!(course("bedrock-invoke", client), Some(Protocol::BedrockConverse));
+    }
+    assert_eq!(course("openai", None), None);
+    assert_eq!(course("bedrock", None), Some(Protocol::BedrockInvoke));
 }
 
 fn at(path: &str) -> tidegate_llm::RequestPath<'_> {

@@ -24,10 +24,24 @@ fn in_order(mut request: Request<'_>) -> Request<'_> {
     request
 }
 
+/// Takes the order of properties out: it becomes the order in which they stand.
+fn without_order(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.remove("propertyOrdering");
+            members.remove("property_ordering");
+            members.values_mut().for_each(without_order);
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(without_order),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
 #[test]
 fn every_recorded_request_is_written_back_without_loss() {
-    for exchange in exchanges(API) {
+    for mut exchange in exchanges(API) {
         let body = exchange.request.to_string().into_bytes();
+        without_order(&mut exchange.request);
         let request = in_order(Dialect::Gemini.read_request(raw(&body)).unwrap());
         let mut losses = Losses::default();
         let written = Dialect::Gemini.write_request(&request, &Quirks::default(), &mut losses);

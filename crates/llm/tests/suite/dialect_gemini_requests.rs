@@ -51,18 +51,28 @@ fn schemas_in_capitals_are_json_schemas() {
     let schema = json!({
         "type": "OBJECT",
         "properties": {"any_of": {"type": "STRING", "nullable": true}, "n": {"type": "ARRAY", "min_items": "2"}},
-        "property_ordering": ["n"],
     });
     let expected = json!({
         "type": "object",
         "properties": {"any_of": {"type": ["string", "null"]}, "n": {"type": "array", "minItems": 2}},
-        "propertyOrdering": ["n"],
     });
     let function = json!({"name": "f", "parameters": schema});
     let request = read(&json!({"contents": [], "tools": [{"functionDeclarations": [function]}]}));
     let ToolBody::Function(function) = &request.tools[0].body else { panic!("no function") };
     let parameters: Value = serde_json::from_slice(function.parameters.as_ref().unwrap().bytes()).unwrap();
     assert_eq!(parameters, expected);
+}
+
+#[test]
+fn an_order_of_properties_is_the_order_in_which_they_stand() {
+    let schema = json!({"type": "OBJECT", "properties": {"a": {"type": "STRING"}, "b": {}, "propertyOrdering": {}},
+        "property_ordering": ["b", "a", "nobody"]});
+    let config = json!({"responseSchema": schema, "responseMimeType": "application/json"});
+    let request = read(&json!({"contents": [], "generationConfig": config}));
+    let Some(ResponseFormat::JsonSchema { schema, .. }) = &request.response_format else { panic!("no schema") };
+    let text = String::from_utf8(schema.bytes().to_vec()).unwrap();
+    let expected = r#""properties":{"b":{},"a":{"type":"string"},"propertyOrdering":{}}"#;
+    assert!(text.contains(expected) && text.matches("rdering").count() == 1, "{text}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tidegate_llm::{
-    AnswerHead, Course, EmbedClient, EmbedError, EmbedInput, EmbedProvider, EmbedRequest, EmbedTask, Embeddings,
+    AnswerHead, Asked, Course, EmbedClient, EmbedError, EmbedInput, EmbedProvider, EmbedRequest, EmbedTask, Embeddings,
     Encoding, Map, Protocol, Provider, Raw, Usage, Vector,
 };
 
@@ -250,7 +250,7 @@ fn what_a_provider_has_no_words_for_is_named() {
 /// What a client of `from` gets of a provider's answer, and what is sent to the provider.
 fn mapped(provider: &str, from: Protocol, request: &Value, answer: &Value) -> (Value, Value) {
     let model = request["model"].as_str().unwrap();
-    let course = Provider::by_name(provider).unwrap().course(from, model);
+    let course = Provider::by_name(provider).unwrap().course(Asked::of(from, model));
     let Some(Course::Mapped { map, .. }) = course else { panic!("{provider}: {course:?}") };
     let text = request.to_string();
     let (sent, mapping) = map.request(Raw::new(text.as_bytes()).unwrap(), Some(model)).unwrap();
@@ -327,7 +327,7 @@ fn every_provider_with_embeddings_is_reached_by_every_client() {
         for client in
             [Protocol::OpenAiEmbeddings, Protocol::GeminiEmbed, Protocol::GeminiBatchEmbed, Protocol::CohereEmbed]
         {
-            let course = Provider::by_name(provider).unwrap().course(client, model);
+            let course = Provider::by_name(provider).unwrap().course(Asked::of(client, model));
             let reached = matches!(course, Some(Course::Same(_) | Course::Mapped { map: Map::Embeddings { .. }, .. }));
             assert!(reached, "{client} to {provider} {model}: {course:?}");
         }

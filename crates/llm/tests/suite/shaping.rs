@@ -63,6 +63,9 @@ fn the_output_limit_is_spelt_as_the_provider_wants_it() {
         ("deepseek", r#"{"max_tokens":5,"n":1}"#, r#"{"max_tokens":9,"n":1}"#),
         ("gemini", r#"{"n":1}"#, r#"{"n":1,"max_completion_tokens":9}"#),
         ("azure-openai", r#"{"model":"m","n":1}"#, r#"{"n":1,"max_tokens":9}"#),
+        // The client's own spelling: Azure refuses both at once.
+        ("azure-openai", r#"{"max_completion_tokens":5,"n":1}"#, r#"{"max_completion_tokens":9,"n":1}"#),
+        ("azure-openai", r#"{"max_tokens":5,"max_completion_tokens":5}"#, r#"{"max_completion_tokens":9}"#),
     ];
     for (provider, body, expected) in cases {
         assert_eq!(text(&shape(provider, config.clone(), body)), expected, "{provider}");
@@ -84,6 +87,16 @@ fn azure_is_not_told_the_model() {
         (r#"{"model":"a","n":1,"model":"b"}"#, r#"{"n":1}"#),
     ] {
         assert_eq!(text(&shape("azure-openai", json!({"options": {"model": "x"}}), body)), expected);
+    }
+}
+
+#[test]
+fn googles_own_bodies_are_not_told_the_model_that_their_paths_name() {
+    let protocols =
+        [Protocol::GeminiGenerate, Protocol::GeminiCountTokens, Protocol::GeminiEmbed, Protocol::GeminiBatchEmbed];
+    for protocol in protocols {
+        let rules = rules("gemini", &json!({"options": {"model": "ours"}}));
+        assert_eq!(text(&shape_request(&scan(r#"{"contents":[]}"#), &rules, protocol)), r#"{"contents":[]}"#);
     }
 }
 

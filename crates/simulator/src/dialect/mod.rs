@@ -4,7 +4,7 @@ pub(crate) mod chat;
 pub(crate) mod embedding_form;
 pub(crate) mod embeddings;
 pub(crate) mod messages;
-mod modelled;
+pub(crate) mod modelled;
 pub(crate) mod models;
 pub(crate) mod refusal;
 pub(crate) mod rerank;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 
 pub(crate) use self::refusal::Refusal;
 use crate::answer::{Answer, Finish, Prompt, Step};
@@ -31,7 +31,7 @@ pub(crate) enum Dialect {
     Responses,
     Messages,
     /// One that this crate has no words of its own for.
-    Modelled(llm::Dialect),
+    Modelled(llm::ClientDialect),
 }
 
 /// Everything that a dialect needs to write an answer.
@@ -83,6 +83,22 @@ impl Dialect {
         }
     }
 
+    /// What stands beside a whole answer.
+    pub fn headers(self, turn: &Turn) -> Vec<(HeaderName, HeaderValue)> {
+        match self {
+            Self::Chat | Self::Responses | Self::Messages => Vec::new(),
+            Self::Modelled(dialect) => modelled::headers(dialect, turn),
+        }
+    }
+
+    /// What stands beside a streamed answer.
+    pub fn stream_headers(self) -> Vec<(HeaderName, HeaderValue)> {
+        match self {
+            Self::Chat | Self::Responses | Self::Messages => Vec::new(),
+            Self::Modelled(dialect) => modelled::stream_headers(dialect),
+        }
+    }
+
     pub fn events(self, turn: Turn) -> Events {
         match self {
             Self::Chat => stream(Arc::clone(&turn.answer), chat::Writer::new(turn)),
@@ -95,9 +111,9 @@ impl Dialect {
     /// The content type of a streamed answer.
     pub fn stream_type(self) -> HeaderValue {
         match self {
-            Self::Modelled(llm::Dialect::BedrockConverse) => {
-                HeaderValue::from_static("application/vnd.amazon.eventstream")
-            }
+            Self::Modelled(
+                llm::ClientDialect::Shared(llm::Dialect::BedrockConverse) | llm::ClientDialect::BedrockInvoke(_),
+            ) => HeaderValue::from_static("application/vnd.amazon.eventstream"),
             Self::Chat | Self::Responses | Self::Messages | Self::Modelled(_) => EVENT_STREAM,
         }
     }

@@ -1,4 +1,4 @@
-//! Gemini, Bedrock Converse and Cohere, by the readers and writers of the `llm` crate.
+//! Gemini, Bedrock (Converse and `invoke`) and Cohere, by the readers and writers of the `llm` crate.
 //!
 //! The dialects that most clients speak are written out in this crate, so that two independent hands check each other;
 //! these share the gateway's. Recorded exchanges and the providers' own SDKs are what they are checked against.
@@ -6,19 +6,32 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderName, HeaderValue, StatusCode};
 use llm::model::{
     Event as Said, FunctionTool, Json, Part, PartBody, Reasoning, Request, Response, Role, StopReason, StreamStart,
     TokenCounts, Tool as OfferedTool, ToolBody, ToolCall, ToolChoice as Choosing,
 };
-use llm::{ApiError, BodyScan, DEFAULT_MAX_DEPTH, Dialect, ErrorKind, EventWriter, Reply, RequestPath};
+use llm::{
+    ApiError, BodyScan, ClientDialect, DEFAULT_MAX_DEPTH, Dialect, ErrorAnswer, ErrorKind, EventWriter, Protocol,
+    Reply, RequestPath, Usage,
+};
 
 use super::{Queue, Refusal, StreamWriter, Turn};
 use crate::answer::{Block, Finish, Moment, Prompt, Step, Tool, ToolChoice, prompt_tokens};
 
+/// Of which family the body of an `invoke` is.
+pub(crate) fn invoked(path: &str, body: &Bytes) -> Result<ClientDialect, Refusal> {
+    ClientDialect::of(Protocol::BedrockInvoke, &scan(body)?, path)
+        .ok_or_else(|| Refusal::bad("of the bodies of invoke only those with messages of Claude or Nova are answered"))
+}
+
+fn scan(body: &Bytes) -> Result<BodyScan, Refusal> {
+    BodyScan::parse(body, DEFAULT_MAX_DEPTH).map_err(|error| Refusal::bad(error.to_string()))
+}
+
 /// Reads a request; `path` tells the model and the wish for a stream where the dialect has them there.
-pub(super) fn read(dialect: Dialect, path: &str, body: &Bytes) -> Result<Prompt, Refusal> {
-    let scan = BodyScan::parse(body, DEFAULT_MAX_DEPTH).map_err(|error| Refusal::bad(error.to_string()))?;
+pub(super) fn read(dialect: ClientDialect, path: &str, body: &Bytes) -> Result<Prompt, Refusal> {
+    let scan = scan(body)?;
     let told = llm::detect(RequestPath { normal: path, sent: path }, &scan)
         .ok_or_else(|| Refusal::bad("the body is no conversation"))?;
     let request = dialect.read_request(scan.raw()).map_err(|error| Refusal::bad(error.to_string()))?;
@@ -68,9 +81,14 @@ fn tool_choice(request: &Request<'_>) -> ToolChoice {
     }
 }
 
+/// The dialect of the bodies.
+fn bodies(dialect: ClientDialect) -> Dialect {
+    dialect.dialect().unwrap_or_else(|| dialect.relative())
+}
+
 /// Writes a whole answer.
-pub(super) fn whole(dialect: Dialect, turn: &Turn) -> Bytes {
-    let mut response = Response::new(dialect);
+pub(super) fn whole(dialect: ClientDialect, turn: &Turn) -> Bytes {
+    let mut response = Response::new(bodies(dialect));
     response.id = turn.id("").into();
     response.model = Some(turn.prompt.model.as_str().into());
     response.created = Some(turn.unix_seconds);
@@ -80,11 +98,33 @@ pub(super) fn whole(dialect: Dialect, turn: &Turn) -> Bytes {
         response.choices.push(llm::model::Choice {
             index: index as u32,
             parts: parts.collect(),
-            stop: Some(stop(&turn.answer.choices[index].finish)),
+            stop: Some(stop(bodies(dialect), &turn.answer.choices[index].finish)),
             ..llm::model::Choice::default()
         });
     }
     Bytes::from(dialect.write_response(&response, &reply(turn), &mut llm::model::Losses::default()))
+}
+
+/// What stands beside a whole answer: the counts of Bedrock's `invoke`.
+pub(super) fn headers(dialect: ClientDialect, turn: &Turn) -> Vec<(HeaderName, HeaderValue)> {
+    match dialect {
+        ClientDialect::BedrockInvoke(family) if turn.tells_usage => {
+            let counts = Usage::of(family.dialect(), &usage(turn)).bedrock_headers();
+            counts.map(|(name, count)| (HeaderName::from_static(name), HeaderValue::from(count))).into()
+        }
+        ClientDialect::BedrockInvoke(_) | ClientDialect::Shared(_) | ClientDialect::Completions => Vec::new(),
+    }
+}
+
+/// What stands beside a streamed answer: what the chunks of Bedrock's `invoke` hold.
+pub(super) fn stream_headers(dialect: ClientDialect) -> Vec<(HeaderName, HeaderValue)> {
+    match dialect {
+        ClientDialect::BedrockInvoke(_) => {
+            let name = HeaderName::from_static("x-amzn-bedrock-content-type");
+            vec![(name, HeaderValue::from_static("application/json"))]
+        }
+        ClientDialect::Shared(_) | ClientDialect::Completions => Vec::new(),
+    }
 }
 
 fn part(turn: &Turn, choice: usize, block: Block) -> Part<'_> {
@@ -112,14 +152,23 @@ fn usage(turn: &Turn) -> TokenCounts {
     }
 }
 
-fn stop(finish: &Finish) -> llm::model::Stop<'_> {
+fn stop(dialect: Dialect, finish: &Finish) -> llm::model::Stop<'_> {
     let reason = match finish {
         Finish::Stop => StopReason::End,
         Finish::Length => StopReason::Length,
         Finish::ToolCalls => StopReason::ToolCalls,
         Finish::Scripted(_) => StopReason::Other,
     };
-    llm::model::Stop { reason, native: finish.word("", "", "").into(), sequence: None }
+    // Its writer takes its own words as they are.
+    let native = match dialect {
+        Dialect::Anthropic => finish.word("end_turn", "max_tokens", "tool_use"),
+        Dialect::OpenAiChat
+        | Dialect::OpenAiResponses
+        | Dialect::Gemini
+        | Dialect::BedrockConverse
+        | Dialect::Cohere => finish.word("", "", ""),
+    };
+    llm::model::Stop { reason, native: native.into(), sequence: None }
 }
 
 fn reply(turn: &Turn) -> Reply {
@@ -132,15 +181,15 @@ fn reply(turn: &Turn) -> Reply {
     }
 }
 
-/// The body of a refusal.
-pub(super) fn refusal(dialect: Dialect, status: StatusCode, message: &str) -> Bytes {
+/// A refusal, as clients of `dialect` are told.
+pub(super) fn refusal(dialect: Dialect, status: StatusCode, message: &str) -> ErrorAnswer {
     let kind = llm::read_error(dialect, status.as_u16(), None, b"").kind;
     let error = ApiError { kind, status: status.as_u16(), message: message.into(), code: None, param: None };
-    llm::write_error(dialect, &error).body
+    llm::write_error(dialect, &error)
 }
 
 /// The event that tells of a failure after a stream has begun.
-pub(super) fn error_event(dialect: Dialect) -> Bytes {
+pub(super) fn error_event(dialect: ClientDialect) -> Bytes {
     let mut out = Vec::new();
     let message = "The server had an error while processing your request".into();
     let error = ApiError { kind: ErrorKind::Internal, status: 500, message, code: None, param: None };
@@ -150,14 +199,15 @@ pub(super) fn error_event(dialect: Dialect) -> Bytes {
 
 /// Writes a streamed answer.
 pub(super) struct Writer {
+    dialect: Dialect,
     turn: Turn,
     writer: Box<dyn EventWriter>,
 }
 
 impl Writer {
-    pub fn new(dialect: Dialect, turn: Turn) -> Self {
+    pub fn new(dialect: ClientDialect, turn: Turn) -> Self {
         let writer = dialect.stream_writer(reply(&turn));
-        Self { turn, writer }
+        Self { dialect: bodies(dialect), turn, writer }
     }
 
     fn say(&mut self, said: &Said<'_>) -> Bytes {
@@ -216,7 +266,7 @@ impl StreamWriter for Writer {
     fn close(&mut self, out: &mut Queue) {
         let answer = self.turn.answer.clone();
         for (index, choice) in answer.choices.iter().enumerate() {
-            self.frame(&Said::Stop { choice: index as u32, stop: stop(&choice.finish) }, out);
+            self.frame(&Said::Stop { choice: index as u32, stop: stop(self.dialect, &choice.finish) }, out);
         }
         if self.turn.tells_usage {
             self.frame(&Said::Usage(usage(&self.turn)), out);

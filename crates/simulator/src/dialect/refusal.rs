@@ -1,7 +1,7 @@
 //! A request that is not answered as it wished: status and error object, worded as the dialect's provider words its own.
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use super::modelled;
@@ -71,8 +71,18 @@ impl Refusal {
         match voice {
             Voice::OpenAi => to_json(&self.openai()),
             Voice::Anthropic => to_json(&self.anthropic()),
-            Voice::Modelled(dialect) => modelled::refusal(dialect, self.status, &self.message),
+            Voice::Modelled(dialect) => modelled::refusal(dialect, self.status, &self.message).body,
         }
+    }
+
+    /// What stands beside the body: Bedrock names the exception in a header.
+    pub fn headers(&self, voice: Voice) -> Vec<(HeaderName, HeaderValue)> {
+        let exception = match voice {
+            Voice::OpenAi | Voice::Anthropic => None,
+            Voice::Modelled(dialect) => modelled::refusal(dialect, self.status, &self.message).amzn_errortype,
+        };
+        let named = |name| (HeaderName::from_static("x-amzn-errortype"), HeaderValue::from_static(name));
+        exception.map(named).into_iter().collect()
     }
 
     pub fn openai(&self) -> Value {

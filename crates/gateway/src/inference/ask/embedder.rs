@@ -4,8 +4,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use llm::{
-    Capability, Course, EmbedInput, EmbedProvider, EmbedRequest, EmbedTask, Embeddings, Map, Protocol, Raw, Usage,
-    Vector,
+    Asked, Capability, Course, EmbedInput, EmbedProvider, EmbedRequest, EmbedTask, Embeddings, Map, Protocol, Raw,
+    Usage, Vector,
 };
 
 use super::{AskError, Caller};
@@ -54,7 +54,7 @@ impl Embedder {
     pub fn new(backend: Arc<Backend>, config: EmbedderConfig) -> Result<Self, NoEmbeddings> {
         let model = backend.fixed_model.clone().or(config.model);
         let provider = backend.provider;
-        let course = provider.course(Protocol::OpenAiEmbeddings, model.as_deref().unwrap_or_default());
+        let course = provider.course(Asked::of(Protocol::OpenAiEmbeddings, model.as_deref().unwrap_or_default()));
         let (capability, form) = match course {
             Some(Course::Same(capability)) => (capability, EmbedProvider::OpenAi),
             Some(Course::Mapped { map: Map::Embeddings { provider, .. }, capability }) => (capability, provider),

@@ -1,7 +1,7 @@
 //! Asking a model: one request, one whole answer, as text.
 
 use llm::model::{Losses, PartBody, Request, Response};
-use llm::{Course, Dialect, Protocol, ProviderDialect, Raw, ResponseFacts, Usage, response_text};
+use llm::{Asked, Course, Dialect, Protocol, ProviderDialect, Raw, ResponseFacts, Usage, response_text};
 
 use super::{AskError, Caller};
 use crate::inference::backend::Backend;
@@ -24,7 +24,7 @@ impl Caller {
     pub async fn ask(&self, backend: &Backend, request: &Request<'_>) -> Result<Said, AskError> {
         let provider = backend.provider;
         let model = backend.fixed_model.as_deref().or(request.model.as_deref()).unwrap_or_default();
-        let (capability, dialect) = match provider.course(Protocol::OpenAiChat, model) {
+        let (capability, dialect) = match provider.course(Asked::of(Protocol::OpenAiChat, model)) {
             Some(Course::Same(capability)) => (capability, ProviderDialect::Shared(Dialect::OpenAiChat)),
             Some(Course::Translated { provider, capability, .. }) => (capability, provider),
             Some(Course::Mapped { .. } | Course::Counted | Course::Passed) | None => {

@@ -1,17 +1,22 @@
-//! In which form a client asks: in a dialect, or in an older form that no provider is translated to.
+//! In which form a client asks: in a dialect, in an older form that no provider is translated to, or in a model family's
+//! own through Bedrock's `invoke`.
 //!
 //! Such a form has half a [codec](super::Codec): requests are read, answers are written, and nothing else is needed.
 //! Invariant: what only it knows is kept as extras, which no provider's dialect shares, so that it is named where it is
 //! lost. Called by [`translate`](crate::translate); its other half is [`native`](super::native).
 
 mod completions;
+pub(in crate::dialect) mod invoke;
 
 use std::fmt;
+
+pub use invoke::InvokeFamily;
 
 use super::{Dialect, EventWriter, ProviderDialect, ReadError, Reply};
 use crate::json::Raw;
 use crate::model::{Losses, Request, Response};
 use crate::protocol::Protocol;
+use crate::scan::BodyScan;
 
 /// How a client of conversations speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,6 +25,8 @@ pub enum ClientDialect {
     Shared(Dialect),
     /// OpenAI's older `/v1/completions`: a prompt instead of a conversation.
     Completions,
+    /// Amazon Bedrock's `invoke` and `invoke-with-response-stream`.
+    BedrockInvoke(InvokeFamily),
 }
 
 impl From<Dialect> for ClientDialect {
@@ -35,11 +42,21 @@ impl fmt::Display for ClientDialect {
 }
 
 impl ClientDialect {
+    /// How a client of `protocol` speaks that has sent `body` for `model`; `None` if that is no conversation, or one that
+    /// is not read.
+    pub fn of(protocol: Protocol, body: &BodyScan, model: &str) -> Option<Self> {
+        match protocol {
+            Protocol::BedrockInvoke => InvokeFamily::of(body, model).map(ClientDialect::BedrockInvoke),
+            other => other.client_dialect(),
+        }
+    }
+
     /// The dialect whose own fields and parts mean something to the client, if there is one.
     pub const fn dialect(self) -> Option<Dialect> {
         match self {
             ClientDialect::Shared(dialect) => Some(dialect),
             ClientDialect::Completions => None,
+            ClientDialect::BedrockInvoke(family) => Some(family.dialect()),
         }
     }
 
@@ -48,6 +65,7 @@ impl ClientDialect {
         match self {
             ClientDialect::Shared(dialect) => dialect,
             ClientDialect::Completions => Dialect::OpenAiChat,
+            ClientDialect::BedrockInvoke(_) => Dialect::BedrockConverse,
         }
     }
 
@@ -56,6 +74,7 @@ impl ClientDialect {
         match self {
             ClientDialect::Shared(dialect) => dialect.protocol(),
             ClientDialect::Completions => Protocol::OpenAiCompletions,
+            ClientDialect::BedrockInvoke(_) => Protocol::BedrockInvoke,
         }
     }
 
@@ -72,6 +91,7 @@ impl ClientDialect {
         match self {
             ClientDialect::Shared(dialect) => dialect.read_request(body),
             ClientDialect::Completions => completions::read_request(body),
+            ClientDialect::BedrockInvoke(family) => family.read_request(body),
         }
     }
 
@@ -80,6 +100,7 @@ impl ClientDialect {
         match self {
             ClientDialect::Shared(dialect) => dialect.write_response(response, reply, losses),
             ClientDialect::Completions => completions::write_response(response, reply, losses),
+            ClientDialect::BedrockInvoke(family) => family.dialect().write_response(response, reply, losses),
         }
     }
 
@@ -88,6 +109,7 @@ impl ClientDialect {
         match self {
             ClientDialect::Shared(dialect) => dialect.stream_writer(reply),
             ClientDialect::Completions => Box::new(completions::Writer::new(reply)),
+            ClientDialect::BedrockInvoke(family) => Box::new(invoke::Writer::new(family, reply)),
         }
     }
 }

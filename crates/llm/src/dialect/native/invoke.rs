@@ -7,8 +7,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::Dialect;
-use crate::dialect::{EventReader, Frame};
+use crate::dialect::client::invoke::METRICS;
+use crate::dialect::{Dialect, EventReader, Frame};
 use crate::json::Raw;
 use crate::model::{Event, TokenCounts};
 
@@ -33,7 +33,7 @@ impl EventReader for Reader {
         }
         let wrapped = Raw::new(frame.data).and_then(|chunk| chunk.first("bytes")).and_then(Raw::text);
         let Some(event) = wrapped.and_then(|text| STANDARD.decode(text.as_bytes()).ok()) else { return };
-        let metrics = Raw::new(&event).and_then(|event| event.first("amazon-bedrock-invocationMetrics"));
+        let metrics = Raw::new(&event).and_then(|event| event.first(METRICS));
         if let Some(metrics) = metrics {
             self.is_counted = true;
             if !self.has_usage {

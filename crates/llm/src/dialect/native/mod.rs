@@ -1,4 +1,4 @@
-//! In which form a provider is addressed: in a dialect, or in a form of its own that no client speaks.
+//! In which form a provider is addressed: in a dialect, or in a form of its own.
 //!
 //! A provider's own form has half a [codec](super::Codec): requests are written, answers are read, and nothing else is
 //! needed. Invariant: such a form makes no signatures and keeps nothing that only it knows, so that its answers are read as
@@ -13,7 +13,7 @@ use std::fmt;
 use super::{Codec, Dialect, EventReader, NameRule, Quirks, ReadError};
 use crate::framing::StreamFraming;
 use crate::json::Raw;
-use crate::model::{Losses, Request, Response};
+use crate::model::{Feature, Losses, Request, Response};
 use crate::protocol::Protocol;
 
 pub(crate) use dashscope::MULTIMODAL_MODELS;
@@ -44,6 +44,15 @@ impl fmt::Display for ProviderDialect {
 }
 
 impl ProviderDialect {
+    /// Every form that is no dialect, in the order of the documentation's tables.
+    pub const OWN_FORMS: [ProviderDialect; 3] =
+        [ProviderDialect::BedrockInvoke, ProviderDialect::Ollama, ProviderDialect::DashScope];
+
+    /// What the form has words for: its writer never loses these.
+    pub fn carries(self) -> &'static [Feature] {
+        self.codec().carries
+    }
+
     /// The dialect whose own fields, parts and signatures mean something to the provider, if there is one.
     pub const fn dialect(self) -> Option<Dialect> {
         match self {
@@ -111,6 +120,7 @@ pub(crate) struct ProviderCodec {
     pub read_response: for<'a> fn(Raw<'a>) -> Result<Response<'a>, ReadError>,
     pub stream_reader: fn() -> Box<dyn EventReader>,
     pub framing: StreamFraming,
+    pub carries: &'static [Feature],
     /// Which names of functions the provider accepts.
     pub names: NameRule,
     /// Which identifiers of calls the provider accepts.
@@ -125,6 +135,7 @@ impl ProviderCodec {
             read_response: codec.read_response,
             stream_reader: codec.stream_reader,
             framing,
+            carries: codec.carries,
             names: codec.names,
             call_ids: codec.call_ids,
         }

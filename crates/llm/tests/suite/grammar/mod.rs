@@ -5,4 +5,5 @@ pub mod bedrock;
 pub mod chat;
 pub mod cohere;
 pub mod gemini;
+pub mod invoke;
 pub mod responses;

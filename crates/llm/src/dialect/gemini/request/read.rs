@@ -94,7 +94,9 @@ fn read_generation<'a>(config: Raw<'a>, request: &mut Request<'a>) {
             b"logprobs" => request.top_logprobs = value.count(),
             b"responseMimeType" | b"response_mime_type" => format.media_type = Some(value),
             b"responseSchema" | b"response_schema" => format.schema = Some(schema::from_openapi(value)),
-            b"responseJsonSchema" | b"response_json_schema" => format.schema = Some(value.into()),
+            b"responseJsonSchema" | b"response_json_schema" => {
+                format.schema = Some(schema::from_json_schema(value));
+            }
             b"thinkingConfig" | b"thinking_config" => {
                 request.reasoning = Some(thinking::read(value, &mut request.extras))
             }

@@ -42,7 +42,9 @@ fn read_function(declaration: Raw<'_>) -> Tool<'_> {
             b"name" => function.name = value.text().unwrap_or_default(),
             b"description" => function.description = value.text(),
             b"parameters" => function.parameters = Some(schema::from_openapi(value)),
-            b"parametersJsonSchema" | b"parameters_json_schema" => function.parameters = Some(value.into()),
+            b"parametersJsonSchema" | b"parameters_json_schema" => {
+                function.parameters = Some(schema::from_json_schema(value));
+            }
             _ => extras.keep(key, value),
         }
     }

@@ -2,10 +2,10 @@
 //!
 //! `parameters` and `responseSchema` hold OpenAPI's subset with types in capitals; `parametersJsonSchema` and
 //! `responseJsonSchema`, which Vertex takes as well, hold JSON Schema with some keywords only. Invariant: the model has
-//! JSON Schema alone: [`from_openapi`] reads the one form, [`accepted`] writes the other.
+//! JSON Schema alone: [`from_openapi`] and [`from_json_schema`] read the forms, [`accepted`] writes the second.
 
 mod accepted;
 mod openapi;
 
 pub(super) use accepted::accepted;
-pub(super) use openapi::from_openapi;
+pub(super) use openapi::{from_json_schema, from_openapi};

@@ -1,6 +1,9 @@
 //! OpenAPI's subset of schemas, read as JSON Schema.
 //!
-//! Invariant: names of properties stay as they are; keywords, whose spelling varies between SDKs, become JSON Schema's.
+//! Invariant: names of properties stay as they are; keywords, whose spelling varies between SDKs, become JSON Schema's. An
+//! order of properties, for which JSON Schema has no keyword, becomes the order in which they stand.
+
+use std::collections::HashMap;
 
 use crate::json::{ArrayWriter, Kind, ObjectWriter, Raw, unescape, write_string};
 use crate::model::Json;
@@ -12,12 +15,21 @@ pub(in crate::dialect::gemini) fn from_openapi(schema: Raw<'_>) -> Json<'static>
     Json::owned(out)
 }
 
+/// `schema`, which is JSON Schema but for an order of properties that Google lets stand in it.
+pub(in crate::dialect::gemini) fn from_json_schema(schema: Raw<'_>) -> Json<'_> {
+    match memchr::memmem::find(schema.bytes, b"propertyOrdering") {
+        None => schema.into(),
+        Some(_) => from_openapi(schema),
+    }
+}
+
 fn rewrite(schema: Raw<'_>, out: &mut Vec<u8>) {
     if !schema.is_object() {
         return out.extend_from_slice(schema.bytes);
     }
     let is_nullable = schema.members().any(|(key, value)| key == b"nullable" && value.is_true());
     let is_typed = schema.members().any(|(key, _)| key == b"type");
+    let order = schema.members().find(|(key, _)| matches!(*key, b"propertyOrdering" | b"property_ordering"));
     let mut object = ObjectWriter::new(out);
     for (key, value) in schema.members().filter(|(_, value)| !value.is_null()) {
         match key {
@@ -38,10 +50,10 @@ fn rewrite(schema: Raw<'_>, out: &mut Vec<u8>) {
             b"additionalProperties" | b"additional_properties" => {
                 rewrite(value, object.key("additionalProperties"));
             }
-            b"properties" => rewrite_all(value, object.key("properties")),
-            b"defs" | b"$defs" => rewrite_all(value, object.key("$defs")),
+            b"properties" => rewrite_all(&ordered(value, order.map(|(_, order)| order)), object.key("properties")),
+            b"propertyOrdering" | b"property_ordering" => {}
+            b"defs" | b"$defs" => rewrite_all(&value.members().collect::<Vec<_>>(), object.key("$defs")),
             b"ref" => object.raw("$ref", value.bytes),
-            b"propertyOrdering" | b"property_ordering" => object.raw("propertyOrdering", value.bytes),
             b"minItems" | b"min_items" => write_count(value, object.key("minItems")),
             b"maxItems" | b"max_items" => write_count(value, object.key("maxItems")),
             b"minLength" | b"min_length" => write_count(value, object.key("minLength")),
@@ -54,11 +66,25 @@ fn rewrite(schema: Raw<'_>, out: &mut Vec<u8>) {
 }
 
 /// An object whose members are schemas.
-fn rewrite_all(schemas: Raw<'_>, out: &mut Vec<u8>) {
+fn rewrite_all(schemas: &[Member<'_>], out: &mut Vec<u8>) {
     let mut object = ObjectWriter::new(out);
-    for (name, schema) in schemas.members() {
-        rewrite(schema, object.key(&unescape(name)));
+    for (name, schema) in schemas {
+        rewrite(*schema, object.key(&unescape(name)));
     }
+}
+
+/// A member's name, as it stands between its quotes, and its value.
+type Member<'a> = (&'a [u8], Raw<'a>);
+
+/// The members of `properties`: those that `order` names first, in that order, then all others in theirs.
+fn ordered<'a>(properties: Raw<'a>, order: Option<Raw<'_>>) -> Vec<Member<'a>> {
+    let mut members: Vec<_> = properties.members().collect();
+    let names = order.into_iter().flat_map(Raw::elements).filter_map(Raw::text).enumerate();
+    let places: HashMap<_, _> = names.map(|(place, name)| (name, place)).collect();
+    if !places.is_empty() {
+        members.sort_by_key(|(name, _)| places.get(&unescape(name)).copied().unwrap_or(usize::MAX));
+    }
+    members
 }
 
 fn write_type(value: Raw<'_>, is_nullable: bool, out: &mut Vec<u8>) {

@@ -11,6 +11,7 @@ mod request;
 use super::ProviderCodec;
 use crate::dialect::NameRule;
 use crate::framing::StreamFraming;
+use crate::model::Feature;
 
 /// Pieces of the names of models that see or hear; they have a path of their own.
 pub(crate) const MULTIMODAL_MODELS: &[&str] = &["-vl", "-audio", "-omni", "-ocr", "qvq"];
@@ -20,6 +21,36 @@ pub(super) const CODEC: ProviderCodec = ProviderCodec {
     read_response: answer::read,
     stream_reader: || Box::new(answer::Reader::default()),
     framing: StreamFraming::Sse,
+    carries: CARRIES,
     names: NameRule { min_length: 1, max_length: 64, punctuation: "_-" },
     call_ids: NameRule { min_length: 1, max_length: 64, punctuation: "_-" },
 };
+
+/// What the form has words for. Media are for the models that see or hear; others are told without them.
+const CARRIES: &[Feature] = &[
+    Feature::SystemPosition,
+    Feature::Image,
+    Feature::MediaUrl,
+    Feature::Audio,
+    Feature::Video,
+    Feature::ToolResultMedia,
+    Feature::StrictTools,
+    Feature::ToolChoice,
+    Feature::ToolChoiceFunction,
+    Feature::AllowedTools,
+    Feature::ParallelToolCalls,
+    Feature::JsonObject,
+    Feature::JsonSchema,
+    Feature::MaxTokens,
+    Feature::StopSequences,
+    Feature::HighTemperature,
+    Feature::TopP,
+    Feature::TopK,
+    Feature::Seed,
+    Feature::PresencePenalty,
+    Feature::Logprobs,
+    Feature::Choices,
+    Feature::ReasoningEffort,
+    Feature::Reasoning,
+    Feature::ReasoningSignature,
+];

@@ -6,7 +6,7 @@ use super::MULTIMODAL_MODELS;
 use crate::dialect::chat::write_thinking_switch;
 use crate::dialect::{Dialect, Quirks};
 use crate::json::{ArrayWriter, Kind, ObjectWriter, Raw, unescape};
-use crate::model::{Feature, Losses, Request};
+use crate::model::{Feature, Losses, Part, PartBody, Request};
 
 /// How Chat is written for the envelope.
 const QUIRKS: Quirks = Quirks { max_tokens_field: "max_tokens", developer_role: false, ..Quirks::OF_OPENAI };
@@ -60,10 +60,31 @@ fn plain<'a>(request: &Request<'a>, losses: &mut Losses) -> Request<'a> {
     lose(&mut plain.verbosity, Feature::Verbosity, losses);
     for turn in &mut plain.turns {
         lose(&mut turn.name, Feature::TurnName, losses);
-        turn.parts.iter_mut().for_each(|part| lose(&mut part.cache, Feature::CacheControl, losses));
+        turn.parts.retain_mut(|part| {
+            lose(&mut part.cache, Feature::CacheControl, losses);
+            keep_part(&mut part.body, losses)
+        });
     }
     plain.tools.iter_mut().for_each(|tool| lose(&mut tool.cache, Feature::CacheControl, losses));
     plain
+}
+
+/// `true` if `body` has a place in a message; a refusal becomes text.
+fn keep_part(body: &mut PartBody<'_>, losses: &mut Losses) -> bool {
+    match body {
+        PartBody::Opaque(_) => {
+            losses.lose(Feature::ServerTools);
+            return false;
+        }
+        PartBody::Refusal(text) => {
+            losses.lose(Feature::Refusal);
+            *body = Part::text(std::mem::take(text)).body;
+        }
+        PartBody::Media(media) => lose(&mut media.detail, Feature::ImageDetail, losses),
+        PartBody::ToolResult(result) => result.content.retain_mut(|part| keep_part(&mut part.body, losses)),
+        PartBody::Text { .. } | PartBody::ToolCall(_) | PartBody::Reasoning(_) => {}
+    }
+    true
 }
 
 fn lose<T>(field: &mut Option<T>, feature: Feature, losses: &mut Losses) {
@@ -93,12 +114,12 @@ fn write_message(message: Raw<'_>, form: Form, object: &mut ObjectWriter<'_>, lo
 fn joined_text(content: Raw<'_>, losses: &mut Losses) -> String {
     let mut pieces = Vec::new();
     for part in content.elements() {
-        match Part::read(part) {
-            Part::Text(text) => pieces.extend(text.text()),
-            Part::Image(_) => losses.lose(Feature::Image),
-            Part::Video(_) => losses.lose(Feature::Video),
-            Part::Audio(_) => losses.lose(Feature::Audio),
-            Part::Unknown => losses.lose(Feature::Document),
+        match Piece::read(part) {
+            Piece::Text(text) => pieces.extend(text.text()),
+            Piece::Image(_) => losses.lose(Feature::Image),
+            Piece::Video(_) => losses.lose(Feature::Video),
+            Piece::Audio(_) => losses.lose(Feature::Audio),
+            Piece::Unknown => losses.lose(Feature::Document),
         }
     }
     pieces.join("\n")
@@ -109,12 +130,12 @@ fn write_list(content: Raw<'_>, list: &mut ArrayWriter<'_>, losses: &mut Losses)
         return list.object().raw("text", content.bytes);
     }
     for part in content.elements() {
-        match Part::read(part) {
-            Part::Text(text) => list.object().raw("text", text.bytes),
-            Part::Image(url) => list.object().raw("image", url.bytes),
-            Part::Video(url) => list.object().raw("video", url.bytes),
-            Part::Audio(audio) => write_audio(audio, list),
-            Part::Unknown => losses.lose(Feature::Document),
+        match Piece::read(part) {
+            Piece::Text(text) => list.object().raw("text", text.bytes),
+            Piece::Image(url) => list.object().raw("image", url.bytes),
+            Piece::Video(url) => list.object().raw("video", url.bytes),
+            Piece::Audio(audio) => write_audio(audio, list),
+            Piece::Unknown => losses.lose(Feature::Document),
         }
     }
 }
@@ -132,7 +153,7 @@ fn write_audio(audio: Raw<'_>, list: &mut ArrayWriter<'_>) {
 }
 
 /// A part of Chat's content.
-enum Part<'a> {
+enum Piece<'a> {
     Text(Raw<'a>),
     Image(Raw<'a>),
     Video(Raw<'a>),
@@ -141,18 +162,18 @@ enum Part<'a> {
     Unknown,
 }
 
-impl<'a> Part<'a> {
+impl<'a> Piece<'a> {
     fn read(part: Raw<'a>) -> Self {
         for (key, value) in part.members() {
             let url = || value.first("url").unwrap_or(value);
             match key {
-                b"text" | b"refusal" if value.kind == Kind::String => return Part::Text(value),
-                b"image_url" => return Part::Image(url()),
-                b"video_url" => return Part::Video(url()),
-                b"input_audio" => return Part::Audio(value),
+                b"text" | b"refusal" if value.kind == Kind::String => return Piece::Text(value),
+                b"image_url" => return Piece::Image(url()),
+                b"video_url" => return Piece::Video(url()),
+                b"input_audio" => return Piece::Audio(value),
                 _ => {}
             }
         }
-        Part::Unknown
+        Piece::Unknown
     }
 }
