@@ -62,7 +62,7 @@ pub fn switch(exchange: &mut Exchange, mut head: ResponseHead) -> http::Response
 
 /// Runs the response phases and hands the response over to hyper.
 pub fn deliver(mut exchange: Box<Exchange>, mut head: ResponseHead, source: Source) -> http::Response<Delivery> {
-    if matches!(exchange.body, RequestBody::Stream(_)) {
+    if matches!(exchange.body, RequestBody::Stream(_) | RequestBody::Begun(_)) {
         // Nobody has read it, and nobody will.
         exchange.body = RequestBody::Sent;
     }

@@ -85,6 +85,13 @@ impl RequestBody {
         mut suffices: impl FnMut(&[u8]) -> bool,
     ) -> Result<Bytes, BodyError> {
         let mut beginning = BytesMut::new();
+        // Looked at again when there is twice as much: it may come a byte at a time.
+        let mut looked_at = 0;
+        let mut suffices = |beginning: &[u8]| {
+            let grown = beginning.len() >= 2 * looked_at;
+            looked_at = if grown { beginning.len() } else { looked_at };
+            grown && suffices(beginning)
+        };
         if let RequestBody::Stream(incoming) = self {
             while beginning.len() < limit && !suffices(&beginning) {
                 let Some(data) = next_data(incoming, idle).await? else { break };

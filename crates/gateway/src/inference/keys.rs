@@ -17,6 +17,9 @@ const KEY_HEADERS: [HeaderName; 3] = [
     HeaderName::from_static("api-key"),
 ];
 
+/// Arguments in which Google's clients show a key, and browsers to WebSockets, for they cannot set headers there.
+const KEY_ARGUMENTS: [&str; 3] = ["key", "api-key", "access_token"];
+
 /// What SDKs add for their own provider.
 const DIALECT_PREFIXES: [&str; 6] = ["anthropic-", "x-stainless-", "openai-", "x-goog-", "x-amz-", "amz-sdk-"];
 
@@ -51,9 +54,9 @@ pub(super) fn are_in(headers: &HeaderMap) -> bool {
     KEY_HEADERS.iter().chain(&[AUTHORIZATION]).any(|name| headers.contains_key(name))
 }
 
-/// `query` without the argument in which Google's clients show a key.
-pub(super) fn forget_argument(query: Cow<'_, str>) -> Cow<'_, str> {
-    let places = [CredentialPlace::Argument("key".into())];
+/// `query` without the arguments in which clients show a key.
+pub(super) fn forget_arguments(query: Cow<'_, str>) -> Cow<'_, str> {
+    let places = KEY_ARGUMENTS.map(|name| CredentialPlace::Argument(name.into()));
     Cow::Owned(strip_query(&query, &places).into_owned())
 }
 
@@ -104,6 +107,12 @@ fn as_bearer(key: &HeaderValue) -> Option<HeaderValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_in_a_query_stay_behind() {
+        let query = Cow::Borrowed("model=m&api-key=K&access_token=T&key=G");
+        assert_eq!(forget_arguments(query), "model=m");
+    }
 
     const PLACE: KeyPlace = KeyPlace::Header("x-goog-api-key");
 

@@ -86,7 +86,7 @@ pub(super) async fn prepare(
     let shows_keys = backend.has_credentials();
     let uri = &exchange.request.uri;
     let query = uri.query().map(|query| credential::strip_query(query, exchange.credential_places()));
-    let query = query.map(|query| if shows_keys { keys::forget_argument(query) } else { query });
+    let query = query.map(|query| request::without_keys(backend, query));
     let uri = backend.targets.passed(protocol, uri.path(), query.as_deref()).ok_or_else(request::no_path)?;
     let method = exchange.request.method.clone();
     let mut headers = request::client_headers(exchange);

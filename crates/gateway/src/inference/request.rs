@@ -1,6 +1,8 @@
 //! The request that goes to a provider: the client's body as the configuration shapes it, and of its headers and
 //! query what concerns the provider. Invariant: no credential of the gateway's consumers is among them.
 
+use std::borrow::Cow;
+
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, HOST, HeaderMap, HeaderName,
     HeaderValue,
@@ -72,6 +74,14 @@ pub(super) fn prepare(backend: &Backend, exchange: &mut Exchange) -> Result<Prep
     Ok(Prepared { request, usage, retelling })
 }
 
+/// The client's query, without keys where the operator has credentials.
+pub(super) fn without_keys<'q>(backend: &Backend, query: Cow<'q, str>) -> Cow<'q, str> {
+    match backend.has_credentials() {
+        true => keys::forget_arguments(query),
+        false => query,
+    }
+}
+
 /// Notes in `call` which provider is called.
 pub(super) fn begin(backend: &Backend, call: &mut LlmCall) {
     call.instance = backend.name.clone();
@@ -86,10 +96,11 @@ fn shape(backend: &Backend, exchange: &Exchange) -> Result<Shape, Answer> {
     let uri = &exchange.request.uri;
     let query = uri.query().map(|query| credential::strip_query(query, exchange.credential_places()));
     let place = |capability, client_query| {
-        let wanted = Wanted { model: &call.model, stream: call.stream, client_query };
+        let is_configured = backend.fixed_model.is_some();
+        let wanted = Wanted { model: &call.model, is_configured, stream: call.stream, client_query };
         backend.targets.of(capability, wanted).ok_or_else(no_path)
     };
-    let client = ClientDialect::of(call.protocol, scan, &call.model);
+    let client = ClientDialect::of(call.protocol, scan, &call.request_model);
     let endpoint_path = backend.targets.endpoint_path();
     match backend.provider.course(Asked { protocol: call.protocol, client, model: &call.model, endpoint_path }) {
         Some(Course::Same(capability)) => Ok(Shape {
@@ -123,10 +134,7 @@ fn shape(backend: &Backend, exchange: &Exchange) -> Result<Shape, Answer> {
             })
         }
         Some(Course::Passed) => {
-            let is_google =
-                backend.provider.capabilities.iter().any(|known| known.protocol.family() == Dialect::Gemini);
-            let hides_key = is_google && backend.has_credentials();
-            let query = query.map(|query| if hides_key { keys::forget_argument(query) } else { query });
+            let query = query.map(|query| without_keys(backend, query));
             Ok(Shape {
                 uri: backend.targets.passed(call.protocol, uri.path(), query.as_deref()).ok_or_else(no_path)?,
                 body: llm::shape_request(scan, &backend.rules, Protocol::Passthrough),

@@ -186,7 +186,7 @@ impl LlmStream {
             Err(error) => {
                 tracing::warn!(%error, "a provider's stream cannot be decoded");
                 self.decoder = None;
-                match self.keeps_coding {
+                match self.keeps_coding && !self.has_ended() {
                     true => self.reading = Reading::Hidden,
                     false => self.give_up(),
                 }

@@ -81,6 +81,8 @@ enum PathPlan {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted<'a> {
     pub model: &'a str,
+    /// The configuration names it, not the client.
+    pub is_configured: bool,
     pub stream: bool,
     /// The client's query, for a request that stays in its dialect.
     pub client_query: Option<&'a str>,
@@ -139,7 +141,7 @@ impl Targets {
             PathPlan::PerModel(_) if matches!(wanted.model, "" | "." | "..") => return None,
             PathPlan::PerModel(template) => template,
         };
-        let path = template.replace("{model}", &escaped_segment(wanted.model));
+        let path = template.replace("{model}", &segment(wanted));
         match wanted.client_query {
             None => self.uri(&path, &[]).ok(),
             Some(query) => self.own_uri(&path, &parse_query(query)).ok(),
@@ -220,12 +222,13 @@ fn obeys_endpoint_path(protocol: Protocol) -> bool {
 pub(super) const UNRESERVED: percent_encoding::AsciiSet =
     percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A model as one segment of a path: `:` and `/` escaped. One that a configuration spells escaped stays as it is.
-fn escaped_segment(model: &str) -> String {
-    let escaped = ["%3A", "%3a", "%2F", "%2f"].iter().any(|escape| model.contains(escape));
-    match escaped {
-        true => model.to_owned(),
-        false => percent_encoding::utf8_percent_encode(model, &UNRESERVED).to_string(),
+/// A model as one segment of a path: `:` and `/` escaped. One that the configuration spells escaped stays as it is; a
+/// client's never does, or it could name another path.
+fn segment(wanted: Wanted<'_>) -> String {
+    let is_escape = |escape: &&str| wanted.model.contains(*escape);
+    match wanted.is_configured && ["%3A", "%3a", "%2F", "%2f"].iter().any(is_escape) {
+        true => wanted.model.to_owned(),
+        false => percent_encoding::utf8_percent_encode(wanted.model, &UNRESERVED).to_string(),
     }
 }
 
@@ -248,6 +251,14 @@ pub(super) fn parse_query(query: &str) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clients_model_names_no_other_path() {
+        let wanted = |model, is_configured| Wanted { model, is_configured, stream: false, client_query: None };
+        assert_eq!(segment(wanted("x/invoke?%3A=", false)), "x%2Finvoke%3F%253A%3D");
+        assert_eq!(segment(wanted("arn:aws:bedrock/x", false)), "arn%3Aaws%3Abedrock%2Fx");
+        assert_eq!(segment(wanted("arn%3Aaws%3Abedrock%2Fx", true)), "arn%3Aaws%3Abedrock%2Fx");
+    }
 
     #[test]
     fn googles_global_region_has_a_host_without_prefix() {

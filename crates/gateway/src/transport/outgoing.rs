@@ -203,6 +203,15 @@ impl OutgoingBody {
         }
     }
 
+    /// Nothing more of it goes out.
+    pub fn note_over(&self) {
+        if let OutgoingBody::Stream(stream) = self
+            && stream.progress.stage() != UploadStage::Over
+        {
+            stream.progress.note(UploadStage::Over, 0);
+        }
+    }
+
     /// The upstream has taken some of the last piece.
     pub fn note_taken(&self) {
         if let OutgoingBody::Stream(stream) = self {

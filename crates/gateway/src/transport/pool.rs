@@ -23,9 +23,6 @@ use super::outgoing::{ClientBodyFault, OutgoingBody, UploadProgress, UploadStage
 use super::shared::{self, SharedConnections, StreamGuard};
 use crate::lazy_timer::LazyTimer;
 
-/// How much longer than the read timeout an upload may stand still.
-const UPLOAD_GRACE: Duration = Duration::from_secs(1);
-
 /// A response whose head has arrived.
 pub struct Sent {
     pub response: Response<UpstreamBody>,
@@ -327,8 +324,8 @@ async fn within<T>(
             Some(progress) => match progress.stage() {
                 UploadStage::Over => progress.last() + timeout.read,
                 UploadStage::Handed => progress.last() + timeout.send,
-                // The client's own silence must show first.
-                UploadStage::AwaitsClient => progress.last() + timeout.read + UPLOAD_GRACE,
+                // The upstream is not to blame; the body itself tells when the client has been silent for too long.
+                UploadStage::AwaitsClient => return Poll::Pending,
             },
         };
         timer.poll_until(cx, due.into()).map(|()| None)

@@ -353,6 +353,19 @@ fn a_storm_of_bad_inputs_costs_no_connection_and_no_memory() {
 }
 
 #[test]
+fn a_client_that_dawdles_is_not_the_upstreams_fault() {
+    let upstream = Upstream::saying("");
+    let config = json!({"nginx_config": {"http": {"client_body_timeout": "2s"}}});
+    let gateway = Launch::new().admin_key(ADMIN_KEY).config(config).start();
+    let mut route = route("/*", upstream.addr);
+    route["timeout"] = json!({"connect": 1, "send": 0.1, "read": 0.1});
+    gateway.put("/routes/1", &route);
+    let mut connection = gateway.connect();
+    connection.stream.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc").unwrap();
+    assert_eq!(connection.reply().expect("an answer").status, 408);
+}
+
+#[test]
 fn a_client_that_dawdles_is_not_waited_for() {
     let mut fixture = Fixture::new();
     let head = "POST /plain/x HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n";

@@ -83,7 +83,7 @@ impl Caller {
         let scan =
             BodyScan::parse(&Bytes::from(body), usize::MAX).map_err(|error| AskError::Unreadable(error.to_string()))?;
         let shaped = llm::shape_request_for(&scan, &backend.rules, capability);
-        let wanted = Wanted { model, stream: false, client_query: None };
+        let wanted = Wanted { model, is_configured: true, stream: false, client_query: None };
         let name = backend.provider.name;
         let mut request = http::Request::new(OutgoingBody::Full(shaped.body));
         *request.method_mut() = Method::POST;

@@ -89,7 +89,10 @@ impl ChunkedDecoder {
             (State::SizeLf, b'\n') => Ok(State::Data),
             (State::Start | State::Size | State::SizeSpace | State::SizeLf, _) => Err(Malformed::ChunkSize),
             (State::DataCr, b'\r') => Ok(State::DataLf),
-            (State::DataLf, b'\n') => Ok(State::Start),
+            (State::DataLf, b'\n') => {
+                self.extensions = 0;
+                Ok(State::Start)
+            }
             (State::TrailerStart, b'\r') => Ok(State::EndLf),
             (State::Trailer, b'\r') => Ok(State::TrailerLf),
             (State::TrailerStart | State::Trailer, b'\n') => Err(Malformed::ChunkEnd),

@@ -137,6 +137,7 @@ impl H1 {
 
     fn end_upload(&mut self, ended: Result<(), UploadFault>) -> Result<(), H1Fault> {
         if let Some(upload) = self.upload.take() {
+            upload.give_up();
             self.uploaded = upload.written();
         }
         match ended {

@@ -81,6 +81,11 @@ impl Upload {
         Ok(())
     }
 
+    /// Nothing more of the body is waited for.
+    pub fn give_up(&self) {
+        self.body.note_over();
+    }
+
     /// Bytes that the socket has taken so far, head and framing included.
     pub fn written(&self) -> u64 {
         self.written
@@ -104,6 +109,7 @@ impl Upload {
             // TLS may hold back what it was given.
             let flushed = Pin::new(&mut *io).poll_flush(cx).map_err(UploadFault::Io)?;
             if self.is_over {
+                self.give_up();
                 return flushed.map(Ok);
             }
             ready!(self.poll_stage(cx))?;
