@@ -27,8 +27,8 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024;
 /// Why a message did not get an answer.
 #[derive(Debug, thiserror::Error)]
 pub enum SideError {
-    #[error("{0} is no http or https URL with a host")]
-    Url(Uri),
+    #[error("{address:?} is not reached by an http or https URL with a host")]
+    Url { address: String },
     #[error("no connection to {address}: {source}")]
     Connect { address: String, source: std::io::Error },
     #[error("{address} did not take the message: {source}")]
@@ -110,7 +110,8 @@ impl SideClient {
         limit: Duration,
         verify: Verify,
     ) -> Result<(String, Answered), SideError> {
-        let destination = Destination::of(request.uri()).ok_or_else(|| SideError::Url(request.uri().clone()))?;
+        let destination =
+            Destination::of(request.uri()).ok_or_else(|| SideError::Url { address: host_and_port(request.uri()) })?;
         let request = for_the_wire(request, &destination);
         let address = destination.address();
         match tokio::time::timeout(limit, self.connect_and_send(&destination, request, verify)).await {
@@ -140,6 +141,13 @@ impl SideClient {
         };
         answered.map_err(|source| SideError::Exchange { address: destination.address(), source })
     }
+}
+
+/// Where `uri` leads, as errors tell it: its host, and its port if it names one. Empty without a host.
+pub(crate) fn host_and_port(uri: &Uri) -> String {
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    // What stands before the last `@` may be a password.
+    authority.rsplit('@').next().unwrap_or_default().to_owned()
 }
 
 /// `request` as HTTP/1.1 writes it.

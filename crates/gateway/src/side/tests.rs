@@ -75,6 +75,14 @@ async fn what_is_no_url_is_refused() {
     for uri in ["/path", "ftp://host/", "host:80"] {
         let uri: Uri = uri.parse().expect("a URI");
         let failed = client().post(&uri, HeaderMap::new(), Bytes::new(), Duration::from_secs(1), Verify::No).await;
-        assert!(matches!(failed, Err(SideError::Url(_))), "{uri}: {failed:?}");
+        assert!(matches!(failed, Err(SideError::Url { .. })), "{uri}: {failed:?}");
     }
+}
+
+#[tokio::test]
+async fn errors_tell_no_password_of_a_url() {
+    let mut request = Request::new(Bytes::new());
+    *request.uri_mut() = Uri::from_static("ftp://user:s3cret@host:21/path?key=s3cret");
+    let failed = client().send(request, Duration::from_secs(5), Verify::Yes).await.expect_err("no such scheme");
+    assert_eq!(failed.to_string(), r#""host:21" is not reached by an http or https URL with a host"#);
 }

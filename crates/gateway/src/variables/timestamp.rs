@@ -43,10 +43,11 @@ pub(crate) fn compact(since_epoch: Duration) -> String {
     format!("{year}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
 }
 
-/// Reads `2026-11-20T18:51:18Z`, with or without a fraction, as AWS dates the ends of keys. `None` if the text is no
-/// time in UTC since 1970.
-pub(crate) fn read_utc(text: &str) -> Option<Duration> {
-    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+/// Reads a time of RFC 3339, such as `2026-11-20T18:51:18Z` or `2026-11-20T19:51:18.5+01:00`, as AWS and Google date the
+/// ends of keys; a fraction is passed over. `None` if the text is no time since 1970.
+pub(crate) fn read_rfc3339(text: &str) -> Option<Duration> {
+    let (date, time) = text.split_once('T')?;
+    let (time, zone) = time.split_at(time.find(['Z', '+', '-'])?);
     let [year, month, day] = numbers(date.split('-'))?;
     let whole = time.split_once('.').map_or(time, |(whole, _)| whole);
     let [hour, minute, second] = numbers(whole.split(':'))?;
@@ -57,7 +58,20 @@ pub(crate) fn read_utc(text: &str) -> Option<Duration> {
     let year = if month <= 2 { year - 1 } else { year };
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     let days = year * 365 + year / 4 - year / 100 + year / 400 + day_of_year - DAYS_TO_EPOCH;
-    Some(Duration::from_secs(days * 86_400 + hour * 3_600 + minute * 60 + second))
+    let local = Duration::from_secs(days * 86_400 + hour * 3_600 + minute * 60 + second);
+    match zone.split_at(1) {
+        ("Z", "") => Some(local),
+        ("+", ahead) => local.checked_sub(offset(ahead)?),
+        ("-", behind) => local.checked_add(offset(behind)?),
+        _ => None,
+    }
+}
+
+/// Reads `HH:MM`.
+fn offset(text: &str) -> Option<Duration> {
+    let (hours, minutes) = text.split_once(':')?;
+    let (hours, minutes): (u64, u64) = (hours.parse().ok()?, minutes.parse().ok()?);
+    (hours < 24 && minutes < 60).then(|| Duration::from_secs(hours * 3_600 + minutes * 60))
 }
 
 fn numbers<'a>(mut parts: impl Iterator<Item = &'a str>) -> Option<[u64; 3]> {
@@ -115,10 +129,24 @@ mod tests {
             (4_107_542_400, "21000301T000000Z", "2100-03-01T00:00:00Z"),
         ] {
             let time = Duration::from_secs(seconds);
-            assert_eq!((compact(time).as_str(), read_utc(text)), (compacted, Some(time)));
+            assert_eq!((compact(time).as_str(), read_rfc3339(text)), (compacted, Some(time)));
         }
-        for text in ["", "2026-11-20", "2026-11-20T18:51:18+01:00", "2026-13-20T18:51:18Z", "1969-12-31T23:59:59Z"] {
-            assert_eq!(read_utc(text), None, "{text}");
+        for text in [
+            "",
+            "2026-11-20",
+            "2026-11-20T18:51:18",
+            "2026-11-20T18:51:18+1",
+            "2026-13-20T18:51:18Z",
+            "1969-12-31T23:59:59Z",
+        ] {
+            assert_eq!(read_rfc3339(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn times_in_other_zones_are_read() {
+        for text in ["2026-11-20T18:51:18+00:00", "2026-11-20T20:21:18.5+01:30", "2026-11-20T10:51:18-08:00"] {
+            assert_eq!(read_rfc3339(text), Some(Duration::from_secs(1_795_200_678)), "{text}");
         }
     }
 }

@@ -1,9 +1,11 @@
 //! How credentials are fetched: from variables and files of the process, and from token servers over HTTP. Every
 //! source of this folder goes through [`World`], so that tests can put a world of their own around one.
 //!
-//! Invariant: no error holds a secret. Of a server's refusal only the status and its code are told.
+//! Invariants: no error holds a secret: of a server's refusal only the status and its code are told, of a URL only host
+//! and port. Only regular files are read, and only short ones, so that no path makes the gateway wait or grow.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,14 +14,18 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, Header
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use percent_encoding::utf8_percent_encode;
 use serde::de::DeserializeOwned;
+use tokio::io::AsyncReadExt as _;
 
 use super::super::target::UNRESERVED;
 use super::sigv4::{PayloadHash, SignError, Signing};
-use crate::side::{SideClient, SideError};
+use crate::side::{SideClient, SideError, host_and_port};
 use crate::tls::client::Verify;
 
 /// For one exchange with a token server.
 const EXCHANGE_LIMIT: Duration = Duration::from_secs(8);
+
+/// More than any token, key or shared file of AWS.
+const MAX_FILE_BYTES: u64 = 64 * 1024;
 
 /// A server's error code is told up to this length.
 const MAX_CODE: usize = 64;
@@ -35,10 +41,10 @@ pub(super) enum FetchError {
     Answer(String),
     #[error("{0} is not set")]
     Unset(&'static str),
-    #[error("{0} is no URL")]
-    Url(String),
+    #[error("what should be the URL of a token server is none")]
+    Url,
     #[error("{path} cannot be read: {source}")]
-    File { path: PathBuf, source: std::io::Error },
+    File { path: PathBuf, source: io::Error },
     #[error("{0}")]
     Unusable(String),
     #[error("the request for a credential cannot be signed: {0}")]
@@ -47,6 +53,21 @@ pub(super) enum FetchError {
     Slow(Duration),
     #[error("the fetch ended without a result")]
     Abandoned,
+}
+
+impl FetchError {
+    /// What clients are told: which kind of failure it is, but nothing of the host, its files and its servers.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) => "the token server cannot be reached",
+            Self::Refused { .. } => "the token server refused",
+            Self::Answer(_) => "the token server gave no credential",
+            Self::Unset(_) | Self::Url | Self::File { .. } | Self::Unusable(_) | Self::Sign(_) => {
+                "the configured credentials cannot be used"
+            }
+            Self::Slow(_) | Self::Abandoned => "the credential did not come in time",
+        }
+    }
 }
 
 /// Looks up an environment variable.
@@ -82,10 +103,10 @@ impl World {
         self.variable(name).ok_or(FetchError::Unset(name))
     }
 
-    /// A file as text, without white space around it.
+    /// A regular file of at most [`MAX_FILE_BYTES`] as text, without white space around it.
     pub(super) async fn file(&self, path: impl Into<PathBuf>) -> Result<String, FetchError> {
         let path = path.into();
-        match tokio::fs::read_to_string(&path).await {
+        match short_text(&path).await {
             Ok(text) => Ok(text.trim().to_owned()),
             Err(source) => Err(FetchError::File { path, source }),
         }
@@ -93,8 +114,8 @@ impl World {
 
     /// The body of a good answer to `request`.
     pub(super) async fn ask(&self, request: TokenRequest) -> Result<Answered, FetchError> {
-        let uri: Uri = request.url.parse().map_err(|_| FetchError::Url(request.url.clone()))?;
-        let address = uri.authority().map_or_else(|| request.url.clone(), ToString::to_string);
+        let uri: Uri = request.url.parse().map_err(|_| FetchError::Url)?;
+        let address = host_and_port(&uri);
         let mut message = Request::new(request.body);
         *message.method_mut() = request.method;
         *message.uri_mut() = uri;
@@ -105,6 +126,20 @@ impl World {
             true => Ok(Answered { address, body: answer.into_body() }),
             false => Err(FetchError::Refused { address, status, code: error_code(answer.body()) }),
         }
+    }
+}
+
+/// The text of a regular file. Whether it is one is asked before it is opened: to open a pipe waits for its writer.
+async fn short_text(path: &Path) -> io::Result<String> {
+    if !tokio::fs::metadata(path).await?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+    }
+    let mut text = String::new();
+    let file = tokio::fs::File::open(path).await?;
+    let length = file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).await?;
+    match u64::try_from(length).is_ok_and(|length| length <= MAX_FILE_BYTES) {
+        true => Ok(text),
+        false => Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is longer than {MAX_FILE_BYTES} bytes"))),
     }
 }
 
@@ -152,9 +187,9 @@ impl TokenRequest {
     /// If the URL is none, or the keys cannot be sent as they are.
     pub(super) fn signed(self, signing: &Signing<'_>) -> Result<Self, FetchError> {
         let Self { url, method, headers, body } = self;
-        let uri: Uri = url.parse().map_err(|_| FetchError::Url(url.clone()))?;
+        let uri: Uri = url.parse().map_err(|_| FetchError::Url)?;
         let host = uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
-        let host = host.ok_or_else(|| FetchError::Url(url.clone()))?;
+        let host = host.ok_or(FetchError::Url)?;
         let mut request = Request::new(());
         *request.method_mut() = method;
         *request.uri_mut() = uri;

@@ -24,7 +24,7 @@ pub use entra::EntraConfig;
 pub use google::{EXPIRE_EARLY_SECS, GoogleConfig};
 pub use sigv4::AwsKeys;
 
-use self::aws::AwsSigner;
+use self::aws::{AwsError, AwsSigner};
 use self::entra::EntraTokens;
 use self::fetch::{FetchError, World};
 use self::google::GoogleTokens;
@@ -72,7 +72,7 @@ impl Credentials {
     /// Authorises `request`, which must not be changed any more.
     ///
     /// # Errors
-    /// The answer for a request that cannot be authorised: 500.
+    /// The answer for a request that cannot be authorised: 500, with the kind of failure; the log tells the rest.
     pub(super) async fn authorise(
         &self,
         provider: &Provider,
@@ -88,7 +88,7 @@ impl Credentials {
                 Ok(())
             }
             Kind::Aws(signer) => {
-                let failed = |error| refusal(&format!("failed to sign AWS request: {error}"));
+                let failed = |error: AwsError| refusal(&format!("failed to sign AWS request: {}", error.kind()));
                 signer.sign(request).await.map_err(failed)
             }
         }
@@ -104,7 +104,7 @@ fn show(bearer: &HeaderValue, provider: &Provider, request: &mut http::Request<O
 }
 
 fn no_token(kind: &str, error: &FetchError) -> Answer {
-    refusal(&format!("failed to get {kind} access token: {error}"))
+    refusal(&format!("failed to get {kind} access token: {}", error.kind()))
 }
 
 fn refusal(message: &str) -> Answer {

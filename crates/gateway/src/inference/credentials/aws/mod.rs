@@ -78,6 +78,16 @@ pub(super) enum AwsError {
     Sign(#[from] SignError),
 }
 
+impl AwsError {
+    /// What clients are told.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Keys(error) => error.kind(),
+            Self::Sign(_) => "the request cannot be signed",
+        }
+    }
+}
+
 impl AwsSigner {
     /// A signer for Bedrock.
     pub(super) fn new(config: AwsConfig, world: World, side: Handle) -> Self {
@@ -106,7 +116,8 @@ impl AwsSigner {
             OutgoingBody::Stream(_) => return Err(SignError::Body.into()),
         };
         let signing = Signing { keys: &keys, region: &self.region, service: SERVICE, at: timestamp::now() };
-        Ok(signing.sign(request, &payload)?)
+        let signed = signing.sign(request, &payload);
+        Ok(signed.inspect_err(|error| tracing::warn!(%error, "a request for AWS could not be signed"))?)
     }
 }
 
@@ -172,7 +183,7 @@ fn of_environment(world: &World) -> Result<Lease<AwsKeys>, FetchError> {
     Ok(Lease::looked_up(keys, LOOK_UP_PERIOD))
 }
 
-/// Keys that expire at `expiration`, such as `2026-11-20T18:51:18Z`.
+/// Keys that expire at `expiration`, such as `2026-11-20T18:51:18Z` or `2026-11-20T18:51:18+00:00`.
 fn expiring(keys: AwsKeys, expiration: &str) -> Option<Lease<AwsKeys>> {
-    Some(Lease::expiring(keys, timestamp::read_utc(expiration)?.saturating_sub(timestamp::now())))
+    Some(Lease::expiring(keys, timestamp::read_rfc3339(expiration)?.saturating_sub(timestamp::now())))
 }

@@ -2,18 +2,19 @@
 //! The exchange is RFC 8693, at Google's Security Token Service.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use config::secret::Secret;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::super::fetch::{FetchError, TokenRequest, World};
 use super::super::oauth::{self, Token};
-use super::SCOPE;
-use super::impersonation::Impersonation;
+use super::impersonation::{self, Impersonation};
+use super::{SCOPE, Writer, of_google};
 
 const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -43,9 +44,19 @@ struct ImpersonationOptions {
 struct SubjectSource {
     file: Option<PathBuf>,
     url: Option<String>,
+    /// AWS, which is not asked.
+    environment_id: Option<IgnoredAny>,
+    /// A program, which is not run.
+    executable: Option<IgnoredAny>,
     #[serde(default)]
     headers: BTreeMap<String, String>,
     format: Option<Format>,
+}
+
+/// Where a token is asked for.
+enum Place<'a> {
+    File(&'a Path),
+    Url(&'a str),
 }
 
 /// How it stands there: as it is, or in a member of an object.
@@ -58,15 +69,25 @@ enum Format {
 
 impl ExternalKey {
     /// Google's token for that of the other issuer.
-    pub(super) async fn token(&self, world: &World) -> Result<Token, FetchError> {
-        let subject = self.credential_source.token(world).await?;
-        let exchanged = oauth::token(&world.ask(self.exchange(&subject)?).await?)?;
-        let Some(url) = &self.service_account_impersonation_url else { return Ok(exchanged) };
+    pub(super) async fn token(&self, world: &World, writer: Writer) -> Result<Token, FetchError> {
+        let source = self.credential_source.known()?;
+        if writer == Writer::Route {
+            let message = "credential_source reads files and URLs of the host: a key of the type external_account is taken \
+                           from GOOGLE_APPLICATION_CREDENTIALS or GCP_SERVICE_ACCOUNT, not from service_account_json";
+            return Err(FetchError::Unusable(message.to_owned()));
+        }
+        let token_url = of_google(self.token_url.as_deref().unwrap_or(STS_URL), "token_url")?;
+        let acting_url = self.service_account_impersonation_url.as_deref();
+        let acting_url = acting_url.map(|url| of_google(url, impersonation::URL)).transpose()?;
+
+        let subject = self.credential_source.token(world, source).await?;
+        let exchanged = oauth::token(&world.ask(self.exchange(token_url, &subject)?).await?)?;
+        let Some(url) = acting_url else { return Ok(exchanged) };
         let seconds = self.service_account_impersonation.as_ref().and_then(|options| options.token_lifetime_seconds);
         Impersonation { url, delegates: &[], seconds }.token(world, &exchanged).await
     }
 
-    fn exchange(&self, subject: &Secret) -> Result<TokenRequest, FetchError> {
+    fn exchange(&self, token_url: &str, subject: &Secret) -> Result<TokenRequest, FetchError> {
         let options =
             self.workforce_pool_user_project.as_ref().map(|project| json!({ "userProject": project }).to_string());
         let mut fields = vec![
@@ -78,7 +99,7 @@ impl ExternalKey {
             ("subject_token_type", &self.subject_token_type),
         ];
         fields.extend(options.as_deref().map(|options| ("options", options)));
-        let request = TokenRequest::post_form(self.token_url.as_deref().unwrap_or(STS_URL), &fields);
+        let request = TokenRequest::post_form(token_url, &fields);
         match (&self.client_id, &self.client_secret) {
             (Some(id), Some(secret)) => {
                 let pair = STANDARD.encode(format!("{id}:{}", secret.expose()));
@@ -90,17 +111,26 @@ impl ExternalKey {
 }
 
 impl SubjectSource {
-    async fn token(&self, world: &World) -> Result<Secret, FetchError> {
-        let text = match (&self.file, &self.url) {
-            (Some(file), _) => world.file(file).await?,
-            (None, Some(url)) => {
+    /// Where the token is, if it can be asked there.
+    fn known(&self) -> Result<Place<'_>, FetchError> {
+        let refused = self.environment_id.is_some() || self.executable.is_some();
+        match (&self.file, &self.url) {
+            (Some(file), _) if !refused => Ok(Place::File(file)),
+            (None, Some(url)) if !refused => Ok(Place::Url(url)),
+            _ => {
+                let message = "credential_source must have a file or a url: programs and AWS are not asked";
+                Err(FetchError::Unusable(message.to_owned()))
+            }
+        }
+    }
+
+    async fn token(&self, world: &World, place: Place<'_>) -> Result<Secret, FetchError> {
+        let text = match place {
+            Place::File(file) => world.file(file).await?,
+            Place::Url(url) => {
                 let request = (self.headers.iter())
                     .try_fold(TokenRequest::get(url), |request, (name, value)| request.header(name, value))?;
                 world.ask(request).await?.text()?.to_owned()
-            }
-            (None, None) => {
-                let message = "credential_source must have a file or a url: programs and AWS are not asked";
-                return Err(FetchError::Unusable(message.to_owned()));
             }
         };
         self.taken_out(text).ok_or_else(|| {

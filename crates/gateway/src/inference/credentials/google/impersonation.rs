@@ -8,8 +8,11 @@ use serde_json::json;
 
 use super::super::fetch::{FetchError, TokenRequest, World};
 use super::super::oauth::{self, Token};
-use super::{Key, SCOPE};
+use super::{Key, SCOPE, Writer, of_google};
 use crate::variables::timestamp;
+
+/// The member of keys that says where to ask.
+pub(super) const URL: &str = "service_account_impersonation_url";
 
 /// What is asked for unless the key says otherwise; Google gives an hour at most by default.
 const USUAL_SECONDS: u64 = 3600;
@@ -40,9 +43,9 @@ struct GeneratedToken {
 
 impl ImpersonatedKey {
     /// A token of the account.
-    pub(super) async fn token(&self, world: &World) -> Result<Token, FetchError> {
-        let source = self.source_credentials.token(world).await?;
-        let url = &self.service_account_impersonation_url;
+    pub(super) async fn token(&self, world: &World, writer: Writer) -> Result<Token, FetchError> {
+        let url = of_google(&self.service_account_impersonation_url, URL)?;
+        let source = self.source_credentials.token(world, writer).await?;
         Impersonation { url, delegates: &self.delegates, seconds: None }.token(world, &source).await
     }
 }
@@ -55,7 +58,7 @@ impl Impersonation<'_> {
         let answer = world.ask(TokenRequest::post_json(self.url, &body).authorised(&source.bearer)).await?;
         let told: GeneratedToken = answer.json()?;
         let bearer = oauth::bearer(told.access_token.expose()).ok_or_else(|| answer.unusable())?;
-        let until: Duration = timestamp::read_utc(&told.expire_time).ok_or_else(|| answer.unusable())?;
+        let until: Duration = timestamp::read_rfc3339(&told.expire_time).ok_or_else(|| answer.unusable())?;
         Ok(Token { bearer, lifetime: until.saturating_sub(timestamp::now()) })
     }
 }

@@ -3,17 +3,20 @@
 //! machines from the metadata server.
 //!
 //! What the JSON of a key holds is checked when it is used, as in APISIX: a key that is no good fails requests and not
-//! the configuration.
+//! the configuration. Invariant: tokens of other issuers and tokens to act with go to Google's own servers alone, and a key
+//! that came with a route reads nothing of the host's.
 
 mod account;
 mod federation;
 mod impersonation;
 mod user;
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use config::secret::Secret;
+use http::Uri;
 use http::header::HeaderValue;
 use serde::Deserialize;
 
@@ -24,6 +27,9 @@ use account::AccountKey;
 use federation::ExternalKey;
 use impersonation::ImpersonatedKey;
 use user::UserKey;
+
+/// Under which Google's services are found.
+const DOMAIN: &str = "googleapis.com";
 
 const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
@@ -45,6 +51,16 @@ pub struct GoogleConfig {
     pub max_ttl: Option<Duration>,
     /// A token is given up this long before its end, if it lives longer.
     pub expire_early: Duration,
+}
+
+/// Who wrote a key. Who writes routes need not be who runs the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Writer {
+    /// It stands in the process's environment, or in a file that this or `gcloud` names: the key may name files and URLs
+    /// of the host.
+    Operator,
+    /// It stands in a route's configuration: the key may send nothing of the host's to anybody.
+    Route,
 }
 
 /// Where tokens come from.
@@ -69,13 +85,33 @@ enum Key {
 
 impl Key {
     /// A token for the key, in the usual scope.
-    async fn token(&self, world: &World) -> Result<Token, FetchError> {
+    async fn token(&self, world: &World, writer: Writer) -> Result<Token, FetchError> {
         match self {
             Key::Account(key) => oauth::token(&world.ask(key.request()?).await?),
             Key::User(key) => oauth::token(&world.ask(key.request()).await?),
-            Key::External(key) => key.token(world).await,
-            Key::Impersonated(key) => Box::pin(key.token(world)).await,
+            Key::External(key) => key.token(world, writer).await,
+            Key::Impersonated(key) => Box::pin(key.token(world, writer)).await,
         }
+    }
+}
+
+/// `url`, if what is secret may be sent there: Google's own servers, or this machine, where tests have theirs.
+///
+/// # Errors
+/// If it leads anywhere else; `field` names it.
+fn of_google<'a>(url: &'a str, field: &str) -> Result<&'a str, FetchError> {
+    let leads_there = |uri: Uri| {
+        let host = uri.host().unwrap_or_default();
+        let loopback = host.trim_matches(['[', ']']).parse().is_ok_and(|address: IpAddr| address.is_loopback());
+        match uri.scheme_str() {
+            Some("https") => host == DOMAIN || host.strip_suffix(DOMAIN).is_some_and(|name| name.ends_with('.')),
+            Some("http") => loopback,
+            _ => false,
+        }
+    };
+    match url.parse().is_ok_and(leads_there) {
+        true => Ok(url),
+        false => Err(FetchError::Unusable(format!("{field} is no https URL on {DOMAIN}"))),
     }
 }
 
@@ -86,26 +122,26 @@ impl GoogleTokens {
 
     async fn token(&self) -> Result<Token, FetchError> {
         match self.key().await? {
-            Some(key) => key.token(&self.world).await,
+            Some((key, writer)) => key.token(&self.world, writer).await,
             None => oauth::token(&self.world.ask(self.metadata_request()?).await?),
         }
     }
 
     /// `None` on a machine that is to be Google's.
-    async fn key(&self) -> Result<Option<Key>, FetchError> {
-        let text = match &self.config.service_account_json {
-            Some(json) => json.clone(),
+    async fn key(&self) -> Result<Option<(Key, Writer)>, FetchError> {
+        let (text, writer): (Secret, _) = match &self.config.service_account_json {
+            Some(json) => (json.clone(), Writer::Route),
             None => match self.world.variable("GCP_SERVICE_ACCOUNT") {
-                Some(json) => json.into(),
+                Some(json) => (json.into(), Writer::Operator),
                 None => match self.key_file() {
-                    Some(path) => self.world.file(path).await?.into(),
+                    Some(path) => (self.world.file(path).await?.into(), Writer::Operator),
                     None => return Ok(None),
                 },
             },
         };
         // serde's words may repeat parts of the key.
         let unusable = |_| FetchError::Unusable("the key is of no known kind, or not whole".to_owned());
-        serde_json::from_str(text.expose()).map(Some).map_err(unusable)
+        serde_json::from_str(text.expose()).map(|key| Some((key, writer))).map_err(unusable)
     }
 
     /// The file that is named must be there; that of `gcloud` may be.

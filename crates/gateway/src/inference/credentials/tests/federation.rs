@@ -11,13 +11,11 @@ use crate::inference::credentials::token_cache::Source as _;
 
 const AUDIENCE: &str = "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q";
 
+/// With a key that stands in the operator's environment.
 async fn fetch(key: &Value) -> Result<String, String> {
-    let config = GoogleConfig {
-        service_account_json: Some(key.to_string().into()),
-        max_ttl: None,
-        expire_early: Duration::from_secs(60),
-    };
-    let lease = GoogleTokens::new(config, world(&[])).fetch().await.map_err(|error| error.to_string())?;
+    let config = GoogleConfig { service_account_json: None, max_ttl: None, expire_early: Duration::from_secs(60) };
+    let world = world(&[("GCP_SERVICE_ACCOUNT", &key.to_string())]);
+    let lease = GoogleTokens::new(config, world).fetch().await.map_err(|error| error.to_string())?;
     assert!(lease.value.is_sensitive());
     Ok(lease.value.to_str().expect("text").to_owned())
 }
@@ -101,6 +99,51 @@ async fn a_user_acts_as_a_service_account() {
 }
 
 #[tokio::test]
+async fn a_route_does_not_say_which_files_and_urls_of_the_host_are_read() {
+    let server = google();
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), "s3cret").expect("written");
+    let of_file = external(&server, json!({ "file": file.path() }));
+    let of_url = external(&server, json!({ "url": format!("{}/subject", server.url()) }));
+    let acting = json!({
+        "type": "impersonated_service_account", "source_credentials": of_file,
+        "service_account_impersonation_url": format!("{}/impersonate", server.url()),
+    });
+    for key in [of_file, of_url, acting] {
+        let config = GoogleConfig {
+            service_account_json: Some(key.to_string().into()),
+            max_ttl: None,
+            expire_early: Duration::from_secs(60),
+        };
+        let error = GoogleTokens::new(config, world(&[])).fetch().await.expect_err("no token").to_string();
+        assert!(error.contains("not from service_account_json"), "{error}");
+    }
+    assert!(server.asked().is_empty());
+}
+
+#[tokio::test]
+async fn tokens_are_exchanged_at_googles_own_servers_alone() {
+    let server = google();
+    let source = json!({ "url": format!("{}/subject", server.url()), "headers": { "X-Claim": "yes" } });
+    let elsewhere = [
+        "https://tokens.example/v1/token",
+        "https://googleapis.com.example/v1/token",
+        "https://notgoogleapis.com/v1/token",
+        "https://sts.googleapis.com@tokens.example/v1/token",
+        "http://sts.googleapis.com/v1/token",
+        "/v1/token",
+    ];
+    for url in elsewhere {
+        for field in ["token_url", "service_account_impersonation_url"] {
+            let mut key = external(&server, source.clone());
+            key[field] = url.into();
+            assert_eq!(fetch(&key).await, Err(format!("{field} is no https URL on googleapis.com")), "{url}");
+        }
+    }
+    assert!(server.asked().is_empty());
+}
+
+#[tokio::test]
 async fn sources_that_hold_no_token_are_told_without_what_they_hold() {
     let server = google();
     let file = tempfile::NamedTempFile::new().expect("a file");
@@ -112,7 +155,11 @@ async fn sources_that_hold_no_token_are_told_without_what_they_hold() {
             "credential_source holds no token of the form that it tells",
         ),
         (
-            json!({ "environment_id": "aws1" }),
+            json!({ "environment_id": "aws1", "url": server.url() }),
+            "credential_source must have a file or a url: programs and AWS are not asked",
+        ),
+        (
+            json!({ "executable": { "command": "true" }, "file": file.path() }),
             "credential_source must have a file or a url: programs and AWS are not asked",
         ),
     ];

@@ -3,6 +3,7 @@
 mod aws;
 mod entra;
 mod federation;
+mod fetch;
 mod google;
 mod profile;
 mod server;

@@ -161,15 +161,21 @@ async fn who_has_signed_on_gets_keys_from_the_portal() {
 async fn a_program_prints_keys_where_profiles_are_the_source() {
     let home = home(
         "[default]\ncredential_process = echo '{\"Version\": 1, \"AccessKeyId\": \"p\", \"SecretAccessKey\": \"p-secret\", \
-         \"SessionToken\": \"p-session\", \"Expiration\": \"2100-03-01T00:00:00Z\"}'\n\
+         \"SessionToken\": \"p-session\", \"Expiration\": \"2100-03-01T00:00:00+00:00\"}'\n\
          [profile broken]\ncredential_process = echo s3cret\n[profile failing]\ncredential_process = false\n\
-         [profile missing]\ncredential_process = /nowhere/keys\n",
+         [profile missing]\ncredential_process = /nowhere/keys\n\
+         [profile endless]\ncredential_process = cat /dev/zero\n",
     );
     let variables = [("HOME", text(home.path()))];
     assert_eq!(of(AwsSource::Profile(None), &variables).await, Ok(of_role("p")));
     let refused = of(AwsSource::Default(None), &variables).await.expect_err("no keys");
     assert!(refused.contains("runs only where auth.aws.source is profile"), "{refused}");
-    let cases = [("broken", "printed no keys"), ("failing", "failed"), ("missing", "cannot be started")];
+    let cases = [
+        ("broken", "printed no keys"),
+        ("failing", "failed"),
+        ("missing", "cannot be started"),
+        ("endless", "printed more than 65536 bytes"),
+    ];
     for (profile, fault) in cases {
         let error = fetch(profile, &variables).await.expect_err("no keys");
         assert!(error.starts_with(&format!("the AWS profile's credential_process {fault}")), "{error}");

@@ -1,14 +1,18 @@
 //! Keys from a program that the operator's own AWS files name (`credential_process`).
 //!
 //! Invariant: no shell reads the command, the program gets no input, and what it says beside the keys is neither kept nor
-//! told. One that takes longer than [`LIMIT`] is ended.
+//! told. One that takes longer than [`LIMIT`] is ended with all that it has started.
 
-use std::io::Read as _;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use config::secret::Secret;
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::unix::pipe::Receiver;
 
 use super::super::super::fetch::FetchError;
 use super::super::super::sigv4::AwsKeys;
@@ -62,29 +66,42 @@ fn unusable(fault: &str) -> FetchError {
     FetchError::Unusable(format!("the AWS profile's credential_process {fault}"))
 }
 
-/// A program that has been started; ended when it is dropped.
-struct Running(Child);
+/// A program that has been started, as the first of a process group; the group is ended when this is dropped before the
+/// program has ended.
+struct Running {
+    child: Child,
+    /// `None` once its end has been seen: the number may then be another's.
+    group: Option<Pid>,
+}
 
 impl Running {
     fn start(words: &[String]) -> Result<Self, FetchError> {
         let (program, arguments) = words.split_first().ok_or_else(|| unusable("is empty"))?;
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        command.spawn().map(Self).map_err(|error| unusable(&format!("cannot be started: {}", error.kind())))
+        command.process_group(0);
+        let child = command.spawn().map_err(|error| unusable(&format!("cannot be started: {}", error.kind())))?;
+        let group = Some(Pid::from_child(&child));
+        Ok(Self { child, group })
     }
 
     /// What it prints until it ends, if it ends well.
     async fn output(mut self) -> Result<Vec<u8>, FetchError> {
-        let stdout = self.0.stdout.take().ok_or_else(|| unusable("prints nothing"))?;
-        let reading = tokio::task::spawn_blocking(move || {
-            let mut output = Vec::new();
-            stdout.take(MAX_OUTPUT_BYTES).read_to_end(&mut output).map(|_| output)
-        });
-        let Ok(Ok(output)) = reading.await else { return Err(unusable("could not be heard")) };
+        let stdout = self.child.stdout.take().ok_or_else(|| unusable("prints nothing"))?;
+        let unheard = |_| unusable("could not be heard");
+        let stdout = Receiver::from_owned_fd(OwnedFd::from(stdout)).map_err(unheard)?;
+        let mut output = Vec::new();
+        stdout.take(MAX_OUTPUT_BYTES + 1).read_to_end(&mut output).await.map_err(unheard)?;
+        if u64::try_from(output.len()).is_ok_and(|length| length > MAX_OUTPUT_BYTES) {
+            return Err(unusable(&format!("printed more than {MAX_OUTPUT_BYTES} bytes")));
+        }
         loop {
-            match self.0.try_wait() {
-                Ok(Some(status)) if status.success() => return Ok(output),
-                Ok(Some(_)) | Err(_) => return Err(unusable("failed")),
+            match self.child.try_wait() {
+                Ok(Some(status)) => {
+                    self.group = None;
+                    return if status.success() { Ok(output) } else { Err(unusable("failed")) };
+                }
+                Err(_) => return Err(unusable("failed")),
                 // It has said all, and is about to end.
                 Ok(None) => tokio::time::sleep(BETWEEN_LOOKS).await,
             }
@@ -94,9 +111,10 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended already, which is as good.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let Some(group) = self.group else { return };
+        // All of it may have ended already, which is as good.
+        let _ = kill_process_group(group, Signal::KILL);
+        let _ = self.child.wait();
     }
 }
 
@@ -124,7 +142,35 @@ fn words(command: &str) -> Option<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::words;
+    use std::time::Duration;
+
+    use super::{Running, words};
+
+    #[tokio::test]
+    async fn what_a_program_has_started_ends_with_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pid_file = folder.path().join("pid");
+        let script = format!("sleep 600 & echo $! > {}; wait", pid_file.display());
+        let running = Running::start(&["sh".to_owned(), "-c".to_owned(), script]).expect("a shell");
+        let pid = until(|| std::fs::read_to_string(&pid_file).ok().filter(|pid| pid.ends_with('\n'))).await;
+        drop(running);
+        let stat = format!("/proc/{}/stat", pid.trim());
+        // Ended: gone, or left for its new parent to look at.
+        until(|| std::fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z ")).then_some(())).await;
+    }
+
+    /// What `look` finds at last.
+    async fn until<T>(look: impl Fn() -> Option<T>) -> T {
+        let found = async {
+            loop {
+                match look() {
+                    Some(found) => return found,
+                    None => tokio::time::sleep(Duration::from_millis(5)).await,
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), found).await.expect("it comes true")
+    }
 
     #[test]
     fn a_command_is_parted_at_blanks_outside_quotes() {

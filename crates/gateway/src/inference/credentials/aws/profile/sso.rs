@@ -86,7 +86,7 @@ async fn cached_token(world: &World, name: &str) -> Result<Secret, FetchError> {
     let text = world.file(path).await?;
     let sign_on: SignOn = serde_json::from_str(&text).map_err(|_| over())?;
     // Older tools end the time in `UTC`.
-    let until = timestamp::read_utc(&sign_on.expires_at.replace("UTC", "Z"));
+    let until = timestamp::read_rfc3339(&sign_on.expires_at.replace("UTC", "Z"));
     match until.is_some_and(|until| until > timestamp::now()) {
         true => Ok(sign_on.access_token),
         false => Err(over()),
