@@ -50,7 +50,7 @@ pub struct Auth {
 /// Access tokens of Google Cloud.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub struct Gcp {
-    /// A key, as JSON: of a service account, a user, an external account or an impersonated one. Else
+    /// A key, as JSON: of a service account, a user or an impersonated one. Else
     /// `GCP_SERVICE_ACCOUNT`, the file of `GOOGLE_APPLICATION_CREDENTIALS`, that of `gcloud`, the metadata server.
     pub service_account_json: Option<Secret>,
     /// Seconds for which a token is used at most.
