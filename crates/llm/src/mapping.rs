@@ -44,7 +44,7 @@ pub struct Mapping {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Form {
-    Embeddings { client: EmbedClient, provider: EmbedProvider, encoding: Encoding },
+    Embeddings { client: EmbedClient, provider: EmbedProvider, encoding: Encoding, inputs: usize },
     Ranking { provider: RerankProvider, request: RerankRequest<'static> },
 }
 
@@ -90,7 +90,8 @@ impl Map {
                 request.model = request.model.or_else(|| model.map(Into::into));
                 let sent = provider.write_request(&request)?;
                 let losses = provider.losses(&request);
-                let form = Form::Embeddings { client, provider, encoding: request.encoding };
+                let inputs = request.inputs.len();
+                let form = Form::Embeddings { client, provider, encoding: request.encoding, inputs };
                 Ok((sent, Mapping { form, model: request.model.unwrap_or_default().into(), losses }))
             }
             Map::Ranking(provider) => {
@@ -113,13 +114,17 @@ impl Mapping {
     /// A whole answer's `body` in the client's form.
     ///
     /// # Errors
-    /// If the body is not well-formed, or not what the provider's form says; the texts for Vertex's `:predict` are
+    /// If the body is not well-formed or not what the provider's form says, or has not one vector for each input; the texts for Vertex's `:predict` are
     /// APISIX's.
     pub fn answer(&self, head: AnswerHead<'_>, body: &[u8]) -> Result<Mapped, ReadError> {
         let body = Raw::checked(body).ok_or_else(|| ReadError::new("the answer is not well-formed JSON"))?;
         match &self.form {
-            Form::Embeddings { client, provider, encoding } => {
+            Form::Embeddings { client, provider, encoding, inputs } => {
                 let mut answer = provider.read_response(body)?;
+                if answer.vectors.len() != *inputs {
+                    let vectors = answer.vectors.len();
+                    return Err(ReadError::new(format!("the answer has {vectors} embeddings for {inputs} inputs")));
+                }
                 if answer.id.is_empty() {
                     answer.id = head.id.into();
                 }

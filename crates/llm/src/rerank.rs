@@ -2,7 +2,9 @@
 //!
 //! Clients speak one form, which Cohere (v1 and v2), Jina, Voyage, vLLM and llama.cpp share but for the names of two
 //! members; all of these names are read. Providers are asked in theirs. Invariant: an answer names documents by
-//! their place in the request, and only ones that are there. Called by the data plane for rerank endpoints.
+//! their place in the request, only ones that are there, and none twice. Called by the data plane for rerank endpoints.
+
+use std::collections::HashSet;
 
 use crate::dialect::ReadError;
 use crate::json::{ObjectWriter, Raw, write_string};
@@ -156,7 +158,7 @@ impl RerankProvider {
     /// Reads a provider's answer to `request`.
     ///
     /// # Errors
-    /// If the answer has no results, or one that names no document of the request.
+    /// If the answer has no results, or one that names no document of the request, or one that another has named.
     pub fn read_response<'a>(self, body: Raw<'a>, request: &RerankRequest<'_>) -> Result<Ranking<'a>, ReadError> {
         let mut ranking = Ranking::default();
         let mut results = None;
@@ -172,8 +174,13 @@ impl RerankProvider {
             }
         }
         let results = results.ok_or_else(|| ReadError::new("the answer has no results"))?;
+        let mut named = HashSet::new();
         for result in results.elements() {
-            ranking.results.push(read_result(result, request.documents.len())?);
+            let ranked = read_result(result, request.documents.len())?;
+            if !named.insert(ranked.index) {
+                return Err(ReadError::new("two results name the same document"));
+            }
+            ranking.results.push(ranked);
         }
         Ok(ranking)
     }

@@ -2,13 +2,13 @@
 //! dialects can.
 //!
 //! The first call that is not complete is told as it comes; whatever begins meanwhile waits, be it a call or another
-//! part. Invariant: no argument is lost or reordered, and where parts come one after the other nothing waits. The
-//! writers of those dialects stand behind a [`OneByOne`].
+//! part. Invariant: no argument is lost or reordered unless a call stays open until too much waits or the answer stops,
+//! and where parts come one after the other nothing waits. The writers of those dialects stand behind a [`OneByOne`].
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::dialect::EventWriter;
-use crate::model::{Event, Json, Media, Signature, Text};
+use crate::model::{Event, Json, Media, MediaSource, Signature, Text};
 
 /// How far arguments are from being a whole JSON value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,6 +45,10 @@ impl Progress {
     }
 }
 
+/// How much waits for a call whose arguments do not come to an end.
+const MOST_EVENTS: usize = 10_000;
+const MOST_BYTES: usize = 1 << 20;
+
 /// The one choice that dialects without mixed calls have.
 const CHOICE: u32 = 0;
 
@@ -70,6 +74,8 @@ struct Waiting {
     events: VecDeque<Event<'static>>,
     /// What has come of the calls' arguments, by the call's number.
     arguments: HashMap<u32, String>,
+    /// How long all that is.
+    bytes: usize,
 }
 
 impl<W: EventWriter> OneByOne<W> {
@@ -96,11 +102,22 @@ impl<W: EventWriter> OneByOne<W> {
         }
     }
 
+    /// Tells all that waits: a call that is not complete by now is not waited for.
+    fn tell_waiting(&mut self, out: &mut Vec<u8>) {
+        while !self.waiting.events.is_empty() {
+            if self.is_within_call() {
+                self.open = None;
+                self.writer.write(&Event::PartEnd { choice: CHOICE }, out);
+            }
+            self.go_on(out);
+        }
+    }
+
     /// Tells what waits next.
     fn go_on(&mut self, out: &mut Vec<u8>) {
-        match self.waiting.events.pop_front() {
+        match self.waiting.pop() {
             Some(event @ Event::ToolCall { call, .. }) => {
-                let arguments = self.waiting.arguments.remove(&call).unwrap_or_default();
+                let arguments = self.waiting.take_arguments(call);
                 let mut progress = Progress::default();
                 progress.take(&arguments);
                 self.open = Some(OpenCall { number: call, progress });
@@ -132,19 +149,20 @@ impl<W: EventWriter> EventWriter for OneByOne<W> {
                     self.writer.write(event, out);
                 }
             }
+            Event::Stop { choice: CHOICE, .. } => {
+                self.tell_waiting(out);
+                self.writer.write(event, out);
+            }
             _ if self.is_within_call() && self.waiting.hold(event) => {}
             _ => self.writer.write(event, out),
+        }
+        if self.waiting.is_full() {
+            self.tell_waiting(out);
         }
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {
-        while !self.waiting.events.is_empty() {
-            if self.is_within_call() {
-                self.open = None;
-                self.writer.write(&Event::PartEnd { choice: CHOICE }, out);
-            }
-            self.go_on(out);
-        }
+        self.tell_waiting(out);
         self.writer.finish(out);
     }
 }
@@ -152,6 +170,7 @@ impl<W: EventWriter> EventWriter for OneByOne<W> {
 impl Waiting {
     fn push(&mut self, call: u32, event: &Event<'_>) {
         self.arguments.insert(call, String::new());
+        self.bytes += length(event);
         self.events.extend(owned(event));
     }
 
@@ -159,6 +178,7 @@ impl Waiting {
     fn hold(&mut self, event: &Event<'_>) -> bool {
         let news = owned(event);
         let holds = news.is_some();
+        self.bytes += news.as_ref().map_or(0, length);
         self.events.extend(news);
         holds
     }
@@ -167,7 +187,53 @@ impl Waiting {
     fn add(&mut self, call: u32, json: &str) {
         if let Some(arguments) = self.arguments.get_mut(&call) {
             arguments.push_str(json);
+            self.bytes += json.len();
         }
+    }
+
+    /// What began first.
+    fn pop(&mut self) -> Option<Event<'static>> {
+        let event = self.events.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(length(&event));
+        Some(event)
+    }
+
+    /// What has come of the arguments of a call that waits no more.
+    fn take_arguments(&mut self, call: u32) -> String {
+        let arguments = self.arguments.remove(&call).unwrap_or_default();
+        self.bytes = self.bytes.saturating_sub(arguments.len());
+        arguments
+    }
+
+    /// No more may wait.
+    fn is_full(&self) -> bool {
+        self.events.len() > MOST_EVENTS || self.bytes > MOST_BYTES
+    }
+}
+
+/// How many bytes of an event's words a provider can choose.
+fn length(event: &Event<'_>) -> usize {
+    match event {
+        Event::Text { text, .. } | Event::Refusal { text, .. } | Event::Reasoning { text, .. } => text.len(),
+        Event::Signature { signature, .. } => signature.value.len(),
+        Event::EncryptedReasoning { data, .. } => data.value.len(),
+        Event::ToolCall { id, name, .. } => id.len() + name.len(),
+        Event::Arguments { json, .. } => json.len(),
+        Event::Opaque { json, .. } => json.bytes().len(),
+        Event::Media { media, .. } => match &media.source {
+            MediaSource::Base64(text)
+            | MediaSource::Url(text)
+            | MediaSource::File(text)
+            | MediaSource::PlainText(text) => text.len(),
+        },
+        Event::Citation { citation, .. } => citation.native.as_ref().map_or(0, |json| json.bytes().len()),
+        Event::Start(_)
+        | Event::Logprobs { .. }
+        | Event::PartEnd { .. }
+        | Event::Stop { .. }
+        | Event::Usage(_)
+        | Event::Error(_)
+        | Event::End => 0,
     }
 }
 

@@ -19,7 +19,10 @@ pub(super) fn read_request(body: Raw<'_>) -> Result<EmbedRequest<'_>, ReadError>
                 request.inputs =
                     value.elements().map(|item| read_item(item).map(EmbedInput::Text)).collect::<Result<_, _>>()?;
             }
-            b"input_type" => request.task = value.quoted().and_then(read_task),
+            b"input_type" => {
+                request.task = value.quoted().and_then(read_task);
+                request.unread.lose_unless_read("input_type", request.task.as_ref());
+            }
             b"output_dimension" => request.dimensions = value.count(),
             b"embedding_types" => request.encoding = read_types(value)?,
             b"truncate" => request.truncation = value.quoted().and_then(Truncation::read),
@@ -117,7 +120,7 @@ pub(super) fn read_response(body: Raw<'_>) -> Result<Embeddings<'_>, ReadError> 
             b"embeddings" => {
                 // The older models in Bedrock give the list itself.
                 let list = if value.kind == Kind::Array { Some(value) } else { value.first("float") };
-                answer.vectors = list.into_iter().flat_map(Raw::elements).filter_map(Vector::read).collect();
+                answer.vectors = Vector::read_list(list, Some)?;
             }
             b"meta" => answer.input_tokens = value.at(&["billed_units", "input_tokens"]).and_then(Raw::count),
             _ => {}

@@ -32,8 +32,7 @@ pub(super) fn read_response(body: Raw<'_>) -> Result<Embeddings<'_>, ReadError> 
         match key {
             b"request_id" => answer.id = value.text().unwrap_or_default(),
             b"output" => {
-                let list = value.first("embeddings").into_iter().flat_map(Raw::elements);
-                answer.vectors = list.filter_map(|item| Vector::read(item.first("embedding")?)).collect();
+                answer.vectors = Vector::read_list(value.first("embeddings"), |item| item.first("embedding"))?;
             }
             b"usage" => answer.input_tokens = value.first("total_tokens").and_then(Raw::count),
             _ => {}

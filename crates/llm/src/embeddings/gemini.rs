@@ -7,43 +7,53 @@ use crate::model::Text;
 
 pub(super) fn read_request(body: Raw<'_>) -> Result<EmbedRequest<'_>, ReadError> {
     let mut request = EmbedRequest::default();
-    take(body, &mut request)?;
-    Ok(request)
-}
-
-pub(super) fn read_batch(body: Raw<'_>) -> Result<EmbedRequest<'_>, ReadError> {
-    let mut request = EmbedRequest::default();
-    for item in body.first("requests").into_iter().flat_map(Raw::elements) {
-        take(item, &mut request)?;
-    }
-    match request.inputs.is_empty() {
-        true => Err(ReadError::new("requests must be an array with at least one request")),
-        false => Ok(request),
-    }
-}
-
-/// Takes in one request; what it says beside its text counts for all.
-fn take<'a>(item: Raw<'a>, request: &mut EmbedRequest<'a>) -> Result<(), ReadError> {
     let mut text = None;
-    for (key, value) in item.members().filter(|(_, value)| !value.is_null()) {
+    for (key, value) in body.members().filter(|(_, value)| !value.is_null()) {
         match key {
-            b"content" => text = Some(read_content(value)),
+            b"content" => text = Some(read_content(value)?),
             b"model" => request.model = value.text().map(without_collection),
             b"outputDimensionality" | b"output_dimensionality" => request.dimensions = value.count(),
-            b"taskType" | b"task_type" => request.task = value.quoted().and_then(read_task),
+            b"taskType" | b"task_type" => {
+                request.task = value.quoted().and_then(read_task);
+                if value.quoted() != Some(NO_TASK) {
+                    request.unread.lose_unless_read("taskType", request.task.as_ref());
+                }
+            }
             _ => request.unread.lose_field(&String::from_utf8_lossy(key)),
         }
     }
     request.inputs.push(EmbedInput::Text(text.ok_or_else(|| ReadError::new("content is required"))?));
+    Ok(request)
+}
+
+pub(super) fn read_batch(body: Raw<'_>) -> Result<EmbedRequest<'_>, ReadError> {
+    let mut requests = body.first("requests").into_iter().flat_map(Raw::elements).map(read_request);
+    let none = || Err(ReadError::new("requests must be an array with at least one request"));
+    let mut batch = requests.next().unwrap_or_else(none)?;
+    for request in requests {
+        join(&mut batch, request?)?;
+    }
+    Ok(batch)
+}
+
+/// Adds a request to a batch, which other forms ask for as one.
+fn join<'a>(batch: &mut EmbedRequest<'a>, request: EmbedRequest<'a>) -> Result<(), ReadError> {
+    if (&request.model, request.task, request.dimensions) != (&batch.model, batch.task, batch.dimensions) {
+        return Err(ReadError::new("model, taskType and outputDimensionality must be the same in all requests"));
+    }
+    batch.inputs.extend(request.inputs);
+    batch.unread.add(&request.unread);
     Ok(())
 }
 
 /// The parts' texts, which become one vector.
-fn read_content(content: Raw<'_>) -> Text<'_> {
-    let mut texts =
-        content.first("parts").into_iter().flat_map(Raw::elements).filter_map(|part| part.first("text")?.text());
-    let first = texts.next().unwrap_or_default();
-    texts.fold(first, |joined, text| joined + text)
+fn read_content(content: Raw<'_>) -> Result<Text<'_>, ReadError> {
+    let mut joined = Text::default();
+    for part in content.first("parts").into_iter().flat_map(Raw::elements) {
+        let text = part.first("text").and_then(Raw::text);
+        joined += text.ok_or_else(|| ReadError::new("only texts can be embedded by this provider"))?;
+    }
+    Ok(joined)
 }
 
 fn without_collection(model: Text<'_>) -> Text<'_> {
@@ -56,6 +66,9 @@ fn without_collection(model: Text<'_>) -> Text<'_> {
 fn read_task(task: &[u8]) -> Option<EmbedTask> {
     TASKS.into_iter().find(|known| task_name(*known).as_bytes() == task)
 }
+
+/// As good as no word.
+const NO_TASK: &[u8] = b"TASK_TYPE_UNSPECIFIED";
 
 const TASKS: [EmbedTask; 5] =
     [EmbedTask::Query, EmbedTask::Document, EmbedTask::Similarity, EmbedTask::Classification, EmbedTask::Clustering];
@@ -106,17 +119,15 @@ pub(super) fn read_response(body: Raw<'_>) -> Result<Embeddings<'_>, ReadError> 
     let mut answer = Embeddings::default();
     for (key, value) in body.members() {
         match key {
-            b"embedding" => answer.vectors.extend(read_values(value)),
-            b"embeddings" => answer.vectors.extend(value.elements().filter_map(read_values)),
+            b"embedding" => answer.vectors.extend(value.first("values").and_then(Vector::read)),
+            b"embeddings" => {
+                answer.vectors.extend(Vector::read_list(Some(value), |embedding| embedding.first("values"))?);
+            }
             b"usageMetadata" => answer.input_tokens = value.first("promptTokenCount").and_then(Raw::count),
             _ => {}
         }
     }
     answer.unless_empty()
-}
-
-fn read_values(embedding: Raw<'_>) -> Option<Vector<'_>> {
-    Vector::read(embedding.first("values")?)
 }
 
 pub(super) fn write_response(answer: &Embeddings<'_>) -> Vec<u8> {

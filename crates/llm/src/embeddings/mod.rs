@@ -2,7 +2,7 @@
 //!
 //! A request is texts or tokens to be turned into vectors; an answer is the vectors in the same order.
 //! Each form is one module with as much of a reader and a writer as its side needs; nothing is written per pair.
-//! Invariant: an answer never has fewer vectors than its provider told, and numbers arrive as they were written unless
+//! Invariant: a vector stands for the input in its place, or there is no answer; and numbers arrive as they were written unless
 //! the client asked for another encoding. Called by the data plane for embeddings endpoints.
 
 mod cohere;
@@ -273,7 +273,7 @@ impl EmbedProvider {
     /// Reads a provider's answer.
     ///
     /// # Errors
-    /// If the body holds no vectors; the texts for Vertex's `:predict` are APISIX's.
+    /// If the body holds no vectors, or something else in the place of one; the texts for Vertex's `:predict` are APISIX's.
     pub fn read_response(self, body: Raw<'_>) -> Result<Embeddings<'_>, ReadError> {
         match self {
             EmbedProvider::OpenAi => openai::read_response(body),

@@ -42,7 +42,6 @@ const fn truncation_mode(truncation: Option<Truncation>) -> &'static str {
 }
 
 pub(super) fn read_response(body: Raw<'_>) -> Result<Embeddings<'_>, ReadError> {
-    let list = body.first("embeddings").into_iter().flat_map(Raw::elements);
-    let vectors = list.filter_map(|item| Vector::read(item.first("embedding")?)).collect();
+    let vectors = Vector::read_list(body.first("embeddings"), |item| item.first("embedding"))?;
     Embeddings { vectors, ..Embeddings::default() }.unless_empty()
 }

@@ -28,7 +28,7 @@ pub(super) fn read_response(body: Raw<'_>) -> Result<Embeddings<'_>, ReadError> 
     for (key, value) in body.members() {
         match key {
             b"model" => answer.model = value.text(),
-            b"embeddings" => answer.vectors.extend(value.elements().filter_map(Vector::read)),
+            b"embeddings" => answer.vectors.extend(Vector::read_list(Some(value), Some)?),
             b"embedding" => answer.vectors.extend(Vector::read(value)),
             b"prompt_eval_count" => answer.input_tokens = value.count(),
             _ => {}

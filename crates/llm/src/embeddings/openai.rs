@@ -14,7 +14,10 @@ pub(super) fn read_request(body: Raw<'_>) -> Result<EmbedRequest<'_>, ReadError>
             b"dimensions" => request.dimensions = value.count(),
             b"encoding_format" if value.quoted() == Some(b"base64") => request.encoding = Encoding::Base64,
             // Voyage's, vLLM's and NVIDIA's.
-            b"input_type" => request.task = read_task(value),
+            b"input_type" => {
+                request.task = read_task(value);
+                request.unread.lose_unless_read("input_type", request.task.as_ref());
+            }
             // Voyage's; Hugging Face's and NVIDIA's.
             b"truncation" | b"truncate" => request.truncation = read_truncation(value),
             b"encoding_format" => {}
@@ -103,7 +106,7 @@ pub(super) fn read_response(body: Raw<'_>) -> Result<Embeddings<'_>, ReadError> 
     for (key, value) in body.members() {
         match key {
             b"model" => answer.model = value.text(),
-            b"data" => answer.vectors = read_data(value),
+            b"data" => answer.vectors = read_data(value)?,
             b"usage" => {
                 // Voyage tells the total alone.
                 let told = value.first("prompt_tokens").or_else(|| value.first("total_tokens"));
@@ -115,10 +118,11 @@ pub(super) fn read_response(body: Raw<'_>) -> Result<Embeddings<'_>, ReadError> 
     answer.unless_empty()
 }
 
-/// Reads `data` in the order of its indices.
-fn read_data(data: Raw<'_>) -> Vec<Vector<'_>> {
+/// Reads `data` in the order of its indices. Some servers give every vector the index 0: then they are in order.
+fn read_data(data: Raw<'_>) -> Result<Vec<Vector<'_>>, ReadError> {
     let mut vectors: Vec<(u64, Vector<'_>)> = Vec::new();
-    for (item, at) in data.elements().zip(0..) {
+    for (item, place) in data.elements().zip(1..) {
+        let at = vectors.len() as u64;
         let (mut index, mut vector) = (at, None);
         for (key, value) in item.members() {
             match key {
@@ -127,10 +131,14 @@ fn read_data(data: Raw<'_>) -> Vec<Vector<'_>> {
                 _ => {}
             }
         }
-        vectors.extend(vector.map(|vector| (index, vector)));
+        vectors.push((index, vector.ok_or_else(|| Vector::missing(place))?));
     }
     vectors.sort_by_key(|(index, _)| *index);
-    vectors.into_iter().map(|(_, vector)| vector).collect()
+    let is_repeated = |pair: &[(u64, Vector<'_>)]| pair[0].0 == pair[1].0;
+    if vectors.last().is_some_and(|(last, _)| *last > 0) && vectors.windows(2).any(is_repeated) {
+        return Err(ReadError::new("two embeddings have the same index"));
+    }
+    Ok(vectors.into_iter().map(|(_, vector)| vector).collect())
 }
 
 pub(super) fn write_response(answer: &Embeddings<'_>, model: &str, encoding: Encoding) -> Vec<u8> {

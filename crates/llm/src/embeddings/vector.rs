@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Encoding;
+use crate::dialect::ReadError;
 use crate::json::{Kind, Raw, write_string};
 use crate::model::{Json, Text};
 
@@ -24,6 +25,23 @@ impl<'a> Vector<'a> {
             Kind::String => value.text().map(Vector::Base64),
             Kind::Object | Kind::Number | Kind::Bool | Kind::Null => None,
         }
+    }
+
+    /// The vectors of `list`, one for each element; `place` says where an element has its own.
+    ///
+    /// # Errors
+    /// If an element has none: those behind it would stand for the wrong inputs.
+    pub(super) fn read_list(
+        list: Option<Raw<'a>>,
+        place: impl Fn(Raw<'a>) -> Option<Raw<'a>>,
+    ) -> Result<Vec<Self>, ReadError> {
+        let elements = list.into_iter().flat_map(Raw::elements).zip(1..);
+        elements.map(|(element, at)| place(element).and_then(Self::read).ok_or_else(|| Self::missing(at))).collect()
+    }
+
+    /// There is no vector where one should be; `at` counts from 1.
+    pub(super) fn missing(at: usize) -> ReadError {
+        ReadError::new(format!("invalid embedding at index {at}"))
     }
 
     /// The vector's numbers; `None` if they cannot be read.

@@ -52,7 +52,7 @@ pub(super) fn read_response(body: Raw<'_>) -> Result<Embeddings<'_>, ReadError> 
                 _ => {}
             }
         }
-        answer.vectors.push(vector.ok_or_else(|| ReadError::new(format!("invalid embedding at index {at}")))?);
+        answer.vectors.push(vector.ok_or_else(|| Vector::missing(at))?);
         answer.input_tokens = answer.input_tokens.map(|sum| sum.saturating_add(tokens));
     }
     Ok(answer)

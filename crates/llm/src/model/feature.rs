@@ -162,6 +162,13 @@ impl Losses {
         }
     }
 
+    /// Notes that the field `name` is left out, unless its `value` could be read.
+    pub fn lose_unless_read<T>(&mut self, name: &str, value: Option<&T>) {
+        if value.is_none() {
+            self.lose_field(name);
+        }
+    }
+
     /// Notes that all of `extras` is left out.
     pub fn lose_extras(&mut self, extras: &Extras<'_>) {
         extras.iter().for_each(|(name, _)| self.lose_field(name));

@@ -240,14 +240,20 @@ pub(super) static PROVIDERS: &[Provider] = &[
                     "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:predict",
                 )
             },
-            google(
-                Protocol::GeminiEmbed,
-                "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:embedContent",
-            ),
-            google(
-                Protocol::GeminiCountTokens,
-                "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:countTokens",
-            ),
+            Capability {
+                models: Models::Beginning("gemini-embedding-2"),
+                ..google(
+                    Protocol::GeminiEmbed,
+                    "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:embedContent",
+                )
+            },
+            Capability {
+                models: Models::NotBeginning("claude"),
+                ..google(
+                    Protocol::GeminiCountTokens,
+                    "/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:countTokens",
+                )
+            },
         ],
         quirks: PLAIN_WITH_NEW_LIMIT,
         ..HOSTED

@@ -175,3 +175,13 @@ fn a_stream_that_breaks_off_ends_in_an_exception() {
         assert!(tail.is_some(), "{client:?} {cut}");
     }
 }
+
+#[test]
+fn what_nova_is_told_with_null_is_not_told() {
+    let body = json!({"schemaVersion": "messages-v1", "messages": [{"role": "user", "content": [{"text": "hi"}]}],
+        "inferenceConfig": {"max_new_tokens": null, "top_p": null, "topK": null, "odd": null}});
+
+    let (sent, told) = asked(NOVA, Dialect::Anthropic, &body);
+    assert_eq!(told.losses.to_string(), "");
+    assert_eq!((sent.get("top_p"), sent.get("top_k")), (None, None));
+}

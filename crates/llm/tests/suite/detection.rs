@@ -312,3 +312,16 @@ fn the_bodies_of_invoke_that_are_read_reach_every_provider_and_others_only_bedro
 fn at(path: &str) -> tidegate_llm::RequestPath<'_> {
     tidegate_llm::RequestPath { normal: path, sent: path }
 }
+
+#[test]
+fn vertex_is_asked_at_the_paths_that_its_models_have() {
+    let course = |protocol, model| match Provider::by_name("vertex-ai").unwrap().course(Asked::of(protocol, model)) {
+        Some(Course::Same(capability) | Course::Mapped { capability, .. }) => Some(capability.protocol),
+        Some(Course::Counted) => None,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(course(Protocol::GeminiCountTokens, "claude-x"), None);
+    assert_eq!(course(Protocol::GeminiCountTokens, "gemini-x"), Some(Protocol::GeminiCountTokens));
+    assert_eq!(course(Protocol::GeminiEmbed, "text-embedding-005"), Some(Protocol::VertexPredict));
+    assert_eq!(course(Protocol::GeminiEmbed, "gemini-embedding-2-x"), Some(Protocol::GeminiEmbed));
+}

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tidegate_llm::model::{Citation, Event, Stop, StopReason, TokenCounts};
+use tidegate_llm::model::{Citation, Event, Json, Stop, StopReason, TokenCounts};
 use tidegate_llm::{ApiError, Dialect, ErrorKind, Renames, Reply, StreamForm, StreamTranslator, TranslatedEnd};
 
 use crate::grammar;
@@ -163,5 +163,19 @@ proptest! {
     fn cutting_an_array_changes_nothing(size in 1usize..40) {
         let array = format!(" \n[{TOLD}\n,\r\n{ENDED}\n]");
         prop_assert_eq!(translated(array.as_bytes().chunks(size)), translated([array.as_bytes()]));
+    }
+}
+
+#[test]
+fn the_end_of_another_part_is_not_that_of_a_call_whose_arguments_are_to_come() {
+    const END: Event<'static> = Event::PartEnd { choice: 0 };
+    let reasoning = || Event::Reasoning { choice: 0, text: "so".into(), is_summary: false };
+    let opaque = || Event::Opaque { choice: 0, json: Json::owned(br#"{"text":"c"}"#.to_vec()) };
+    for other in [reasoning(), opaque()] {
+        let text = Event::Text { choice: 0, text: "b".into() };
+        let chunks = chunks(&[call(0), other, END, text, arguments(0, "{\"a\":1}"), stop(StopReason::ToolCalls)]);
+        let parts = chunks.iter().filter_map(|chunk| chunk["candidates"][0]["content"]["parts"].as_array()).flatten();
+        let calls: Vec<_> = parts.filter_map(|part| part.get("functionCall")).collect();
+        assert_eq!(calls, [&json!({"id": "c0", "name": "f", "args": {"a": 1}})]);
     }
 }

@@ -333,3 +333,78 @@ fn every_provider_with_embeddings_is_reached_by_every_client() {
         }
     }
 }
+
+#[test]
+fn an_answer_with_something_else_in_the_place_of_a_vector_is_refused() {
+    let with_a_hole = [
+        (EmbedProvider::OpenAi, json!({"data": [{"embedding": null}, {"embedding": [1]}]})),
+        (EmbedProvider::Cohere, json!({"embeddings": {"float": [null, [1]]}})),
+        (EmbedProvider::BedrockCohere, json!({"embeddings": [{}, [1]]})),
+        (EmbedProvider::BedrockNova, json!({"embeddings": [{"embedding": null}, {"embedding": [1]}]})),
+        (EmbedProvider::DashScope, json!({"output": {"embeddings": [{}, {"embedding": [1]}]}})),
+        (EmbedProvider::GeminiBatch, json!({"embeddings": [{"values": null}, {"values": [1]}]})),
+        (EmbedProvider::Ollama, json!({"embeddings": [7, [1]]})),
+    ];
+    for (provider, body) in with_a_hole {
+        let text = body.to_string();
+        let error = provider.read_response(Raw::new(text.as_bytes()).unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "invalid embedding at index 1", "{provider:?}");
+    }
+}
+
+#[test]
+fn an_index_is_repeated_only_where_indices_say_nothing() {
+    let of = |indices: [u64; 2]| {
+        let data = indices.map(|index| json!({"index": index, "embedding": [1]}));
+        let text = json!({"data": data}).to_string();
+        EmbedProvider::OpenAi.read_response(Raw::new(text.as_bytes()).unwrap()).map(|answer| answer.vectors.len())
+    };
+    assert_eq!(of([0, 0]), Ok(2));
+    assert_eq!(of([1, 1]).unwrap_err().to_string(), "two embeddings have the same index");
+}
+
+#[test]
+fn an_answer_has_as_many_vectors_as_there_are_inputs() {
+    let map = Map::Embeddings { client: EmbedClient::OpenAi, provider: EmbedProvider::Ollama };
+    let request = json!({"model": "m", "input": ["a", "b"]}).to_string();
+    let (_, mapping) = map.request(Raw::new(request.as_bytes()).unwrap(), None).unwrap();
+    let head = AnswerHead { id: "made-up", usage: None };
+    let answer = |vectors: Value| mapping.answer(head, json!({"embeddings": vectors}).to_string().as_bytes());
+    assert!(answer(json!([[1], [2]])).is_ok());
+    for (vectors, count) in [(json!([[1]]), 1), (json!([[1], [2], [3]]), 3)] {
+        let error = answer(vectors).unwrap_err();
+        assert_eq!(error.to_string(), format!("the answer has {count} embeddings for 2 inputs"));
+    }
+}
+
+#[test]
+fn a_purpose_that_is_not_known_is_named() {
+    let content = json!({"parts": [{"text": "a"}]});
+    for (client, body, expected) in [
+        (EmbedClient::OpenAi, json!({"input": "a", "input_type": "odd"}), "field:input_type"),
+        (EmbedClient::Cohere, json!({"texts": ["a"], "input_type": "image"}), "field:input_type"),
+        (EmbedClient::Gemini, json!({"content": content, "taskType": "FACT_VERIFICATION"}), "field:taskType"),
+        (EmbedClient::Gemini, json!({"content": content, "taskType": "TASK_TYPE_UNSPECIFIED"}), ""),
+    ] {
+        assert_eq!(asked(client, &body).unread.to_string(), expected, "{body}");
+    }
+}
+
+#[test]
+fn what_a_batch_of_gemini_cannot_ask_for_at_once_is_refused() {
+    let item = |more: Value| {
+        let mut item = json!({"content": {"parts": [{"text": "a"}]}});
+        item.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        item
+    };
+    let refusal = |requests: Value| {
+        let text = json!({"requests": requests}).to_string();
+        EmbedClient::GeminiBatch.read_request(Raw::new(text.as_bytes()).unwrap()).unwrap_err().to_string()
+    };
+    let mixed = "model, taskType and outputDimensionality must be the same in all requests";
+    assert_eq!(refusal(json!([item(json!({"taskType": "CLUSTERING"})), item(json!({}))])), mixed);
+    assert_eq!(refusal(json!([item(json!({})), item(json!({"outputDimensionality": 8}))])), mixed);
+    let picture = json!({"content": {"parts": [{"text": "a"}, {"inlineData": {}}]}});
+    assert_eq!(refusal(json!([picture])), "only texts can be embedded by this provider");
+    assert_eq!(refusal(json!([])), "requests must be an array with at least one request");
+}

@@ -111,3 +111,36 @@ fn citations_of_a_text_too_long_to_be_kept_have_no_span() {
         assert_eq!(span_after(dialect, 2 << 20), None, "{dialect}");
     }
 }
+
+/// What a stream of `dialect` has told when a call is open and `events` have come.
+fn told_beside_an_open_call(dialect: Dialect, events: &[Event<'_>]) -> String {
+    let mut writer = dialect.stream_writer(reply());
+    let mut out = Vec::new();
+    writer.write(&Event::Start(StreamStart::default()), &mut out);
+    [call(0, "a"), piece(0, "{")].iter().for_each(|event| writer.write(event, &mut out));
+    events.iter().for_each(|event| writer.write(event, &mut out));
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[test]
+fn a_call_that_never_ends_does_not_keep_all_else_waiting() {
+    let long = || text("word".repeat(1 << 19));
+    let many: Vec<_> = (0..20_000).map(|_| text("word")).collect();
+    for dialect in [Dialect::Anthropic, Dialect::BedrockConverse, Dialect::Cohere] {
+        assert!(!told_beside_an_open_call(dialect, &[text("word")]).contains("word"), "{dialect}");
+        assert!(told_beside_an_open_call(dialect, &[long()]).contains("word"), "{dialect}");
+        assert!(told_beside_an_open_call(dialect, &many).contains("word"), "{dialect}");
+        let stopped = [text("word"), stop(StopReason::ToolCalls)];
+        assert!(told_beside_an_open_call(dialect, &stopped).contains("word"), "{dialect}");
+    }
+}
+
+#[test]
+fn what_no_longer_waits_is_not_counted() {
+    let round = |number| [piece(number, "}"), call(number + 1, "b"), piece(number + 1, "{"), text("x".repeat(1 << 17))];
+    let mut events: Vec<_> = (0..32).flat_map(round).collect();
+    events.push(text("word"));
+    for dialect in [Dialect::Anthropic, Dialect::BedrockConverse, Dialect::Cohere] {
+        assert!(!told_beside_an_open_call(dialect, &events).contains("word"), "{dialect}");
+    }
+}

@@ -94,3 +94,11 @@ fn every_recorded_ranking_reaches_the_client_as_it_was() {
         }
     }
 }
+
+#[test]
+fn a_document_that_is_named_twice_is_refused() {
+    let request = asked(&json!({"query": "q", "documents": ["a", "b"], "return_documents": true}));
+    let results = vec![json!({"index": 0, "relevance_score": 0.5}); 20_000];
+    let error = told(RerankProvider::Plain, &request, &json!({"results": results})).unwrap_err();
+    assert_eq!(error, "two results name the same document");
+}

@@ -69,7 +69,7 @@ fn read_novas_own(request: &mut Request<'_>) {
     let mut rest = Vec::new();
     let mut others = ObjectWriter::new(&mut rest);
     let mut knows_more = false;
-    for (key, value) in config.raw().members() {
+    for (key, value) in config.raw().members().filter(|(_, value)| !value.is_null()) {
         match key {
             b"max_new_tokens" => request.max_tokens = value.count().or(request.max_tokens),
             b"topK" | b"top_k" => request.top_k = Some(Json::owned(value.bytes.to_vec())),

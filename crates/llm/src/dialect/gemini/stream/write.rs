@@ -43,6 +43,8 @@ enum OpenPart {
     None,
     Text,
     Reasoning,
+    /// A part that is told as a whole.
+    Whole,
 }
 
 #[derive(Debug)]
@@ -86,7 +88,7 @@ impl Writer {
                 let write = |parts: &mut ArrayWriter<'_>| write_text(&mut parts.object(), "", Some(signature));
                 self.send_part(choice, part, out, write);
             }
-            OpenPart::Reasoning | OpenPart::None => {
+            OpenPart::Reasoning | OpenPart::Whole | OpenPart::None => {
                 let proof = Some(Proof::Signature(signature));
                 let write = |parts: &mut ArrayWriter<'_>| write_reasoning(&mut parts.object(), "", proof);
                 self.send_part(choice, OpenPart::Reasoning, out, write);
@@ -115,12 +117,13 @@ impl Writer {
         });
     }
 
-    /// Ends the part that is being told; calls leave when none is open. Of calls, it is the end of the last if that has no
-    /// arguments: those that have some end with them.
+    /// Ends the part that is being told; calls leave when none is open. Where no other part is being told, it is the end of
+    /// the last call if that has no arguments: calls that have some end with them.
     fn end_part(&mut self, choice: u32, out: &mut Vec<u8>) {
         let Some(open) = self.choices.get_mut(&choice) else { return };
-        open.part = OpenPart::None;
-        let bare = |call: &&mut OpenCall| !call.is_complete && call.call.arguments.is_empty();
+        let ended = std::mem::take(&mut open.part);
+        let bare =
+            |call: &&mut OpenCall| ended == OpenPart::None && !call.is_complete && call.call.arguments.is_empty();
         if let Some(call) = open.calls.last_mut().filter(bare) {
             call.is_complete = true;
             open.incomplete -= 1;
@@ -142,7 +145,7 @@ impl EventWriter for Writer {
             Event::EncryptedReasoning { choice, data, .. } => {
                 let proof = Some(Proof::Encrypted(data));
                 let write = |parts: &mut ArrayWriter<'_>| write_reasoning(&mut parts.object(), "", proof);
-                self.send_part(*choice, OpenPart::None, out, write);
+                self.send_part(*choice, OpenPart::Whole, out, write);
             }
             Event::ToolCall { choice, call, id, name, signature } => {
                 let open = self.choices.entry(*choice).or_default();
@@ -179,10 +182,10 @@ impl EventWriter for Writer {
             Event::Media { choice, media } => {
                 let part = PartBody::Media(media.clone()).into();
                 let write = |parts: &mut ArrayWriter<'_>| write_foreign(parts, &part);
-                self.send_part(*choice, OpenPart::None, out, write);
+                self.send_part(*choice, OpenPart::Whole, out, write);
             }
             Event::Opaque { choice, json } => {
-                self.send_part(*choice, OpenPart::None, out, |parts| parts.raw(json.bytes()));
+                self.send_part(*choice, OpenPart::Whole, out, |parts| parts.raw(json.bytes()));
             }
             Event::Logprobs { choice, logprobs } => self.chunks.send(out, |candidates| {
                 let mut candidate = candidates.object();
