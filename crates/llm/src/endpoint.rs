@@ -118,13 +118,15 @@ impl PathForm {
                     && (self.names_model != NamesModel::Must || self.model_segment(path.sent).is_some())
             }
             // An escaped slash belongs to the identifier.
-            IdPlace::Behind(before) => self.has_id(before, path.normal) || self.has_id(before, path.sent),
+            IdPlace::Behind(before) => {
+                self.has_id(before, path.normal) || (path.normal != path.sent && self.has_id(before, path.sent))
+            }
         }
     }
 
     fn has_id(self, before: &str, path: &str) -> bool {
         let Some(head) = path.strip_suffix(self.suffix) else { return false };
-        let (collection, id) = head.split_at(head.rfind('/').map_or(0, |slash| slash + 1));
+        let (collection, id) = head.split_at(memchr::memrchr(b'/', head.as_bytes()).map_or(0, |slash| slash + 1));
         !id.is_empty() && collection.ends_with(before)
     }
 
