@@ -31,7 +31,7 @@ LIMIT = 300
 class Client:
     """What an SDK can do, unless it says otherwise."""
 
-    streams_calls = True
+    takes_calls_in_pieces = True
     tells_usage = True
 
 
@@ -354,10 +354,10 @@ class Cohere(Client):
 
 
 class MistralChat(Client):
-    """Mistral's SDK: OpenAI's dialect with manners of its own. It takes no call in pieces, and never asks for usage."""
+    """Mistral's SDK: OpenAI's dialect with manners of its own. It wants a call's name in each piece, and never asks for usage."""
 
     error = MistralError
-    streams_calls = tells_usage = False
+    takes_calls_in_pieces = tells_usage = False
     done, called = "stop", "tool_calls"
 
     def __init__(self, origin: str, model: str) -> None:

@@ -20,8 +20,16 @@ pub enum Kind {
 
 /// Inputs of one kind of a form that no recordings are kept of: the files `FORM.KIND*`.
 pub fn of_form(form: ProviderDialect, kind: Kind) -> Vec<Vec<u8>> {
-    let prefix = format!("{form}.{}", format!("{kind:?}").to_lowercase());
-    let inputs = files(&prefix);
+    at_hand(&format!("{form}.{}", format!("{kind:?}").to_lowercase()))
+}
+
+/// Requests of clients of completions, whose answers no provider gives.
+pub fn completions() -> Vec<Vec<u8>> {
+    at_hand("openai-completions.request")
+}
+
+fn at_hand(prefix: &str) -> Vec<Vec<u8>> {
+    let inputs = files(prefix);
     assert!(!inputs.is_empty(), "no file {prefix}*");
     inputs
 }

@@ -15,6 +15,7 @@ mod recorded;
 mod run;
 mod targets;
 
+use tidegate_llm::ClientDialect;
 use tidegate_llm::Dialect::{Anthropic, BedrockConverse, Cohere, Gemini, OpenAiChat, OpenAiResponses};
 use tidegate_llm::ProviderDialect::{BedrockInvoke, DashScope, Ollama};
 
@@ -84,6 +85,11 @@ each_form_of_providers! {
 #[test]
 fn invoked_requests() {
     run(&corpus::of_form(BedrockInvoke, Request), targets::invoked_request);
+}
+
+#[test]
+fn completions_requests() {
+    run(&corpus::completions(), |input| targets::request(ClientDialect::Completions, input));
 }
 
 #[test]
