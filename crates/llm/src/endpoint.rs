@@ -5,9 +5,13 @@
 //! before its body is read, and [`detect`] once for each whose body is.
 
 mod passed;
+mod path;
 
 use std::borrow::Cow;
-use std::fmt;
+
+pub use path::{BodyKind, IdPlace, NamesModel, PathForm, RequestPath};
+
+use path::KnownPath;
 
 use crate::json::Kind;
 use crate::protocol::Protocol;
@@ -55,111 +59,6 @@ pub enum StreamFlag {
     Body,
     /// The path alone says so.
     Always,
-}
-
-/// Whether a path names the model, as `…/model/ID/…` or `…/models/ID:…`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NamesModel {
-    No,
-    IfThere,
-    /// Without it the path is none of this form.
-    Must,
-}
-
-/// What kind of body requests to a path have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BodyKind {
-    /// JSON. Any other content type is refused, and so is an empty body.
-    Json,
-    /// A form with files in it, which passes unread. JSON in its place is read as JSON.
-    Multipart,
-    /// Any bytes or none. They pass unread, whatever their type: options would make no sense in them.
-    Any,
-    /// None: what is wanted stands in the path. A request with a body is none of this form.
-    None,
-    /// None, but for what both sides say once the connection has switched to WebSocket.
-    WebSocket,
-}
-
-/// Where a path names something that was made before. Only the provider that gave the identifier out knows what it
-/// names, so that such a request can go to no other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IdPlace {
-    Nowhere,
-    /// One segment, between these characters and the form's suffix.
-    Behind(&'static str),
-}
-
-/// One form of an endpoint's path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PathForm {
-    /// The path must end so. A plain suffix: `/llm/v1/messages` matches, a trailing slash does not.
-    pub suffix: &'static str,
-    pub id: IdPlace,
-    pub stream: StreamFlag,
-    pub names_model: NamesModel,
-    pub body: BodyKind,
-}
-
-impl PathForm {
-    const fn of(suffix: &'static str, stream: StreamFlag) -> Self {
-        Self { suffix, id: IdPlace::Nowhere, stream, names_model: NamesModel::No, body: BodyKind::Json }
-    }
-
-    const fn of_model(suffix: &'static str, stream: StreamFlag) -> Self {
-        Self { names_model: NamesModel::Must, ..Self::of(suffix, stream) }
-    }
-
-    /// `true` if `path` has this form.
-    fn is(self, path: RequestPath<'_>) -> bool {
-        match self.id {
-            IdPlace::Nowhere => {
-                path.normal.ends_with(self.suffix)
-                    && (self.names_model != NamesModel::Must || self.model_segment(path.sent).is_some())
-            }
-            // An escaped slash belongs to the identifier.
-            IdPlace::Behind(before) => {
-                self.has_id(before, path.normal) || (path.normal != path.sent && self.has_id(before, path.sent))
-            }
-        }
-    }
-
-    fn has_id(self, before: &str, path: &str) -> bool {
-        let Some(head) = path.strip_suffix(self.suffix) else { return false };
-        let (collection, id) = head.split_at(memchr::memrchr(b'/', head.as_bytes()).map_or(0, |slash| slash + 1));
-        !id.is_empty() && collection.ends_with(before)
-    }
-
-    /// The model that a path of this form names.
-    fn model<'a>(self, path: RequestPath<'a>) -> Option<Cow<'a, str>> {
-        Some(percent_encoding::percent_decode_str(self.model_segment(path.sent)?).decode_utf8_lossy())
-    }
-
-    fn model_segment(self, sent: &str) -> Option<&str> {
-        let before = sent.strip_suffix(self.suffix).filter(|_| self.names_model != NamesModel::No)?;
-        let (collections, segment) = before.rsplit_once('/')?;
-        let collection = collections.rsplit('/').next()?;
-        (matches!(collection, "model" | "models") && !segment.is_empty()).then_some(segment)
-    }
-}
-
-/// With `{id}` where the identifier is.
-impl fmt::Display for PathForm {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.id {
-            IdPlace::Nowhere => out.write_str(self.suffix),
-            IdPlace::Behind(before) => write!(out, "{before}{{id}}{}", self.suffix),
-        }
-    }
-}
-
-/// A request's path, without query.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RequestPath<'a> {
-    /// Decoded and normalised.
-    pub normal: &'a str,
-    /// As the client sent it: a model's name may hold an escaped slash.
-    pub sent: &'a str,
 }
 
 /// How a streamed answer is cut into events.
@@ -500,7 +399,8 @@ pub fn endpoint(protocol: Protocol) -> &'static Endpoint {
 impl Endpoint {
     /// `true` if `path` has one of the row's forms.
     pub(crate) fn has_path(&self, path: &str) -> bool {
-        self.paths.iter().any(|form| form.is(RequestPath { normal: path, sent: path }))
+        let path = KnownPath::from(RequestPath { normal: path, sent: path });
+        self.paths.iter().any(|form| form.is(&path))
     }
 }
 
@@ -517,8 +417,9 @@ pub struct Detected<'a> {
 /// Which protocol a request to `path` with this body speaks; `None` if no row matches. A path that only some rows have
 /// never hides a conversation from its own row.
 pub fn detect<'a>(path: RequestPath<'a>, scan: &'a BodyScan) -> Option<Detected<'a>> {
+    let known = KnownPath::from(path);
     ROWS.iter().find_map(|row| {
-        let form = row.paths.iter().find(|form| form.is(path));
+        let form = row.paths.iter().find(|form| form.is(&known));
         if (form.is_none() && !row.paths.is_empty()) || !row.body.accepts(scan) {
             return None;
         }
@@ -550,7 +451,8 @@ pub struct Passing {
 /// How a request to `path` passes with its body unread; `None` if the body is to be read, and be JSON. A path of an
 /// earlier row is never of a later one.
 pub fn passing(path: RequestPath<'_>, content: Content) -> Option<Passing> {
-    let of_row = |row: &'static Endpoint| Some((row, row.paths.iter().find(|form| form.is(path))?));
+    let path = KnownPath::from(path);
+    let of_row = |row: &'static Endpoint| Some((row, row.paths.iter().find(|form| form.is(&path))?));
     let (row, form) = ROWS.iter().find_map(of_row)?;
     let passes = match form.body {
         BodyKind::Json => false,

@@ -170,23 +170,20 @@ impl Counts {
     fn read(&mut self, fields: &UsageFields, cursor: &mut Cursor<'_>) -> Option<()> {
         cursor.skim_members(|key, value| {
             let count = match key {
-                key if key == fields.prompt.as_bytes() => &mut self.prompt,
-                key if key == fields.completion.as_bytes() => &mut self.completion,
-                key if key == fields.total.as_bytes() => &mut self.total,
+                key if names(fields.prompt, key) => &mut self.prompt,
+                key if names(fields.completion, key) => &mut self.completion,
+                key if names(fields.total, key) => &mut self.total,
                 key if value.peek() == Some(b'{') => {
+                    let places = Places::within(fields, key);
                     return value.skim_members(|inner, value| {
                         let count = value.skim()?;
-                        self.note_detail(
-                            fields,
-                            count,
-                            |place| matches!(place, [a, b] if names(a, key) && names(b, inner)),
-                        );
+                        self.note_detail(places, inner, count);
                         Some(())
                     });
                 }
                 key => {
                     let count = value.skim()?;
-                    self.note_detail(fields, count, |place| matches!(place, [name] if names(name, key)));
+                    self.note_detail(Places::at_top(fields), key, count);
                     return Some(());
                 }
             };
@@ -195,11 +192,10 @@ impl Counts {
         })
     }
 
-    /// Keeps `count` if `is_here` tells that one of the details has its place there.
-    fn note_detail(&mut self, fields: &UsageFields, count: Raw<'_>, is_here: impl Fn(&[&str]) -> bool) {
-        let places = [fields.cached, fields.cache_creation, fields.reasoning];
-        for (found, places) in self.details.iter_mut().zip(places) {
-            for (found, _) in found.iter_mut().zip(places).filter(|(_, place)| is_here(place)) {
+    /// Keeps `count` where one of `places` has this name.
+    fn note_detail(&mut self, places: Places, name: &[u8], count: Raw<'_>) {
+        for (found, known) in self.details.iter_mut().flatten().zip(places.0.iter().flatten()) {
+            if known.is_some_and(|known| names(known, name)) {
                 *found = count.count();
             }
         }
@@ -219,6 +215,36 @@ impl Counts {
             reasoning,
             estimated: false,
         }
+    }
+}
+
+/// What the details are called in one object, each at the place that it has in [`Counts`].
+#[derive(Clone, Copy)]
+struct Places([[Option<&'static str>; MOST_PLACES]; 3]);
+
+impl Places {
+    /// In the usage object itself.
+    fn at_top(fields: &UsageFields) -> Self {
+        Self::of(fields, |place| match place {
+            [name] => Some(name),
+            _ => None,
+        })
+    }
+
+    /// In the object that the usage object has under `key`.
+    fn within(fields: &UsageFields, key: &[u8]) -> Self {
+        Self::of(fields, |place| match place {
+            [outer, name] if names(outer, key) => Some(name),
+            _ => None,
+        })
+    }
+
+    fn of(fields: &UsageFields, name: impl Fn(&'static [&'static str]) -> Option<&'static str>) -> Self {
+        Self([fields.cached, fields.cache_creation, fields.reasoning].map(|places| {
+            let mut names = [None; MOST_PLACES];
+            names.iter_mut().zip(places).for_each(|(slot, place)| *slot = name(place));
+            names
+        }))
     }
 }
 
