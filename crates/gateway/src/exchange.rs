@@ -27,7 +27,7 @@ use crate::plan::upstream::Upstream;
 use crate::plan::{ChainRef, LocalPlan};
 use crate::request_body::RequestBody;
 use crate::settlement::Settlement;
-use crate::transport::{Pool, UploadProgress};
+use crate::transport::{PassedBytes, Pool};
 
 // What tells the upstream who calls.
 const CONSUMER_USERNAME: HeaderName = HeaderName::from_static("x-consumer-username");
@@ -229,8 +229,8 @@ pub struct Exchange {
     pub connection: Rc<Connection>,
     pub request: Request,
     pub body: RequestBody,
-    /// How far a body has come that goes on as it arrives.
-    pub(crate) upload: Option<UploadProgress>,
+    /// How much has come of a body that goes on as it arrives.
+    pub(crate) passed_body: Option<PassedBytes>,
     pub forward: Forward,
     pub plan: LocalPlan,
     /// The matched route; `None` until routing and where nothing matched.
@@ -281,7 +281,7 @@ impl Exchange {
             connection,
             request,
             body,
-            upload: None,
+            passed_body: None,
             forward: Forward::default(),
             plan,
             route: None,

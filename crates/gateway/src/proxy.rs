@@ -54,10 +54,10 @@ pub async fn dispatch(worker: &Rc<Worker>, exchange: &mut Exchange) -> Result<(R
             return Err(answer);
         }
         let forward = forward.get_or_insert_with(|| ForwardHead::take(exchange));
-        let request = forward.request(worker, exchange, &upstream, node, retries_left > 0)?;
+        let mut request = forward.request(worker, exchange, &upstream, node, retries_left > 0)?;
         let in_flight = upstream.balancer().begin(at);
         let named = node.named_origin(request.headers().get(HOST), &worker.services.origins);
-        match worker.pool.send(named.as_ref().unwrap_or(&node.origin), request, &timeout).await {
+        match worker.pool.send(named.as_ref().unwrap_or(&node.origin), &mut request, &timeout).await {
             Ok(sent) => {
                 let (parts, body) = sent.response.into_parts();
                 let record = end_attempt(exchange, parts.status.as_u16());
@@ -74,28 +74,26 @@ pub async fn dispatch(worker: &Rc<Worker>, exchange: &mut Exchange) -> Result<(R
                 exchange.hold(in_flight);
                 return Ok((response_head(exchange, worker, parts), body));
             }
-            Err(SendFailure { error, unsent }) => {
+            Err(SendFailure { error, is_unsent }) => {
                 if let Some(fault) = error.client_fault() {
                     return Err(refuse_client(exchange, fault));
                 }
                 tracing::warn!(%error, upstream = &*upstream.key, "an attempt failed");
-                if error.is_unresolved()
-                    && let Some(request) = unsent
-                {
+                if error.is_unresolved() {
                     // As if the node were not there: neither an attempt nor a retry.
                     absent.insert(at);
                     exchange.settlement.attempts.pop();
-                    forward.take_back(exchange, *request);
+                    forward.take_back(exchange, request);
                     continue;
                 }
                 let status = if error.is_timeout() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::BAD_GATEWAY };
                 let record = end_attempt(exchange, status.as_u16());
                 record.response_time = Some(record.started.elapsed());
                 report(&upstream, at, if error.is_timeout() { Health::Timeout } else { Health::TcpFailure });
-                let repeatable = match unsent {
-                    Some(request) => forward.take_back(exchange, *request),
-                    None => forward.can_repeat(exchange),
-                };
+                if is_unsent {
+                    forward.take_back(exchange, request);
+                }
+                let repeatable = is_unsent || forward.can_repeat(exchange);
                 let started = exchange.settlement.attempts.first().map(|attempt| attempt.started);
                 let spent = started.map(|started| started.elapsed()).unwrap_or_default();
                 let in_time = upstream.retry_timeout.is_none_or(|limit| spent < limit);
@@ -287,14 +285,13 @@ impl ForwardHead {
         repeatable && is_idempotent(&self.method)
     }
 
-    /// Takes back a request of which nothing was sent; always repeatable.
-    fn take_back(&mut self, exchange: &mut Exchange, request: http::Request<OutgoingBody>) -> bool {
+    /// Takes back a request of which nothing was sent.
+    fn take_back(&mut self, exchange: &mut Exchange, request: http::Request<OutgoingBody>) {
         let (parts, body) = request.into_parts();
         self.headers = parts.headers;
         if let OutgoingBody::Stream(stream) = body {
             exchange.body = stream.into_body();
         }
-        true
     }
 }
 
@@ -335,7 +332,7 @@ pub(crate) fn take_body(worker: &Worker, exchange: &mut Exchange) -> OutgoingBod
             return OutgoingBody::Empty;
         }
     };
-    exchange.upload = Some(stream.progress());
+    exchange.passed_body = Some(stream.passed());
     OutgoingBody::Stream(Box::new(stream))
 }
 

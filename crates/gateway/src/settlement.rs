@@ -145,8 +145,8 @@ pub(crate) fn settle(exchange: &mut Exchange) {
     if exchange.response.status == 0 {
         end_without_response(exchange);
     }
-    if let Some(upload) = exchange.upload.take() {
-        exchange.request.length += upload.bytes();
+    if let Some(passed) = exchange.passed_body.take() {
+        exchange.request.length += passed.get();
     }
     if let Some(last) = exchange.settlement.attempts.last_mut() {
         last.response_time.get_or_insert(now.saturating_duration_since(last.started));

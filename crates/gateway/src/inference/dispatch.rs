@@ -137,7 +137,7 @@ async fn send(
     // What `$upstream_uri` tells.
     exchange.forward.uri = Some(request.uri().path().to_owned());
     begin_attempt(backend, exchange);
-    let sent = match worker.pool.send(&backend.origin, request, &backend.timeout).await {
+    let sent = match worker.pool.send(&backend.origin, &mut request, &backend.timeout).await {
         Ok(sent) => sent,
         Err(SendFailure { error, .. }) => return Err(transport_failure(exchange, &error)),
     };

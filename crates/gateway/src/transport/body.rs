@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::h1::{H1, H1Fault, Switched};
 use super::pool::Pool;
-use super::shared::StreamGuard;
+use super::shared::{StreamGuard, UploadWatch};
 use crate::lazy_timer::LazyTimer;
 
 /// Why a response body ended early.
@@ -63,13 +63,14 @@ pub(super) struct Lease {
 /// A stream in use on a shared connection.
 pub(super) struct SharedStream {
     incoming: Incoming,
+    upload: Rc<UploadWatch>,
     timer: LazyTimer,
     _guard: StreamGuard,
 }
 
 impl SharedStream {
-    pub fn new(incoming: Incoming, guard: StreamGuard) -> Self {
-        Self { incoming, timer: LazyTimer::default(), _guard: guard }
+    pub fn new(incoming: Incoming, upload: Rc<UploadWatch>, guard: StreamGuard) -> Self {
+        Self { incoming, upload, timer: LazyTimer::default(), _guard: guard }
     }
 }
 
@@ -119,13 +120,18 @@ impl UpstreamBody {
         }
     }
 
-    /// Ready when the upstream has been silent for too long.
+    /// Ready when the upstream has been silent for too long. An answer may begin before the request is through, and is
+    /// not waited for then as long as the request goes up.
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let due = *self.silent_since.get_or_insert_with(Instant::now) + self.read_timeout;
-        match &mut self.source {
-            Source::Connection(lease) => lease.connection.timer.poll_until(cx, due),
-            Source::Stream(stream) => stream.timer.poll_until(cx, due),
-            Source::Switched(_) | Source::Nothing => Poll::Pending,
+        let (stage, timer) = match &mut self.source {
+            Source::Connection(lease) => (lease.connection.upload_stage(), &mut lease.connection.timer),
+            Source::Stream(stream) => (stream.upload.poll_stage(cx), &mut stream.timer),
+            Source::Switched(_) | Source::Nothing => return Poll::Pending,
+        };
+        let silence_due = *self.silent_since.get_or_insert_with(Instant::now) + self.read_timeout;
+        match stage.due(self.read_timeout) {
+            Some(due) => timer.poll_until(cx, due.max(silence_due)),
+            None => Poll::Pending,
         }
     }
 }

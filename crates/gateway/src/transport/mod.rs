@@ -4,17 +4,20 @@
 
 mod body;
 mod connect;
+mod failure;
 mod h1;
 mod io;
 mod origin;
 mod outgoing;
 mod pool;
 mod shared;
+mod upload_stage;
 
 pub use body::{BodyFault, Breakage, UpstreamBody};
 pub use connect::{ConnectError, Dialer, Peer};
+pub use failure::{SendError, SendFailure};
 pub use h1::{H1Fault, Malformed, Switched};
 pub use io::UpstreamIo;
 pub use origin::{Origin, OriginTls, Origins};
-pub use outgoing::{ClientBodyFault, ClientStream, OutgoingBody, UploadProgress};
-pub use pool::{Pool, SendError, SendFailure, Sent};
+pub use outgoing::{ClientBodyFault, ClientStream, OutgoingBody, PassedBytes};
+pub use pool::{Pool, Sent};

@@ -37,62 +37,16 @@ pub struct ClientStream {
     timer: LazyTimer,
     /// Since when the client has been silent.
     silent_since: Option<Instant>,
-    progress: UploadProgress,
+    passed: PassedBytes,
 }
 
-/// How far a client's body has come, seen from whoever waits for the answer and from the settlement.
-#[derive(Debug, Clone)]
-pub struct UploadProgress(Rc<Cell<Progress>>);
+/// Bytes of a client's body that have been passed on, for whoever settles the request.
+#[derive(Debug, Clone, Default)]
+pub struct PassedBytes(Rc<Cell<u64>>);
 
-#[derive(Debug, Clone, Copy)]
-struct Progress {
-    last: std::time::Instant,
-    stage: UploadStage,
-    bytes: u64,
-}
-
-/// Who a body waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UploadStage {
-    /// The client, for the next piece.
-    AwaitsClient,
-    /// The upstream, which has not taken the last piece yet.
-    Handed,
-    /// Nobody: there are no more pieces.
-    Over,
-}
-
-impl UploadProgress {
-    fn begin() -> Self {
-        let last = std::time::Instant::now();
-        Self(Rc::new(Cell::new(Progress { last, stage: UploadStage::AwaitsClient, bytes: 0 })))
-    }
-
-    fn note(&self, stage: UploadStage, length: usize) {
-        let bytes = self.0.get().bytes + length as u64;
-        self.0.set(Progress { last: std::time::Instant::now(), stage, bytes });
-    }
-
-    /// The client has nothing more for now; what it gave has been taken.
-    fn note_pause(&self) {
-        let progress = self.0.get();
-        if progress.stage == UploadStage::Handed {
-            self.0.set(Progress { stage: UploadStage::AwaitsClient, ..progress });
-        }
-    }
-
-    /// When a piece, or a part of one, went on last.
-    pub fn last(&self) -> std::time::Instant {
-        self.0.get().last
-    }
-
-    pub fn stage(&self) -> UploadStage {
-        self.0.get().stage
-    }
-
-    /// How much has gone out.
-    pub fn bytes(&self) -> u64 {
-        self.0.get().bytes
+impl PassedBytes {
+    pub fn get(&self) -> u64 {
+        self.0.get()
     }
 }
 
@@ -128,7 +82,7 @@ impl ClientStream {
             idle,
             timer: LazyTimer::default(),
             silent_since: None,
-            progress: UploadProgress::begin(),
+            passed: PassedBytes::default(),
         }
     }
 
@@ -145,9 +99,9 @@ impl ClientStream {
         }
     }
 
-    /// How far it has come.
-    pub fn progress(&self) -> UploadProgress {
-        self.progress.clone()
+    /// How much of it has been passed on, now and later.
+    pub fn passed(&self) -> PassedBytes {
+        self.passed.clone()
     }
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ClientBodyFault>>> {
@@ -156,24 +110,18 @@ impl ClientStream {
             return Poll::Ready(Some(self.pass(Frame::data(beginning))));
         }
         let Poll::Ready(frame) = self.incoming.poll_frame(cx) else {
-            self.progress.note_pause();
             let due = *self.silent_since.get_or_insert_with(Instant::now) + self.idle;
             std::task::ready!(self.timer.poll_until(cx, due));
             self.incoming.give_up();
             return Poll::Ready(Some(Err(ClientBodyFault::Idle(self.idle))));
         };
         self.silent_since = None;
-        let Some(frame) = frame.transpose()? else {
-            self.progress.note(UploadStage::Over, 0);
-            return Poll::Ready(None);
-        };
-        Poll::Ready(Some(self.pass(frame)))
+        Poll::Ready(frame.transpose()?.map(|frame| self.pass(frame)))
     }
 
     fn pass(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, ClientBodyFault> {
         let length = frame.data_ref().map_or(0, Bytes::len);
-        let is_last = self.incoming.is_end_stream();
-        self.progress.note(if is_last { UploadStage::Over } else { UploadStage::Handed }, length);
+        self.passed.0.update(|passed| passed + length as u64);
         self.room = self.room.checked_sub(length as u64).ok_or(ClientBodyFault::TooLarge)?;
         Ok(frame)
     }
@@ -195,27 +143,20 @@ impl ClientStream {
 }
 
 impl OutgoingBody {
-    /// The progress of a body that goes out as the client sends it.
-    pub fn progress(&self) -> Option<UploadProgress> {
+    /// The body to send; one in memory stays, for it may go out again.
+    pub(super) fn take(&mut self) -> Self {
         match self {
-            OutgoingBody::Stream(stream) => Some(stream.progress()),
-            OutgoingBody::Empty | OutgoingBody::Full(_) => None,
+            OutgoingBody::Empty => OutgoingBody::Empty,
+            OutgoingBody::Full(bytes) => OutgoingBody::Full(bytes.clone()),
+            OutgoingBody::Stream(_) => std::mem::replace(self, OutgoingBody::Empty),
         }
     }
 
-    /// Nothing more of it goes out.
-    pub fn note_over(&self) {
-        if let OutgoingBody::Stream(stream) = self
-            && stream.progress.stage() != UploadStage::Over
-        {
-            stream.progress.note(UploadStage::Over, 0);
-        }
-    }
-
-    /// The upstream has taken some of the last piece.
-    pub fn note_taken(&self) {
-        if let OutgoingBody::Stream(stream) = self {
-            stream.progress.note(stream.progress.stage(), 0);
+    /// `true` if it can be sent again.
+    pub fn is_at_hand(&self) -> bool {
+        match self {
+            OutgoingBody::Empty | OutgoingBody::Full(_) => true,
+            OutgoingBody::Stream(_) => false,
         }
     }
 }

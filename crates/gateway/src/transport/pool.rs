@@ -2,26 +2,24 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::future::poll_fn;
-use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::header::UPGRADE;
 use http::{Request, Response, StatusCode};
 use hyper::client::conn::http2::SendRequest;
+use tokio::time::Instant;
 
 use config::resource::Timeout;
 
 use super::body::{Breakage, Lease, SharedStream, Source, UpstreamBody};
-use super::connect::{ConnectError, Dialer, Peer};
-use super::h1::{H1, H1Fault, SendFault};
+use super::connect::{Dialer, Peer};
+use super::failure::SendFailure;
+use super::h1::H1;
 use super::origin::Origin;
-use super::outgoing::{ClientBodyFault, OutgoingBody, UploadProgress, UploadStage};
-use super::shared::{self, SharedConnections, StreamGuard};
-use crate::lazy_timer::LazyTimer;
+use super::outgoing::OutgoingBody;
+use super::shared::{self, SharedConnections, SharedUpload, StreamGuard};
 
 /// A response whose head has arrived.
 pub struct Sent {
@@ -34,93 +32,6 @@ pub struct Sent {
     pub sent_bytes: Option<u64>,
 }
 
-/// Why no response came.
-#[derive(Debug, thiserror::Error)]
-pub enum SendError {
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    #[error("the upstream took the request, or answered it, too slowly")]
-    Timeout,
-    #[error("the connection broke: {0}")]
-    Broken(#[from] Breakage),
-}
-
-impl SendError {
-    /// What was wrong with the client's body, if that was the fault.
-    pub fn client_fault(&self) -> Option<&ClientBodyFault> {
-        match self {
-            SendError::Broken(Breakage::Http1(H1Fault::Client(fault))) => Some(fault),
-            SendError::Broken(Breakage::Http2(error)) => {
-                std::error::Error::source(error).and_then(|source| source.downcast_ref())
-            }
-            SendError::Broken(Breakage::Http1(_)) | SendError::Connect(_) | SendError::Timeout => None,
-        }
-    }
-}
-
-/// A failed attempt.
-#[derive(Debug)]
-pub struct SendFailure {
-    pub error: SendError,
-    /// The request, if not a byte of it was sent: it can go to another node whatever its method.
-    pub unsent: Option<Box<Request<OutgoingBody>>>,
-}
-
-impl SendFailure {
-    fn unsent(error: SendError, request: Request<OutgoingBody>) -> Self {
-        Self { error, unsent: Some(Box::new(request)) }
-    }
-}
-
-impl From<SendError> for SendFailure {
-    fn from(error: SendError) -> Self {
-        Self { error, unsent: None }
-    }
-}
-
-impl SendError {
-    /// `true` if nobody knows where the origin is.
-    pub fn is_unresolved(&self) -> bool {
-        matches!(self, SendError::Connect(ConnectError::Resolve { .. }))
-    }
-
-    /// `true` if waiting too long was the fault.
-    pub fn is_timeout(&self) -> bool {
-        matches!(self, SendError::Timeout | SendError::Connect(ConnectError::Timeout { .. }))
-    }
-}
-
-/// Why one connection brought no response.
-enum Failure {
-    /// Not a byte of the request was sent.
-    Unsent(SendError),
-    /// The connection was lost without an answer.
-    Lost(SendError),
-    /// Another connection would do no better.
-    Final(SendError),
-}
-
-impl From<SendFault> for Failure {
-    fn from(fault: SendFault) -> Self {
-        let error = |fault| SendError::Broken(Breakage::Http1(fault));
-        match fault {
-            SendFault::Unsent(fault) => Failure::Unsent(error(fault)),
-            SendFault::Underway(fault) if fault.is_loss() => Failure::Lost(error(fault)),
-            SendFault::Underway(fault) => Failure::Final(error(fault)),
-        }
-    }
-}
-
-impl Failure {
-    /// The failure of the attempt to send `request`.
-    fn with(self, request: Request<OutgoingBody>) -> SendFailure {
-        match self {
-            Failure::Unsent(error) => SendFailure::unsent(error, request),
-            Failure::Lost(error) | Failure::Final(error) => error.into(),
-        }
-    }
-}
-
 /// The connections of one worker.
 #[derive(Default)]
 pub struct Pool {
@@ -131,15 +42,16 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Sends `request` to `origin` and waits for the response's head.
+    /// Sends `request` to `origin` and waits for the response's head. A body that is a stream is taken out of the
+    /// request; one in memory stays.
     ///
     /// # Errors
-    /// If no connection comes about, it breaks, or the head does not come within `timeout.read` of the request's
-    /// last byte.
+    /// If no connection comes about, it breaks, the upstream takes nothing of the request for `timeout.send`, or the
+    /// head does not come within `timeout.read` of the request's last byte.
     pub async fn send(
         self: &Rc<Self>,
         origin: &Arc<Origin>,
-        mut request: Request<OutgoingBody>,
+        request: &mut Request<OutgoingBody>,
         timeout: &Timeout,
     ) -> Result<Sent, SendFailure> {
         if request.headers().contains_key(UPGRADE) {
@@ -150,54 +62,42 @@ impl Pool {
         {
             return self.send_shared(sender, guard, request, timeout, Duration::ZERO).await;
         }
-        // A connection that the upstream closed while it was idle gives the request back unsent: take the next. If
-        // the close met the request half way, it goes out once more, on a new connection.
-        let repeatable = is_repeatable(&request);
+        // A connection that the upstream closed while it was idle leaves the request unsent: take another. If the close
+        // met the request half way, it goes out once more, on a new connection, if that does no harm.
+        let repeatable = request.body().is_at_hand() && request.method().is_idempotent();
         while let Some(connection) = self.take_idle(origin) {
-            match self.send_on(connection, &mut request, timeout, Duration::ZERO).await {
-                Ok(sent) => return Ok(sent),
-                Err(Failure::Unsent(_)) => {}
-                Err(Failure::Lost(_)) if repeatable => break,
-                Err(Failure::Lost(error) | Failure::Final(error)) => return Err(error.into()),
+            match self.send_on(connection, request, timeout, Duration::ZERO).await {
+                Err(failure) if failure.is_unsent => {}
+                Err(failure) if failure.error.is_loss() && repeatable => break,
+                ended => return ended,
             }
         }
         let started = Instant::now();
-        let dialled = match self.dialer.dial(origin, timeout.connect).await {
-            Ok(dialled) => dialled,
-            Err(error) => return Err(SendFailure::unsent(error.into(), request)),
-        };
+        let dialled = self.dialer.dial(origin, timeout.connect).await.map_err(SendFailure::unsent)?;
         let connect_time = started.elapsed();
         if dialled.http2 {
-            let sender = match shared::handshake(dialled.io).await {
-                Ok(sender) => sender,
-                Err(error) => return Err(SendFailure::unsent(Breakage::from(error).into(), request)),
-            };
+            let sender = shared::handshake(dialled.io).await.map_err(Breakage::from).map_err(SendFailure::unsent)?;
             let (sender, guard) = self.shared.borrow_mut().entry(origin.id).or_default().add(sender, dialled.peer);
             return self.send_shared(sender, guard, request, timeout, connect_time).await;
         }
         let mut connection = Box::new(H1::new(dialled.io, origin.clone()));
         connection.peer = dialled.peer;
-        let sent = self.send_on(connection, &mut request, timeout, connect_time).await;
-        sent.map_err(|failure| failure.with(request))
+        self.send_on(connection, request, timeout, connect_time).await
     }
 
     /// Sends a request that asks to switch protocols, on a connection of its own that speaks HTTP/1.1.
     async fn send_upgrade(
         self: &Rc<Self>,
         origin: &Arc<Origin>,
-        mut request: Request<OutgoingBody>,
+        request: &mut Request<OutgoingBody>,
         timeout: &Timeout,
     ) -> Result<Sent, SendFailure> {
         let started = Instant::now();
-        let dialled = match self.dialer.dial_http1(origin, timeout.connect).await {
-            Ok(dialled) => dialled,
-            Err(error) => return Err(SendFailure::unsent(error.into(), request)),
-        };
+        let dialled = self.dialer.dial_http1(origin, timeout.connect).await.map_err(SendFailure::unsent)?;
         let connect_time = started.elapsed();
         let mut connection = Box::new(H1::new(dialled.io, origin.clone()));
         connection.peer = dialled.peer;
-        let sent = self.send_on(connection, &mut request, timeout, connect_time).await;
-        sent.map_err(|failure| failure.with(request))
+        self.send_on(connection, request, timeout, connect_time).await
     }
 
     async fn send_on(
@@ -206,15 +106,8 @@ impl Pool {
         request: &mut Request<OutgoingBody>,
         timeout: &Timeout,
         connect_time: Duration,
-    ) -> Result<Sent, Failure> {
-        let progress = request.body().progress();
-        let mut timer = std::mem::take(&mut connection.timer);
-        let head = match within(timeout, &mut timer, progress, connection.send(request)).await {
-            Some(Ok(head)) => head,
-            Some(Err(fault)) => return Err(fault.into()),
-            None => return Err(Failure::Final(SendError::Timeout)),
-        };
-        connection.timer = timer;
+    ) -> Result<Sent, SendFailure> {
+        let head = connection.send(request, timeout).await?;
         let (peer, sent_bytes) = (connection.peer.clone(), Some(connection.sent_bytes()));
         let source = match head.status() {
             StatusCode::SWITCHING_PROTOCOLS => Source::Switched(connection),
@@ -226,31 +119,22 @@ impl Pool {
 
     async fn send_shared(
         &self,
-        mut sender: SendRequest<OutgoingBody>,
+        sender: SendRequest<SharedUpload>,
         guard: StreamGuard,
-        mut request: Request<OutgoingBody>,
+        request: &mut Request<OutgoingBody>,
         timeout: &Timeout,
         connect_time: Duration,
     ) -> Result<Sent, SendFailure> {
-        let progress = request.body().progress();
-        shared::as_http2(&mut request);
-        let head = match within(timeout, &mut LazyTimer::default(), progress, sender.try_send_request(request)).await {
-            Some(Ok(head)) => head,
-            Some(Err(mut failure)) => {
-                let unsent = failure.take_message().map(Box::new);
-                return Err(SendFailure { error: Breakage::from(failure.into_error()).into(), unsent });
-            }
-            None => return Err(SendError::Timeout.into()),
-        };
+        let (response, upload) = shared::send(sender, request, timeout).await?;
         let peer = guard.peer.clone();
-        let response = head.map(|incoming| {
-            let stream = SharedStream::new(incoming, guard);
+        let response = response.map(|incoming| {
+            let stream = SharedStream::new(incoming, upload, guard);
             UpstreamBody::new(Source::Stream(Box::new(stream)), timeout.read)
         });
         Ok(Sent { response, connect_time, peer, sent_bytes: None })
     }
 
-    fn shared_connection(&self, origin: &Origin) -> Option<(SendRequest<OutgoingBody>, StreamGuard)> {
+    fn shared_connection(&self, origin: &Origin) -> Option<(SendRequest<SharedUpload>, StreamGuard)> {
         self.shared.borrow_mut().get_mut(&origin.id)?.take()
     }
 
@@ -291,44 +175,7 @@ impl Pool {
     }
 }
 
-/// `true` if sending the request twice does no harm and its body is at hand.
-fn is_repeatable(request: &Request<OutgoingBody>) -> bool {
-    let at_hand = match request.body() {
-        OutgoingBody::Empty | OutgoingBody::Full(_) => true,
-        OutgoingBody::Stream(_) => false,
-    };
-    at_hand && request.method().is_idempotent()
-}
-
 fn expired(connection: &H1) -> bool {
     let limit = connection.origin.keepalive.idle_timeout;
     !limit.is_zero() && connection.idle_since.elapsed() > limit
-}
-
-/// Waits for `head` for at most `timeout.read`, counted anew from each piece of the body that is still going out, and
-/// for the upstream to take a piece for at most `timeout.send`. `None` if the time is up.
-async fn within<T>(
-    timeout: &Timeout,
-    timer: &mut LazyTimer,
-    progress: Option<UploadProgress>,
-    head: impl Future<Output = T>,
-) -> Option<T> {
-    let mut head = pin!(head);
-    let started = Instant::now();
-    poll_fn(|cx| {
-        if let Poll::Ready(head) = head.as_mut().poll(cx) {
-            return Poll::Ready(Some(head));
-        }
-        let due = match &progress {
-            None => started + timeout.read,
-            Some(progress) => match progress.stage() {
-                UploadStage::Over => progress.last() + timeout.read,
-                UploadStage::Handed => progress.last() + timeout.send,
-                // The upstream is not to blame; the body itself tells when the client has been silent for too long.
-                UploadStage::AwaitsClient => return Poll::Pending,
-            },
-        };
-        timer.poll_until(cx, due.into()).map(|()| None)
-    })
-    .await
 }

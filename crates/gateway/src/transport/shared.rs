@@ -1,17 +1,30 @@
 //! HTTP/2 connections of one worker: shared by requests up to a number of streams, then one more is opened.
 
+mod upload;
+
 use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use http::Request;
+use config::resource::Timeout;
+use http::header::{HOST, TRANSFER_ENCODING};
+use http::uri::{Authority, Scheme};
+use http::{Request, Response, Uri, Version};
+use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioIo, TokioTimer};
 
+pub(super) use self::upload::{SharedUpload, UploadWatch};
+use super::body::Breakage;
 use super::connect::Peer;
+use super::failure::{SendError, SendFailure};
 use super::io::UpstreamIo;
 use super::outgoing::OutgoingBody;
+use crate::lazy_timer::LazyTimer;
 use crate::local::LocalExecutor;
 
 /// Streams per connection; servers mostly allow 100.
@@ -29,7 +42,7 @@ const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
 pub(super) struct SharedConnections(Vec<Shared>);
 
 struct Shared {
-    sender: SendRequest<OutgoingBody>,
+    sender: SendRequest<SharedUpload>,
     streams: Rc<Cell<usize>>,
     peer: Option<Arc<Peer>>,
 }
@@ -44,7 +57,7 @@ pub(super) struct StreamGuard {
 
 impl SharedConnections {
     /// A connection with room for one more stream.
-    pub fn take(&mut self) -> Option<(SendRequest<OutgoingBody>, StreamGuard)> {
+    pub fn take(&mut self) -> Option<(SendRequest<SharedUpload>, StreamGuard)> {
         self.0.retain(|shared| !shared.sender.is_closed());
         let shared = self.0.iter().find(|shared| shared.streams.get() < MAX_STREAMS)?;
         Some((shared.sender.clone(), StreamGuard::enter(shared)))
@@ -53,9 +66,9 @@ impl SharedConnections {
     /// Adds a connection and takes its first stream.
     pub fn add(
         &mut self,
-        sender: SendRequest<OutgoingBody>,
+        sender: SendRequest<SharedUpload>,
         peer: Option<Arc<Peer>>,
-    ) -> (SendRequest<OutgoingBody>, StreamGuard) {
+    ) -> (SendRequest<SharedUpload>, StreamGuard) {
         let shared = Shared { sender: sender.clone(), streams: Rc::new(Cell::new(0)), peer };
         let guard = StreamGuard::enter(&shared);
         self.0.push(shared);
@@ -87,7 +100,7 @@ impl Drop for StreamGuard {
 }
 
 /// Opens HTTP/2 on `io`; a task of its own drives it.
-pub(super) async fn handshake(io: UpstreamIo) -> hyper::Result<SendRequest<OutgoingBody>> {
+pub(super) async fn handshake(io: UpstreamIo) -> hyper::Result<SendRequest<SharedUpload>> {
     let mut builder = Builder::new(LocalExecutor);
     builder
         .timer(TokioTimer::new())
@@ -104,15 +117,56 @@ pub(super) async fn handshake(io: UpstreamIo) -> hyper::Result<SendRequest<Outgo
     Ok(sender)
 }
 
-/// HTTP/2 wants the authority in the URI and knows no Host header.
-pub(super) fn as_http2(request: &mut Request<OutgoingBody>) {
-    *request.version_mut() = http::Version::HTTP_2;
-    let Some(host) = request.headers_mut().remove(http::header::HOST) else { return };
-    request.headers_mut().remove(http::header::TRANSFER_ENCODING);
-    let mut parts = std::mem::take(request.uri_mut()).into_parts();
-    parts.scheme = Some(http::uri::Scheme::HTTPS);
-    parts.authority = http::uri::Authority::try_from(host.as_bytes()).ok();
-    if let Ok(uri) = http::Uri::from_parts(parts) {
-        *request.uri_mut() = uri;
+/// Sends `request` and waits for the response's head. A body that is a stream is taken out of the request; one in memory
+/// stays.
+///
+/// # Errors
+/// If the connection or the stream breaks, or the upstream is too slow.
+pub(super) async fn send(
+    mut sender: SendRequest<SharedUpload>,
+    request: &mut Request<OutgoingBody>,
+    timeout: &Timeout,
+) -> Result<(Response<Incoming>, Rc<UploadWatch>), SendFailure> {
+    let watch = Rc::new(UploadWatch::new(request.body(), timeout));
+    let mut timer = LazyTimer::default();
+    let mut head = pin!(sender.try_send_request(as_http2(request, &watch)));
+    let head = poll_fn(|cx| {
+        if let Poll::Ready(head) = head.as_mut().poll(cx) {
+            return Poll::Ready(Some(head));
+        }
+        match watch.poll_stage(cx).due(timeout.read) {
+            Some(due) => timer.poll_until(cx, due).map(|()| None),
+            None => Poll::Pending,
+        }
+    });
+    match head.await {
+        Some(Ok(response)) => Ok((response, watch)),
+        Some(Err(mut failure)) => {
+            let given_back = failure.take_message();
+            let is_unsent = given_back.is_some();
+            if let Some(message) = given_back {
+                *request.body_mut() = message.into_body().into_inner();
+            }
+            Err(SendFailure { error: Breakage::from(failure.into_error()).into(), is_unsent })
+        }
+        None => Err(SendFailure::underway(SendError::Timeout)),
     }
+}
+
+/// HTTP/2 wants the authority in the URI and knows no Host header.
+fn as_http2(request: &mut Request<OutgoingBody>, watch: &Rc<UploadWatch>) -> Request<SharedUpload> {
+    let mut message = Request::new(SharedUpload::new(request.body_mut().take(), watch.clone()));
+    *message.version_mut() = Version::HTTP_2;
+    *message.method_mut() = request.method().clone();
+    *message.uri_mut() = request.uri().clone();
+    *message.headers_mut() = request.headers().clone();
+    let Some(host) = message.headers_mut().remove(HOST) else { return message };
+    message.headers_mut().remove(TRANSFER_ENCODING);
+    let mut parts = request.uri().clone().into_parts();
+    parts.scheme = Some(Scheme::HTTPS);
+    parts.authority = Authority::try_from(host.as_bytes()).ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *message.uri_mut() = uri;
+    }
+    message
 }

@@ -93,7 +93,7 @@ impl Caller {
             let authorised = Box::pin(credentials.authorise(backend.provider, &mut request)).await;
             authorised.map_err(|_| AskError::Credentials(name))?;
         }
-        let sent = self.pool.send(&backend.origin, request, &backend.timeout).await;
+        let sent = self.pool.send(&backend.origin, &mut request, &backend.timeout).await;
         let response = sent.map_err(|failure| failure.error)?.response;
         let status = response.status();
         let limit = backend.max_response_bytes.unwrap_or(MAX_ANSWER_BYTES);

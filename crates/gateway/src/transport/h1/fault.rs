@@ -1,5 +1,4 @@
-//! What can go wrong between a request and the end of its answer. Whoever sends decides by it whether the request may
-//! go out again: only a connection that was lost says nothing about the upstream's answer.
+//! What can go wrong between a request and the end of its answer.
 
 use std::io;
 
@@ -39,15 +38,6 @@ pub enum Malformed {
     ChunkEnd,
     #[error("chunk: extensions or trailers are too long")]
     ChunkOverhead,
-}
-
-/// A request that failed.
-#[derive(Debug)]
-pub(in crate::transport) enum SendFault {
-    /// Not a byte of it was sent, and it is as it was.
-    Unsent(H1Fault),
-    /// Some of it may have arrived.
-    Underway(H1Fault),
 }
 
 impl H1Fault {

@@ -18,24 +18,27 @@ mod upload;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
+use config::resource::Timeout;
 use http::header::HeaderMap;
 use http::{Request, Response, StatusCode};
 use http_body::SizeHint;
+use tokio::time::Instant;
 
 use self::decoder::{BodyDecoder, Decoded};
-pub(super) use self::fault::SendFault;
 pub use self::fault::{H1Fault, Malformed};
 use self::framing::{Asked, RequestFraming};
 use self::head::{Parsed, ResponseHead};
 pub use self::switched::Switched;
 use self::upload::{Upload, UploadFault};
 use super::connect::Peer;
+use super::failure::{SendError, SendFailure};
 use super::io::UpstreamIo;
 use super::origin::Origin;
 use super::outgoing::OutgoingBody;
+use super::upload_stage::UploadStage;
 use crate::lazy_timer::LazyTimer;
 
 /// A connection with nothing else attached to it.
@@ -53,18 +56,20 @@ pub(super) struct H1 {
     pub origin: Arc<Origin>,
     /// The address behind the origin's name.
     pub peer: Option<Arc<Peer>>,
-    /// Bytes that went out with the last request whose upload has ended.
+    /// Bytes that went out with the last request whose upload has ended, and when it did.
     uploaded: u64,
+    uploaded_at: Instant,
     /// Requests sent so far.
     pub requests: u64,
     /// Since when it has been idle.
     pub idle_since: Instant,
-    /// Watches the upstream's silence; whoever uses the connection borrows it.
+    /// Watches the upstream's silence, here and for whoever reads the response's body.
     pub timer: LazyTimer,
 }
 
 impl H1 {
     pub fn new(io: UpstreamIo, origin: Arc<Origin>) -> Self {
+        let now = Instant::now();
         Self {
             peer: None,
             io,
@@ -74,9 +79,10 @@ impl H1 {
             upload: None,
             lasts: true,
             uploaded: 0,
+            uploaded_at: now,
             origin,
             requests: 0,
-            idle_since: Instant::now(),
+            idle_since: now,
             timer: LazyTimer::default(),
         }
     }
@@ -85,40 +91,55 @@ impl H1 {
     /// stream is taken out of the request; one in memory stays.
     ///
     /// # Errors
-    /// If the connection breaks or the answer is none. The connection is of no use then.
-    pub async fn send(&mut self, request: &mut Request<OutgoingBody>) -> Result<Response<()>, SendFault> {
+    /// If the connection breaks, the answer is none, or the upstream is too slow. The connection is of no use then.
+    pub async fn send(
+        &mut self,
+        request: &mut Request<OutgoingBody>,
+        timeout: &Timeout,
+    ) -> Result<Response<()>, SendFailure> {
         if !self.is_usable() {
-            return Err(SendFault::Unsent(H1Fault::Closed));
+            return Err(SendFailure::unsent(H1Fault::Closed));
         }
         self.requests += 1;
         self.asked = Asked::by(request);
-        poll_fn(|cx| Poll::Ready(self.begin(cx, request))).await?;
+        poll_fn(|cx| Poll::Ready(self.begin(cx, request, timeout.send))).await?;
         let headers = request.headers_mut();
-        poll_fn(|cx| self.poll_head(cx, headers)).await.map_err(SendFault::Underway)
+        let head = poll_fn(|cx| {
+            if let Poll::Ready(head) = self.poll_head(cx, headers) {
+                return Poll::Ready(head.map_err(SendError::from));
+            }
+            match self.upload_stage().due(timeout.read) {
+                Some(due) => self.timer.poll_until(cx, due).map(|()| Err(SendError::Timeout)),
+                None => Poll::Pending,
+            }
+        });
+        head.await.map_err(SendFailure::underway)
     }
 
     /// Writes the head, and as much of the body as is at hand and taken.
-    fn begin(&mut self, cx: &mut Context<'_>, request: &mut Request<OutgoingBody>) -> Result<(), SendFault> {
+    fn begin(
+        &mut self,
+        cx: &mut Context<'_>,
+        request: &mut Request<OutgoingBody>,
+        send_timeout: Duration,
+    ) -> Result<(), SendFailure> {
         let framing = RequestFraming::of(request);
-        let (body, is_kept) = match request.body() {
-            OutgoingBody::Empty => (OutgoingBody::Empty, true),
-            OutgoingBody::Full(bytes) => (OutgoingBody::Full(bytes.clone()), true),
-            OutgoingBody::Stream(_) => (std::mem::replace(request.body_mut(), OutgoingBody::Empty), false),
-        };
-        let mut upload = Upload::new(body, framing);
+        let is_kept = request.body().is_at_hand();
+        let body = request.body_mut().take();
+        let mut upload = Upload::new(body, framing, send_timeout);
         let begun = scratch::writing(|out| {
             head::write_request(out, request, framing);
             upload.begin(cx, &mut self.io, out)
         });
         match begun.map_err(H1Fault::from) {
             Ok(()) => {}
-            Err(fault) if is_kept && self.io.fails_whole() => return Err(SendFault::Unsent(fault)),
-            Err(fault) => return Err(SendFault::Underway(fault)),
+            Err(fault) if is_kept && self.io.fails_whole() => return Err(SendFailure::unsent(fault)),
+            Err(fault) => return Err(SendFailure::underway(fault)),
         }
         match upload.poll(cx, &mut self.io) {
             Poll::Ready(ended) => {
-                self.uploaded = upload.written();
-                self.end_upload(ended).map_err(SendFault::Underway)
+                self.note_uploaded(&upload);
+                self.end_upload(ended).map_err(SendFailure::underway)
             }
             Poll::Pending => {
                 self.upload = Some(Box::new(upload));
@@ -137,8 +158,7 @@ impl H1 {
 
     fn end_upload(&mut self, ended: Result<(), UploadFault>) -> Result<(), H1Fault> {
         if let Some(upload) = self.upload.take() {
-            upload.give_up();
-            self.uploaded = upload.written();
+            self.note_uploaded(&upload);
         }
         match ended {
             Ok(()) => Ok(()),
@@ -149,6 +169,11 @@ impl H1 {
             }
             Err(fault @ (UploadFault::Client(_) | UploadFault::BodyLength)) => Err(fault.into()),
         }
+    }
+
+    fn note_uploaded(&mut self, upload: &Upload) {
+        self.uploaded = upload.written();
+        self.uploaded_at = Instant::now();
     }
 
     fn poll_head(&mut self, cx: &mut Context<'_>, spare: &mut HeaderMap) -> Poll<Result<Response<()>, H1Fault>> {
@@ -263,6 +288,11 @@ impl H1 {
     /// Bytes of the present request that have gone out, head and framing included.
     pub fn sent_bytes(&self) -> u64 {
         self.upload.as_ref().map_or(self.uploaded, |upload| upload.written())
+    }
+
+    /// How far the present request has gone up.
+    pub fn upload_stage(&self) -> UploadStage {
+        self.upload.as_ref().map_or(UploadStage::Over(self.uploaded_at), |upload| upload.waits_for())
     }
 
     /// `true` if the response's body has been read to its end.

@@ -4,15 +4,18 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
 use http_body::Body as _;
 use tokio::io::AsyncWrite;
+use tokio::time::Instant;
 
 use super::fault::H1Fault;
 use super::framing::RequestFraming;
 use crate::transport::io::UpstreamIo;
 use crate::transport::outgoing::{ClientBodyFault, OutgoingBody};
+use crate::transport::upload_stage::UploadStage;
 
 /// What of a request has not been written.
 pub(super) struct Upload {
@@ -24,6 +27,10 @@ pub(super) struct Upload {
     is_over: bool,
     /// Bytes that the socket has taken.
     written: u64,
+    /// How long the socket may take nothing.
+    send_timeout: Duration,
+    /// As it was when nothing more could be written.
+    stage: UploadStage,
 }
 
 /// Why a request did not go out whole.
@@ -50,9 +57,17 @@ struct Staged {
 }
 
 impl Upload {
-    pub fn new(body: OutgoingBody, framing: RequestFraming) -> Self {
-        let is_over = framing == RequestFraming::Bodiless;
-        Self { head: Bytes::new(), staged: Staged::default(), body, framing, is_over, written: 0 }
+    pub fn new(body: OutgoingBody, framing: RequestFraming, send_timeout: Duration) -> Self {
+        Self {
+            head: Bytes::new(),
+            staged: Staged::default(),
+            body,
+            framing,
+            is_over: framing == RequestFraming::Bodiless,
+            written: 0,
+            send_timeout,
+            stage: UploadStage::AwaitsClient,
+        }
     }
 
     /// Writes `head`, and with it the first piece of the body if it is at hand.
@@ -81,14 +96,14 @@ impl Upload {
         Ok(())
     }
 
-    /// Nothing more of the body is waited for.
-    pub fn give_up(&self) {
-        self.body.note_over();
-    }
-
     /// Bytes that the socket has taken so far, head and framing included.
     pub fn written(&self) -> u64 {
         self.written
+    }
+
+    /// Who it waits for, after [`Upload::poll`] could write no more.
+    pub fn waits_for(&self) -> UploadStage {
+        self.stage
     }
 
     /// Writes on; ready when everything has gone out.
@@ -96,20 +111,36 @@ impl Upload {
     /// # Errors
     /// If the body or the socket fails.
     pub fn poll(&mut self, cx: &mut Context<'_>, io: &mut UpstreamIo) -> Poll<Result<(), UploadFault>> {
+        let before = self.written;
+        let polled = self.poll_write(cx, io);
+        if polled.is_pending() {
+            self.stage = match self.stage {
+                _ if self.is_written() && !self.is_over => UploadStage::AwaitsClient,
+                UploadStage::AwaitsUpstream(due) if self.written == before => UploadStage::AwaitsUpstream(due),
+                _ => UploadStage::AwaitsUpstream(Instant::now() + self.send_timeout),
+            };
+        }
+        polled
+    }
+
+    /// `true` if the socket has taken all that there was.
+    fn is_written(&self) -> bool {
+        self.head.is_empty() && self.staged.is_empty()
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, io: &mut UpstreamIo) -> Poll<Result<(), UploadFault>> {
         loop {
-            while !(self.head.is_empty() && self.staged.is_empty()) {
+            while !self.is_written() {
                 let (slices, count) = self.staged.behind(&self.head);
                 let written = ready!(write(Pin::new(io), cx, &slices[..count])).map_err(UploadFault::Io)?;
                 self.written += written as u64;
                 let of_head = written.min(self.head.len());
                 self.head.advance(of_head);
                 self.staged.advance(written - of_head);
-                self.body.note_taken();
             }
             // TLS may hold back what it was given.
             let flushed = Pin::new(&mut *io).poll_flush(cx).map_err(UploadFault::Io)?;
             if self.is_over {
-                self.give_up();
                 return flushed.map(Ok);
             }
             ready!(self.poll_stage(cx))?;

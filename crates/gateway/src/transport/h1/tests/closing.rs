@@ -93,7 +93,7 @@ async fn a_request_that_may_have_had_its_effect_is_not_repeated() {
         drop(peer);
     });
     let failure = response.err().expect("a failure");
-    assert!(failure.unsent.is_none());
+    assert!(!failure.is_unsent);
     assert!(matches!(failure.error, SendError::Broken(Breakage::Http1(H1Fault::Closed | H1Fault::Io(_)))));
 }
 

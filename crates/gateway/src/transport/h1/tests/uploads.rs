@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
@@ -15,12 +16,18 @@ use tokio::sync::oneshot;
 use super::upstream::{PATIENCE, Peer, Upstream, whole, with_body};
 use crate::client_body::ClientBody;
 use crate::plan::tests::fixture::connection;
-use crate::transport::{ClientBodyFault, ClientStream, OutgoingBody};
+use crate::transport::h1::H1Fault;
+use crate::transport::{BodyFault, Breakage, ClientBodyFault, ClientStream, OutgoingBody};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 /// A client in the middle of its request, and its body as hyper passes it on.
 async fn client(head: &str) -> (DuplexStream, OutgoingBody) {
+    patient_client(head, PATIENCE).await
+}
+
+/// As [`client`], with a client that may be silent for `idle`.
+async fn patient_client(head: &str, idle: Duration) -> (DuplexStream, OutgoingBody) {
     let (mut client, server) = tokio::io::duplex(1 << 20);
     let (give, given) = oneshot::channel();
     let give = Rc::new(RefCell::new(Some(give)));
@@ -35,7 +42,7 @@ async fn client(head: &str) -> (DuplexStream, OutgoingBody) {
         let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(server), service).await;
     });
     client.write_all(format!("POST / HTTP/1.1\r\nhost: x\r\n{head}\r\n\r\n").as_bytes()).await.expect("a server");
-    let stream = ClientStream::new(given.await.expect("a request"), 1 << 30, PATIENCE);
+    let stream = ClientStream::new(given.await.expect("a request"), 1 << 30, idle);
     (client, OutgoingBody::Stream(Box::new(stream)))
 }
 
@@ -156,6 +163,65 @@ async fn a_client_that_breaks_off_is_at_fault() {
         });
         let failure = response.err().expect("a failure");
         assert!(matches!(failure.error.client_fault(), Some(ClientBodyFault::Broken(_))));
+    })
+    .await;
+}
+
+/// Too short a time for anything.
+const NO_TIME: Duration = Duration::from_millis(1);
+const A_WHILE: Duration = Duration::from_millis(200);
+
+#[tokio::test]
+async fn an_upstream_owes_no_answer_while_a_body_in_memory_goes_up() {
+    let upstream = Upstream::start().await;
+    let started = Instant::now();
+    let body = OutgoingBody::Full(vec![0; 64 << 20].into());
+    let (response, _peer) =
+        tokio::join!(upstream.send_within(A_WHILE, NO_TIME, with_body(Method::POST, body)), async {
+            upstream.accept().await
+        },);
+    // It has taken a part, and then no more.
+    assert!(response.err().expect("a failure").error.is_timeout());
+    assert!(started.elapsed() >= A_WHILE);
+}
+
+#[tokio::test]
+async fn an_upstream_owes_its_answer_once_a_body_in_memory_is_up() {
+    let upstream = Upstream::start().await;
+    let body = OutgoingBody::Full(Bytes::from_static(b"hello"));
+    let (response, _peer) =
+        tokio::join!(upstream.send_within(PATIENCE, NO_TIME, with_body(Method::POST, body)), async {
+            upstream.accept().await
+        },);
+    assert!(response.err().expect("a failure").error.is_timeout());
+}
+
+/// An upstream that answers at once and a client that pauses for `A_WHILE` in its body: how the answer ends.
+async fn early_answer(sent: &[u8]) -> BodyFault {
+    let upstream = Upstream::start().await;
+    let (mut client, body) = patient_client("content-length: 10", A_WHILE).await;
+    let (response, _peer) =
+        tokio::join!(upstream.send_within(PATIENCE, NO_TIME, with_body(Method::POST, body)), async {
+            let mut peer = upstream.accept().await;
+            peer.request().await;
+            peer.say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await;
+            peer
+        },);
+    client.write_all(sent).await.expect("a server");
+    whole(response.expect("a response")).await.expect_err("a fault")
+}
+
+#[tokio::test]
+async fn an_upstream_that_answers_early_may_be_silent_until_the_request_is_up() {
+    local(async {
+        let fault = early_answer(b"01234").await;
+        let client = |fault: &BodyFault| match fault {
+            BodyFault::Broken(Breakage::Http1(H1Fault::Client(fault))) => matches!(fault, ClientBodyFault::Idle(_)),
+            BodyFault::Broken(_) | BodyFault::Idle(_) => false,
+        };
+        assert!(client(&fault), "{fault}");
+        let fault = early_answer(b"0123456789").await;
+        assert!(matches!(fault, BodyFault::Idle(NO_TIME)), "{fault}");
     })
     .await;
 }

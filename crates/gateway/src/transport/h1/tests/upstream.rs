@@ -43,8 +43,18 @@ impl Upstream {
     }
 
     pub async fn send(&self, request: Request<OutgoingBody>) -> Result<Response<UpstreamBody>, SendFailure> {
-        let timeout = Timeout { connect: PATIENCE, send: PATIENCE, read: PATIENCE };
-        self.pool.send(&self.origin, request, &timeout).await.map(|sent| sent.response)
+        self.send_within(PATIENCE, PATIENCE, request).await
+    }
+
+    /// As [`Upstream::send`], with these limits on how long the upstream may take nothing and say nothing.
+    pub async fn send_within(
+        &self,
+        send: Duration,
+        read: Duration,
+        mut request: Request<OutgoingBody>,
+    ) -> Result<Response<UpstreamBody>, SendFailure> {
+        let timeout = Timeout { connect: PATIENCE, send, read };
+        self.pool.send(&self.origin, &mut request, &timeout).await.map(|sent| sent.response)
     }
 
     /// Sends `request` on a new connection whose upstream says `answer`.
