@@ -61,6 +61,16 @@ pub enum StreamFlag {
     Always,
 }
 
+/// Where a body says again which model its path names, in Google's `models/ID`. The provider refuses two that differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelAgain {
+    Nowhere,
+    /// In each element of this top-level list.
+    InEach(&'static str),
+    /// In this top-level object, where it is there.
+    In(&'static str),
+}
+
 /// How a streamed answer is cut into events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
@@ -116,6 +126,7 @@ pub struct Endpoint {
     pub usage: &'static UsageFields,
     /// Where the request names its end user; the first that is a string wins.
     pub end_user: &'static [&'static [&'static str]],
+    pub model_again: ModelAgain,
 }
 
 static CHAT_USAGE: UsageFields = UsageFields {
@@ -185,6 +196,7 @@ const PLAIN: Endpoint = Endpoint {
     usage_at: &[],
     usage: &NO_USAGE,
     end_user: &[],
+    model_again: ModelAgain::Nowhere,
 };
 
 const OPENAI_END_USER: &[&[&str]] = &[&["safety_identifier"], &["user"]];
@@ -268,6 +280,7 @@ static ROWS: [Endpoint; Protocol::ALL.len()] = [
         protocol: Protocol::GeminiCountTokens,
         paths: &[PathForm::of_model(":countTokens", StreamFlag::Never)],
         prompt_fields: &["contents", "systemInstruction", "system_instruction", "tools", "generateContentRequest"],
+        model_again: ModelAgain::In("generateContentRequest"),
         ..PLAIN
     },
     Endpoint {
@@ -284,6 +297,7 @@ static ROWS: [Endpoint; Protocol::ALL.len()] = [
         prompt_fields: &["requests"],
         usage_at: &["usageMetadata"],
         usage: &GEMINI_EMBED_USAGE,
+        model_again: ModelAgain::InEach("requests"),
         ..PLAIN
     },
     Endpoint {

@@ -46,8 +46,8 @@ pub use embeddings::{
     Vector,
 };
 pub use endpoint::{
-    AnswerKind, BodyKind, BodyRule, Content, Detected, Endpoint, Framing, IdPlace, NamesModel, Passing, PathForm,
-    RequestPath, StreamFlag, UsageFields, detect, endpoint, endpoints, passing,
+    AnswerKind, BodyKind, BodyRule, Content, Detected, Endpoint, Framing, IdPlace, ModelAgain, NamesModel, Passing,
+    PathForm, RequestPath, StreamFlag, UsageFields, detect, endpoint, endpoints, passing,
 };
 pub use errors::{
     ApiError, ErrorAnswer, ErrorKind, RateLimit, RateLimits, error_body, read_error, stream_error_event, tells_error,

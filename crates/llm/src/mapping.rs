@@ -79,7 +79,7 @@ impl Map {
     }
 
     /// The request `body`, JSON that has been scanned, in the provider's form, and how its answer is told. `model` is
-    /// the one that the path names, where it does.
+    /// the one that is asked, whichever the body names; `None` if only the body tells.
     ///
     /// # Errors
     /// If the body is not what its form says, or the provider cannot be asked for all of it at once.
@@ -87,19 +87,25 @@ impl Map {
         match self {
             Map::Embeddings { client, provider } => {
                 let mut request = client.read_request(body)?;
-                request.model = request.model.or_else(|| model.map(Into::into));
+                let own = request.model.take();
+                request.model = model.map(Into::into).or_else(|| own.clone());
                 let sent = provider.write_request(&request)?;
                 let losses = provider.losses(&request);
                 let inputs = request.inputs.len();
                 let form = Form::Embeddings { client, provider, encoding: request.encoding, inputs };
-                Ok((sent, Mapping { form, model: request.model.unwrap_or_default().into(), losses }))
+                let told = own.or(request.model).unwrap_or_default();
+                Ok((sent, Mapping { form, model: told.into(), losses }))
             }
             Map::Ranking(provider) => {
-                let request = RerankRequest::read(body)?;
+                let mut request = RerankRequest::read(body)?;
+                let own = request.model.take();
+                request.model = model.map(Into::into).or_else(|| own.clone());
                 let sent = provider.write_request(&request);
-                let model = request.model.as_deref().unwrap_or_default().into();
+                request.model = own;
+                let told = request.model.as_deref().unwrap_or_default().into();
                 let losses = request.unread.clone();
-                Ok((sent, Mapping { form: Form::Ranking { provider, request: request.into_owned() }, model, losses }))
+                let form = Form::Ranking { provider, request: request.into_owned() };
+                Ok((sent, Mapping { form, model: told, losses }))
             }
         }
     }

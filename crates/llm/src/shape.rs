@@ -5,11 +5,14 @@
 //! compiled once, values already serialised; a request only splices. Invariant: if nothing changes, the very same
 //! [`Bytes`] are sent.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use crate::edit::Edits;
-use crate::json::Raw;
+use crate::endpoint::{ModelAgain, endpoint};
+use crate::json::{ArrayWriter, Kind, Raw, write_string};
 use crate::protocol::Protocol;
 use crate::provider::{Capability, Provider};
 use crate::scan::BodyScan;
@@ -112,6 +115,9 @@ fn shape(scan: &BodyScan, rules: &ShapeRules, protocol: Protocol, capability: Op
     for (key, json) in &rules.options {
         edits.set(key, json.as_ref());
     }
+    if capability.is_some() {
+        repeat_model(rules, endpoint(protocol).model_again, &mut edits);
+    }
     let field = capability.and_then(|capability| capability.max_tokens);
     if let (Some(limit), Some(field)) = (&rules.max_tokens, field) {
         match field.newer.filter(|newer| edits.get(newer).is_some()) {
@@ -149,6 +155,37 @@ fn shape(scan: &BodyScan, rules: &ShapeRules, protocol: Protocol, capability: Op
         Some(body) => Shaped { body: Bytes::from(body), changed: true, asked_usage },
         None => Shaped { asked_usage, ..unchanged() },
     }
+}
+
+/// Writes the operator's model where the body repeats the one that the path names.
+fn repeat_model(rules: &ShapeRules, place: ModelAgain, edits: &mut Edits<'_>) {
+    let field = match place {
+        ModelAgain::Nowhere => return,
+        ModelAgain::InEach(field) | ModelAgain::In(field) => field,
+    };
+    let (Some(told), Some(model)) = (edits.get(field), rules.fixed_model()) else { return };
+    let mut name = Vec::new();
+    write_string(&mut name, &format!("models/{model}"));
+    let named = match told.kind {
+        Kind::Array => {
+            let mut list = Vec::new();
+            let mut elements = ArrayWriter::new(&mut list);
+            told.elements().for_each(|element| elements.raw(&with_model(element, &name)));
+            drop(elements);
+            list
+        }
+        _ => with_model(told, &name).into_owned(),
+    };
+    edits.set(field, named);
+}
+
+/// `object` with the model whose JSON text is `name`.
+fn with_model<'a>(object: Raw<'a>, name: &[u8]) -> Cow<'a, [u8]> {
+    let named = Edits::of(object).and_then(|mut edits| {
+        edits.set("model", name.to_vec());
+        edits.apply()
+    });
+    named.map_or(Cow::Borrowed(object.bytes), Cow::Owned)
 }
 
 /// Sets a field at the top or in an object at the top, which is made if it is not there.

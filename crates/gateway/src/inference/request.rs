@@ -124,7 +124,7 @@ fn shape(backend: &Backend, exchange: &Exchange) -> Result<Shape, Answer> {
         Some(Course::Mapped { map, capability }) => {
             let (client, provider) = (call.protocol, capability.protocol);
             let forms = Forms { map, client, provider, losses: backend.losses };
-            let (body, form) = MappedForm::of_request(forms, scan.raw(), &call.request_model)?;
+            let (body, form) = MappedForm::of_request(forms, scan.raw(), &call.model)?;
             let body = BodyScan::parse(&body.into(), usize::MAX).map_err(|_| missing_call())?;
             Ok(Shape {
                 uri: place(capability, None)?,

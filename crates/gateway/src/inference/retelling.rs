@@ -164,7 +164,7 @@ pub(super) fn told(client: Dialect, kind: ErrorKind, message: &str) -> Answer {
 
 impl MappedForm {
     /// The request `body`, JSON that has been scanned, in the provider's form, and how its answer is told. `model` is
-    /// the client's own word for it.
+    /// the one that is asked; empty if there is none.
     ///
     /// # Errors
     /// The answer for a request that is not what its form says, that the provider cannot be asked at once, or that the

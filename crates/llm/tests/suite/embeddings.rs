@@ -279,6 +279,20 @@ fn coheres_clients_reach_others() {
 }
 
 #[test]
+fn the_model_that_is_asked_is_named_in_every_place_and_the_clients_own_in_the_answer() {
+    let map = Map::Embeddings { client: EmbedClient::Cohere, provider: EmbedProvider::GeminiBatch };
+    let request = json!({"model": "theirs", "texts": ["a", "b"]}).to_string();
+    let (sent, _) = map.request(Raw::new(request.as_bytes()).unwrap(), Some("ours")).unwrap();
+    let sent: Value = serde_json::from_slice(&sent).unwrap();
+    assert_eq!([&sent["requests"][0]["model"], &sent["requests"][1]["model"]], ["models/ours"; 2]);
+    let map = Map::Embeddings { client: EmbedClient::OpenAi, provider: EmbedProvider::GeminiBatch };
+    let request = json!({"model": "theirs", "input": "a"}).to_string();
+    let (_, mapping) = map.request(Raw::new(request.as_bytes()).unwrap(), Some("ours")).unwrap();
+    let told = mapping.answer(AnswerHead { id: "i", usage: None }, br#"{"embeddings":[{"values":[1]}]}"#).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&told.body).unwrap()["model"], "theirs");
+}
+
+#[test]
 fn what_only_cohere_embeds_is_refused_elsewhere() {
     for (body, text) in [
         (json!({"texts": ["a"], "embedding_types": ["int8"]}), "embedding_types must be one of float and base64"),

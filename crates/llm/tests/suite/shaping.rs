@@ -252,3 +252,25 @@ proptest! {
         prop_assert_eq!(serde_json::from_slice::<Map<String, Value>>(&result).unwrap(), expected);
     }
 }
+
+#[test]
+fn a_configured_model_is_named_wherever_a_body_of_googles_repeats_it() {
+    let ours = rules("gemini", &json!({"options": {"model": "ours"}}));
+    let item = |model: &str| format!("{{ \"model\": \"models/{model}\", \"content\": {{}} }}");
+    let batch = |model: &str| format!("{{\"requests\": [{},{}]}}", item(model), item(model));
+    let count = |model: &str| format!("{{\"generateContentRequest\":{}}}", item(model));
+    for (protocol, theirs, expected) in [
+        (Protocol::GeminiBatchEmbed, batch("theirs"), batch("ours")),
+        (
+            Protocol::GeminiBatchEmbed,
+            "{\"requests\":[{}]}".into(),
+            "{\"requests\":[{\"model\":\"models/ours\"}]}".into(),
+        ),
+        (Protocol::GeminiCountTokens, count("theirs"), count("ours")),
+        (Protocol::GeminiCountTokens, "{\"contents\":[]}".into(), "{\"contents\":[]}".into()),
+    ] {
+        assert_eq!(text(&shape_request(&scan(&theirs), &ours, protocol)), expected, "{protocol}");
+        let as_it_is = shape_request(&scan(&theirs), &rules("gemini", &json!({})), protocol);
+        assert!(!as_it_is.changed, "{protocol}");
+    }
+}

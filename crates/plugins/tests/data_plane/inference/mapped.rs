@@ -164,3 +164,21 @@ fn models_that_do_not_converse_are_invoked_in_their_own_form_beside_those_of_ant
     assert_eq!(asked.path, "/model/amazon.titan-embed-text-v2%3A0/invoke");
     assert_eq!((&asked.body["inputText"], asked.body.get("anthropic_version")), (&json!("hi"), None));
 }
+
+#[test]
+fn a_configured_model_is_the_one_that_path_and_batch_name() {
+    let provider = Provider::answering(200, "", r#"{"embeddings":[{"values":[1]}]}"#);
+    let endpoint = json!({"endpoint": provider.endpoint()});
+    let proxy = json!({"provider": "gemini", "options": {"model": "ours"}, "override": endpoint});
+    let inference = Inference::with(proxy);
+    let batch = json!({"requests": [{"model": "models/theirs", "content": {"parts": [{"text": "a"}]}}]});
+    for (path, request) in
+        [("/v1beta/models/theirs:batchEmbedContents", batch), ("/v2/embed", json!({"model": "theirs", "texts": ["a"]}))]
+    {
+        let response = inference.gateway.post(path, &[], &request);
+        assert_eq!(response.status, 200, "{path}: {}", response.body);
+        let asked = provider.asked();
+        assert_eq!(asked.path, "/v1beta/models/ours:batchEmbedContents", "{path}");
+        assert_eq!(asked.body["requests"][0]["model"], "models/ours", "{path}");
+    }
+}
