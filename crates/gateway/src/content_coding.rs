@@ -182,6 +182,14 @@ impl Decoder {
         self.taken_from_sink(written)
     }
 
+    /// As [`Decoder::push`], and what stood before a fault beside it. Nothing can be decoded behind one.
+    pub fn push_up_to_fault(&mut self, encoded: &[u8]) -> (Bytes, Result<(), DecodeError>) {
+        match self.push(encoded) {
+            Ok(plain) => (plain, Ok(())),
+            Err(error) => (std::mem::take(&mut self.sink().bytes).into(), Err(error)),
+        }
+    }
+
     /// The last decoded bytes.
     ///
     /// # Errors

@@ -63,6 +63,9 @@ impl ArrayDecoder {
     /// [`ArrayError::ElementTooLarge`]; the decoder must then not be used again.
     pub(crate) fn push(&mut self, chunk: &[u8], mut on_element: impl FnMut(&[u8])) -> Result<(), ArrayError> {
         let mut start = 0;
+        if self.place == Place::End {
+            return Ok(());
+        }
         for (at, byte) in chunk.iter().enumerate() {
             if self.in_string {
                 self.step_in_string(*byte);
@@ -76,8 +79,11 @@ impl ArrayDecoder {
                     }
                     self.depth += 1;
                 }
-                // The array's own end; nothing may follow.
-                b'}' | b']' if self.depth == 0 => self.place = Place::End,
+                // The array's own end: what follows is no part of it.
+                b'}' | b']' if self.depth == 0 => {
+                    self.place = Place::End;
+                    return Ok(());
+                }
                 b'}' | b']' => {
                     self.depth -= 1;
                     if self.depth == 0 {

@@ -33,8 +33,9 @@ pub struct LlmStream {
     reading: Reading,
     /// Something was there for the client.
     has_passed: bool,
-    /// What the stream has come to, told behind what stood before it.
-    fault: Option<StreamFault>,
+    /// The provider's bytes have ended, or cannot be read any further; what that is if something of the answer is
+    /// missing.
+    ending: Option<StreamFault>,
     /// What was learnt has been noted in the call.
     finished: bool,
 }
@@ -86,7 +87,7 @@ impl LlmStream {
             bounds,
             reading,
             has_passed: false,
-            fault: None,
+            ending: None,
             finished: false,
         }
     }
@@ -157,9 +158,12 @@ impl LlmStream {
                     return Poll::Ready(self.stop(exchange, StreamFault::from(error)));
                 }
                 None => {
-                    self.body = None;
-                    self.end_decoding();
-                    return Poll::Ready(self.end(exchange));
+                    self.end_with(StreamFault::Cut);
+                    let out = self.end_decoding();
+                    if out.is_some() {
+                        return self.pass(out);
+                    }
+                    break;
                 }
             };
             self.note_chunk(exchange, &chunk);
@@ -168,54 +172,61 @@ impl LlmStream {
             }
             let out = self.take(chunk);
             if out.is_some() {
-                self.has_passed = true;
-                return Poll::Ready(Ok(out));
+                return self.pass(out);
             }
         }
-        Poll::Ready(match self.fault.take() {
-            Some(fault) => Err(fault),
+        Poll::Ready(match self.ending.take() {
+            Some(fault) => self.end(exchange, fault),
             None => Ok(None),
         })
+    }
+
+    fn pass(&mut self, out: Option<Bytes>) -> Poll<Result<Option<Bytes>, StreamFault>> {
+        self.has_passed = true;
+        Poll::Ready(Ok(out))
     }
 
     /// What the client gets of `chunk`.
     fn take(&mut self, chunk: Bytes) -> Option<Bytes> {
         let Some(decoder) = &mut self.decoder else { return self.read(chunk) };
-        let told = match decoder.push(&chunk) {
-            Ok(plain) => self.read(plain),
-            Err(error) => {
-                tracing::warn!(%error, "a provider's stream cannot be decoded");
-                self.decoder = None;
-                match self.keeps_coding && !self.has_ended() {
-                    true => self.reading = Reading::Hidden,
-                    false => self.give_up(),
-                }
-                None
+        let (plain, decoded) = decoder.push_up_to_fault(&chunk);
+        let told = self.read(plain);
+        if let Err(error) = decoded {
+            tracing::warn!(%error, "a provider's stream cannot be decoded");
+            self.decoder = None;
+            match self.keeps_coding && !self.has_ended() {
+                true => self.reading = Reading::Hidden,
+                false => self.end_with(StreamFault::Malformed),
             }
-        };
+        }
         if self.keeps_coding { Some(chunk).filter(|chunk| !chunk.is_empty()) } else { told }
     }
 
-    /// A client that undoes the coding itself sees whether that ends well.
-    fn end_decoding(&mut self) {
-        let Some(decoder) = self.decoder.take() else { return };
-        if decoder.finish().is_err() && self.keeps_coding && !self.has_ended() {
-            self.reading = Reading::Hidden;
+    /// What the client gets of the last decoded bytes. One that undoes the coding itself sees whether that ends well.
+    fn end_decoding(&mut self) -> Option<Bytes> {
+        match self.decoder.take()?.finish() {
+            Ok(plain) => self.read(plain).filter(|_| !self.keeps_coding),
+            Err(_) => {
+                if self.keeps_coding && !self.has_ended() {
+                    self.reading = Reading::Hidden;
+                }
+                None
+            }
         }
     }
 
     fn read(&mut self, plain: Bytes) -> Option<Bytes> {
         self.filter.push(plain).unwrap_or_else(|broken| {
             tracing::warn!(error = %broken, "a provider's stream cannot be translated");
-            self.give_up();
+            self.end_with(StreamFault::Malformed);
             broken.translated
         })
     }
 
-    /// Nothing more can be read.
-    fn give_up(&mut self) {
+    /// Nothing more is read: the answer is judged by what has come, and `fault` is told if something of it is missing.
+    fn end_with(&mut self, fault: StreamFault) {
         self.body = None;
-        self.fault = (!self.has_ended()).then_some(StreamFault::Malformed);
+        self.ending.get_or_insert(fault);
     }
 
     /// The provider has said how its answer ends. What comes behind it changes nothing.
@@ -230,7 +241,7 @@ impl LlmStream {
             return Err(fault);
         }
         self.body = None;
-        self.end(exchange)
+        self.end(exchange, fault)
     }
 
     fn note_chunk(&self, exchange: &mut Exchange, chunk: &[u8]) {
@@ -243,8 +254,8 @@ impl LlmStream {
         }
     }
 
-    /// The provider's bytes have ended: well, or in the middle of the answer.
-    fn end(&mut self, exchange: &mut Exchange) -> Result<Option<Bytes>, StreamFault> {
+    /// The provider's bytes have ended: well, or in the middle of the answer, which is `fault`.
+    fn end(&mut self, exchange: &mut Exchange, fault: StreamFault) -> Result<Option<Bytes>, StreamFault> {
         if self.reading == Reading::Hidden {
             return Ok(None);
         }
@@ -254,8 +265,8 @@ impl LlmStream {
             StreamEnd::InStreamError(message) => note_error(exchange, message),
             StreamEnd::Cut => {
                 tracing::warn!("a provider's stream ended without its end marker");
-                let is_empty = !self.has_passed && self.filter.translates();
-                return Err(if is_empty { StreamFault::Empty } else { StreamFault::Cut });
+                let is_empty = fault == StreamFault::Cut && !self.has_passed && self.filter.translates();
+                return Err(if is_empty { StreamFault::Empty } else { fault });
             }
         }
         Ok(rest)

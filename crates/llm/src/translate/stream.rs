@@ -75,7 +75,9 @@ impl StreamTranslator {
         let Self { deframer, reader, output, skipped } = self;
         deframer.push(chunk, |frame| {
             let mut tell = |event: Event<'_>| {
-                observe(&event);
+                if !matches!(output.state, State::Finished) {
+                    observe(&event);
+                }
                 output.take(event, out);
             };
             if is_broken(frame.data) {

@@ -72,6 +72,20 @@ fn an_end_of_nothing_is_no_answer() {
 }
 
 #[test]
+fn what_stands_behind_an_arrays_end_is_no_part_of_it() {
+    let chunk = json!({"candidates": [{"content": {"parts": [{"text": "x"}]}, "finishReason": "STOP"}]});
+    let array = format!("[{chunk}\n]");
+    for behind in ["", "\n", "{\"half", "\"half", "[{}]", "]"] {
+        let whole = array.clone() + behind;
+        for cut in array.len() - 1..=whole.len() {
+            let (first, second) = whole.split_at(cut);
+            let told = translate(Dialect::Gemini, Dialect::Anthropic, [first.as_bytes(), second.as_bytes()]);
+            assert_eq!(told.end, TranslatedEnd::Complete, "{behind:?} at {cut}");
+        }
+    }
+}
+
+#[test]
 fn long_names_are_not_repeated_with_every_piece() {
     let long = "x".repeat(10_000);
     let event = json!({

@@ -174,6 +174,68 @@ fn a_connection_that_breaks_behind_the_end_mark_changes_nothing() {
     }
 }
 
+/// What Anthropic's client gets of a streamed `body`, and how the request ended.
+fn messages_of(provider: &str, headers: &str, body: &[u8]) -> (Response, Value) {
+    let answering = provider_of(headers, body);
+    let proxied = Proxied::to(&answering, json!({"provider": provider, "provider_conf": {"region": "r"}}));
+    let told = proxied.ask(MESSAGES, true);
+    (told, proxied.outcome())
+}
+
+#[test]
+fn what_is_garbled_behind_an_answer_takes_nothing_from_its_end() {
+    let unmarked = EVENTS.replace("data: [DONE]\n\n", "");
+    let events = "Content-Type: text/event-stream\r\nContent-Encoding: gzip\r\n";
+    let messages = "Content-Type: application/vnd.amazon.eventstream\r\n";
+    for (provider, headers, whole) in [
+        ("openai", events, gzip(EVENTS)),
+        ("openai", events, gzip(&unmarked)),
+        ("bedrock", messages, event_stream(&["messageStart", "contentBlockDelta", "messageStop"])),
+        ("bedrock", messages, event_stream(&["messageStart", "contentBlockDelta", "messageStop", "metadata"])),
+    ] {
+        let (told, outcome) =
+            messages_of(provider, headers, &[whole, b"and then what nobody can read".to_vec()].concat());
+        assert!(told.body.contains("hello") && !told.body.contains("event: error"), "{provider}: {}", told.body);
+        assert_eq!(told.body.matches("event: message_stop").count(), 1, "{provider}: {}", told.body);
+        assert_eq!(outcome, "complete", "{provider}");
+    }
+}
+
+#[test]
+fn what_is_garbled_within_an_answer_ends_it_as_an_error() {
+    let (begun, _) = EVENTS.split_once("data: {\"choices\":[{\"index\":0,\"delta\":{}").expect("two events");
+    let events = "Content-Type: text/event-stream\r\nContent-Encoding: gzip\r\n";
+    let messages = "Content-Type: application/vnd.amazon.eventstream\r\n";
+    for (provider, headers, part) in
+        [("openai", events, gzip(begun)), ("bedrock", messages, event_stream(&["messageStart", "contentBlockDelta"]))]
+    {
+        let (told, outcome) =
+            messages_of(provider, headers, &[part, b"and then what nobody can read".to_vec()].concat());
+        assert!(told.body.contains("hello") && !told.body.contains("message_stop"), "{provider}: {}", told.body);
+        assert_eq!(told.body.matches("event: error").count(), 1, "{provider}: {}", told.body);
+        assert_eq!(outcome, "upstream_cut", "{provider}");
+    }
+    let nothing = [gzip("data: [DONE]\n\n"), b"and then what nobody can read".to_vec()].concat();
+    let (told, _) = messages_of("openai", events, &nothing);
+    assert!(told.status == 502 && told.body.contains("api_error"), "{told:?}");
+}
+
+/// Events of Bedrock's that say hello.
+fn event_stream(kinds: &[&str]) -> Vec<u8> {
+    let mut stream = Vec::new();
+    for kind in kinds {
+        let payload = match *kind {
+            "contentBlockDelta" => json!({"contentBlockIndex": 0, "delta": {"text": "hello"}}),
+            "messageStop" => json!({"stopReason": "end_turn"}),
+            "metadata" => json!({"usage": {"inputTokens": 1, "outputTokens": 2, "totalTokens": 3}}),
+            _ => json!({"role": "assistant"}),
+        };
+        let headers = [(":event-type", *kind), (":message-type", "event")];
+        llm::write_message(&mut stream, &headers, |out| out.extend_from_slice(payload.to_string().as_bytes()));
+    }
+    stream
+}
+
 #[test]
 fn time_that_is_over_before_any_output_is_a_timeout_in_every_dialect() {
     let comments = format!("{STREAM_HEAD}Content-Length: 1000\r\n\r\n: still here\n\n");
