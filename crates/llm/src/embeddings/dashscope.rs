@@ -32,7 +32,8 @@ pub(super) fn read_response(body: Raw<'_>) -> Result<Embeddings<'_>, ReadError> 
         match key {
             b"request_id" => answer.id = value.text().unwrap_or_default(),
             b"output" => {
-                answer.vectors = Vector::read_list(value.first("embeddings"), |item| item.first("embedding"))?;
+                let list = value.first("embeddings").map(|list| Vector::read_numbered(list, b"text_index"));
+                answer.vectors = list.transpose()?.unwrap_or_default();
             }
             b"usage" => answer.input_tokens = value.first("total_tokens").and_then(Raw::count),
             _ => {}

@@ -106,7 +106,7 @@ pub(super) fn read_response(body: Raw<'_>) -> Result<Embeddings<'_>, ReadError> 
     for (key, value) in body.members() {
         match key {
             b"model" => answer.model = value.text(),
-            b"data" => answer.vectors = read_data(value)?,
+            b"data" => answer.vectors = Vector::read_numbered(value, b"index")?,
             b"usage" => {
                 // Voyage tells the total alone.
                 let told = value.first("prompt_tokens").or_else(|| value.first("total_tokens"));
@@ -116,29 +116,6 @@ pub(super) fn read_response(body: Raw<'_>) -> Result<Embeddings<'_>, ReadError> 
         }
     }
     answer.unless_empty()
-}
-
-/// Reads `data` in the order of its indices. Some servers give every vector the index 0: then they are in order.
-fn read_data(data: Raw<'_>) -> Result<Vec<Vector<'_>>, ReadError> {
-    let mut vectors: Vec<(u64, Vector<'_>)> = Vec::new();
-    for (item, place) in data.elements().zip(1..) {
-        let at = vectors.len() as u64;
-        let (mut index, mut vector) = (at, None);
-        for (key, value) in item.members() {
-            match key {
-                b"index" => index = value.count().unwrap_or(at),
-                b"embedding" => vector = Vector::read(value),
-                _ => {}
-            }
-        }
-        vectors.push((index, vector.ok_or_else(|| Vector::missing(place))?));
-    }
-    vectors.sort_by_key(|(index, _)| *index);
-    let is_repeated = |pair: &[(u64, Vector<'_>)]| pair[0].0 == pair[1].0;
-    if vectors.last().is_some_and(|(last, _)| *last > 0) && vectors.windows(2).any(is_repeated) {
-        return Err(ReadError::new("two embeddings have the same index"));
-    }
-    Ok(vectors.into_iter().map(|(_, vector)| vector).collect())
 }
 
 pub(super) fn write_response(answer: &Embeddings<'_>, model: &str, encoding: Encoding) -> Vec<u8> {

@@ -39,6 +39,33 @@ impl<'a> Vector<'a> {
         elements.map(|(element, at)| place(element).and_then(Self::read).ok_or_else(|| Self::missing(at))).collect()
     }
 
+    /// The vectors of `list`, in the order of the numbers that its elements have under `number`. Some servers give every
+    /// vector the number 0: then they are in order.
+    ///
+    /// # Errors
+    /// If an element has no vector, or two have the same number.
+    pub(super) fn read_numbered(list: Raw<'a>, number: &[u8]) -> Result<Vec<Self>, ReadError> {
+        let mut vectors: Vec<(u64, Self)> = Vec::new();
+        for (item, place) in list.elements().zip(1..) {
+            let at = vectors.len() as u64;
+            let (mut index, mut vector) = (at, None);
+            for (key, value) in item.members() {
+                match key {
+                    b"embedding" => vector = Self::read(value),
+                    key if key == number => index = value.count().unwrap_or(at),
+                    _ => {}
+                }
+            }
+            vectors.push((index, vector.ok_or_else(|| Self::missing(place))?));
+        }
+        vectors.sort_by_key(|(index, _)| *index);
+        let is_repeated = |pair: &[(u64, Self)]| pair[0].0 == pair[1].0;
+        if vectors.last().is_some_and(|(last, _)| *last > 0) && vectors.windows(2).any(is_repeated) {
+            return Err(ReadError::new("two embeddings have the same index"));
+        }
+        Ok(vectors.into_iter().map(|(_, vector)| vector).collect())
+    }
+
     /// There is no vector where one should be; `at` counts from 1.
     pub(super) fn missing(at: usize) -> ReadError {
         ReadError::new(format!("invalid embedding at index {at}"))

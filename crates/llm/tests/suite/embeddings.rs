@@ -134,6 +134,10 @@ fn vectors_come_in_the_order_of_their_indices() {
     let answer = answered(EmbedProvider::OpenAi, &body);
     let first = told(&answer, Encoding::Float)["data"][0]["embedding"].clone();
     assert_eq!(first, json!([0]));
+    let item = |index: u64| json!({"text_index": index, "embedding": [index]});
+    let answer = answered(EmbedProvider::DashScope, &json!({"output": {"embeddings": [item(1), item(0)]}}));
+    let data = told(&answer, Encoding::Float)["data"].clone();
+    assert_eq!([&data[0]["embedding"], &data[1]["embedding"]], [&json!([0]), &json!([1])]);
 }
 
 #[test]
