@@ -25,7 +25,10 @@ pub(super) fn read_request(body: Raw<'_>) -> Result<EmbedRequest<'_>, ReadError>
             }
             b"output_dimension" => request.dimensions = value.count(),
             b"embedding_types" => request.encoding = read_types(value)?,
-            b"truncate" => request.truncation = value.quoted().and_then(Truncation::read),
+            b"truncate" => {
+                request.truncation = value.quoted().and_then(Truncation::read);
+                request.unread.lose_unless_read("truncate", request.truncation.as_ref());
+            }
             b"images" if value.elements().next().is_some() => return Err(only_texts()),
             b"images" => {}
             _ => request.unread.lose_field(&String::from_utf8_lossy(key)),

@@ -19,8 +19,11 @@ pub(super) fn read_request(body: Raw<'_>) -> Result<EmbedRequest<'_>, ReadError>
                 request.unread.lose_unless_read("input_type", request.task.as_ref());
             }
             // Voyage's; Hugging Face's and NVIDIA's.
-            b"truncation" | b"truncate" => request.truncation = read_truncation(value),
-            b"encoding_format" => {}
+            b"truncation" | b"truncate" => {
+                request.truncation = read_truncation(value);
+                request.unread.lose_unless_read("truncate", request.truncation.as_ref());
+            }
+            b"encoding_format" if value.quoted() == Some(b"float") => {}
             _ => request.unread.lose_field(&String::from_utf8_lossy(key)),
         }
     }

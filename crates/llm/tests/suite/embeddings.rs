@@ -409,6 +409,21 @@ fn a_purpose_that_is_not_known_is_named() {
 }
 
 #[test]
+fn a_word_for_truncation_that_is_not_known_is_named() {
+    for (client, body, expected) in [
+        (EmbedClient::Cohere, json!({"texts": ["a"], "truncate": "MIDDLE"}), "field:truncate"),
+        (EmbedClient::Cohere, json!({"texts": ["a"], "truncate": "NONE"}), ""),
+        (EmbedClient::OpenAi, json!({"input": "a", "truncate": "middle"}), "field:truncate"),
+        (EmbedClient::OpenAi, json!({"input": "a", "truncation": 7}), "field:truncate"),
+        (EmbedClient::OpenAi, json!({"input": "a", "truncation": false}), ""),
+        (EmbedClient::OpenAi, json!({"input": "a", "encoding_format": "int8"}), "field:encoding_format"),
+        (EmbedClient::OpenAi, json!({"input": "a", "encoding_format": "float"}), ""),
+    ] {
+        assert_eq!(asked(client, &body).unread.to_string(), expected, "{body}");
+    }
+}
+
+#[test]
 fn what_a_batch_of_gemini_cannot_ask_for_at_once_is_refused() {
     let item = |more: Value| {
         let mut item = json!({"content": {"parts": [{"text": "a"}]}});
