@@ -6,7 +6,7 @@
 
 mod table;
 
-use crate::dialect::{ClientDialect, Dialect, ProviderDialect, Quirks};
+use crate::dialect::{ClientDialect, Dialect, InvokeFamily, ProviderDialect, Quirks};
 use crate::endpoint::endpoint;
 use crate::mapping::Map;
 use crate::protocol::Protocol;
@@ -127,6 +127,16 @@ impl<'a> Asked<'a> {
     pub fn of(protocol: Protocol, model: &'a str) -> Self {
         Self { protocol, client: protocol.client_dialect(), model, endpoint_path: None }
     }
+
+    /// The body is one of Bedrock's `invoke`, and the model reads those of another family.
+    fn is_for_another_family(&self) -> bool {
+        match self.client {
+            Some(ClientDialect::BedrockInvoke(family)) => {
+                InvokeFamily::of_model(self.model).is_some_and(|reads| reads != family)
+            }
+            Some(ClientDialect::Shared(_) | ClientDialect::Completions) | None => false,
+        }
+    }
 }
 
 /// In which protocol a provider is addressed.
@@ -164,7 +174,8 @@ impl Provider {
     pub fn course(&self, asked: Asked<'_>) -> Option<Course> {
         let Asked { protocol, client, model, .. } = asked;
         let mut serving = self.capabilities.iter().filter(|capability| capability.models.include(model));
-        if let Some(capability) = serving.clone().find(|capability| capability.protocol == protocol) {
+        let same = serving.clone().find(|capability| capability.protocol == protocol);
+        if let Some(capability) = same.filter(|_| !asked.is_for_another_family()) {
             return Some(Course::Same(capability));
         }
         if let Some(client) = client {

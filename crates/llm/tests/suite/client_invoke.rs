@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tidegate_llm::{
-    ApiError, BodyScan, ClientDialect, Dialect, ErrorKind, InvokeFamily, LossPolicy, PathFacts, Protocol,
-    ProviderDialect, Quirks, Raw, Renames, Reply, StreamTranslator, Target, Translated, TranslatedEnd,
-    translate_request, translate_response,
+    ApiError, Asked, BodyScan, ClientDialect, Course, Dialect, ErrorKind, InvokeFamily, LossPolicy, PathFacts,
+    Protocol, Provider, ProviderDialect, Quirks, Raw, Renames, Reply, StreamTranslator, Target, Translated,
+    TranslatedEnd, translate_request, translate_response,
 };
 
 use crate::golden::exchanges;
@@ -59,6 +59,31 @@ fn translated(client: ClientDialect, stream: &str) -> (Vec<u8>, TranslatedEnd) {
         translator.fail(&ApiError::new(ErrorKind::StreamCut, "cut"), &mut out);
     }
     (out, end)
+}
+
+#[test]
+fn a_body_of_another_family_than_the_models_is_translated() {
+    let claude = "us.anthropic.claude-x";
+    let (nova, profile) = ("amazon.nova-lite-v1:0", "arn:aws:bedrock:r:1:application-inference-profile/p");
+    let (invoke, converse) = (ProviderDialect::BedrockInvoke, ProviderDialect::Shared(Dialect::BedrockConverse));
+    let cases = [
+        ("bedrock-invoke", NOVA, claude, Some(invoke)),
+        ("bedrock-invoke", CLAUDE, nova, Some(converse)),
+        ("bedrock-invoke", CLAUDE, claude, None),
+        ("bedrock", NOVA, claude, Some(converse)),
+        ("bedrock", CLAUDE, nova, Some(converse)),
+        ("bedrock", NOVA, nova, None),
+        ("bedrock", CLAUDE, profile, None),
+    ];
+    for (provider, client, model, expected) in cases {
+        let asked = Asked { client: Some(client), ..Asked::of(Protocol::BedrockInvoke, model) };
+        let dialect = match Provider::by_name(provider).unwrap().course(asked) {
+            Some(Course::Translated { provider, .. }) => Some(provider),
+            Some(Course::Same(_)) => None,
+            other => panic!("{provider} {model}: {other:?}"),
+        };
+        assert_eq!(dialect, expected, "{provider} {client:?} {model}");
+    }
 }
 
 #[test]

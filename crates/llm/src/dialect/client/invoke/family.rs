@@ -30,10 +30,19 @@ impl InvokeFamily {
         if has(&"anthropic_version") {
             return Some(InvokeFamily::Anthropic);
         }
-        if ["schemaVersion", "inferenceConfig", "toolConfig"].iter().any(has) || model.contains("amazon.nova") {
+        if ["schemaVersion", "inferenceConfig", "toolConfig"].iter().any(has) {
             return Some(InvokeFamily::Nova);
         }
-        model.contains("anthropic.").then_some(InvokeFamily::Anthropic)
+        Self::of_model(model)
+    }
+
+    /// The family whose bodies `model` reads; `None` if its name does not tell, or tells another's.
+    pub(crate) fn of_model(model: &str) -> Option<Self> {
+        match model {
+            nova if nova.contains("amazon.nova") => Some(InvokeFamily::Nova),
+            claude if claude.contains("anthropic.") || claude.contains("claude") => Some(InvokeFamily::Anthropic),
+            _ => None,
+        }
     }
 
     /// The dialect of the family's bodies.
