@@ -130,8 +130,12 @@ impl Retelling {
 pub(super) fn refusal(client: Dialect, provider: Dialect, head: &mut ResponseHead, body: &[u8]) -> Bytes {
     let exception = head.headers.remove(AMZN_ERRORTYPE);
     let exception = exception.as_ref().and_then(|value| value.to_str().ok());
-    let error = llm::read_error(provider, head.status.as_u16(), exception, body);
-    let told = llm::write_error(client, &error);
+    told_for(client, head, &llm::read_error(provider, head.status.as_u16(), exception, body))
+}
+
+/// An error in the client's dialect, and in `head` what goes with it.
+pub(super) fn told_for(client: Dialect, head: &mut ResponseHead, error: &ApiError<'_>) -> Bytes {
+    let told = llm::write_error(client, error);
     head.status = StatusCode::from_u16(told.status).unwrap_or(head.status);
     if let Some(exception) = told.amzn_errortype {
         head.headers.insert(AMZN_ERRORTYPE, HeaderValue::from_static(exception));

@@ -5,12 +5,12 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use llm::{
-    BodyScan, ClientDialect, Dialect, ErrorKind, LossPolicy, PathFacts, ProviderDialect, Quirks, Raw, Renames,
-    StreamFilter, StreamForm, StreamTranslator, TranslateError, Usage,
+    AnswerError, BodyScan, ClientDialect, Dialect, ErrorKind, LossPolicy, PathFacts, ProviderDialect, Quirks, Raw,
+    Renames, StreamFilter, StreamForm, StreamTranslator, TranslateError, Usage,
 };
 
 use super::call::LlmCall;
-use super::retelling::{JSON, failed_message, refusal, told, untold};
+use super::retelling::{JSON, failed_message, refusal, told, told_for, untold};
 use crate::answer::{Answer, ResponseHead};
 
 /// Names what the provider's dialect had no words for.
@@ -116,7 +116,7 @@ impl Translation {
     }
 
     /// A whole answer in the client's dialect. Some providers tell of an error with status 200: it becomes a refusal, but
-    /// for clients of Anthropic.
+    /// for clients of Anthropic. An answer that its finish reason says was given up becomes a refusal for all.
     ///
     /// # Errors
     /// The answer for one that is not what the provider's dialect says.
@@ -133,7 +133,15 @@ impl Translation {
             return Ok(told);
         }
         let told = llm::translate_response(self.provider, self.client, raw, &self.reply, &self.renames);
-        let (body, losses) = told.map_err(|error| unreadable(&error.to_string()))?;
+        let (body, losses) = match told {
+            Ok(told) => told,
+            Err(AnswerError::Read(error)) => return Err(unreadable(&error.to_string())),
+            Err(AnswerError::Failed(error)) => {
+                let told = told_for(self.client.relative(), head, &error);
+                self.show_dropped(&mut head.headers);
+                return Ok(told);
+            }
+        };
         head.headers.insert(CONTENT_TYPE, JSON);
         let mut dropped = self.dropped.clone();
         if !losses.is_empty() {

@@ -2,6 +2,7 @@
 
 use super::{Extras, Json, Part, Text, TokenCounts};
 use crate::dialect::Dialect;
+use crate::errors::{ApiError, ErrorKind};
 
 /// One answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,11 @@ pub struct Response<'a> {
 }
 
 impl Response<'_> {
+    /// The error that the answer stands for, if one of its choices was given up.
+    pub fn failure(&self) -> Option<ApiError<'static>> {
+        self.choices.iter().find_map(|choice| choice.stop.as_ref()?.failure())
+    }
+
     /// An answer of `dialect` that says nothing yet.
     pub fn new(dialect: Dialect) -> Self {
         Self {
@@ -59,6 +65,12 @@ pub struct Stop<'a> {
 }
 
 impl Stop<'_> {
+    /// The error that the stop stands for, if it is no end of an answer.
+    pub fn failure(&self) -> Option<ApiError<'static>> {
+        let told = || ApiError::new(ErrorKind::Upstream, format!("the provider gave its answer up: {}", self.native));
+        (self.reason == StopReason::Failed).then(told)
+    }
+
     /// The same stop without a tie to the text it was read from.
     pub fn into_owned(self) -> Stop<'static> {
         let owned = |text: Text<'_>| Text::Owned(text.into_owned());
@@ -83,8 +95,10 @@ pub enum StopReason {
     Refusal,
     /// A tool of the provider takes long; the turn is to be sent back as it is (Anthropic's `pause_turn`).
     Pause,
-    /// The provider says that something went wrong (a malformed call, an internal error).
-    Error,
+    /// What the model said cannot be used, such as a call that is not well-formed.
+    Malformed,
+    /// The provider has given up: the answer is not whole. No normal end in any dialect; see [`Stop::failure`].
+    Failed,
     /// None of these.
     Other,
 }

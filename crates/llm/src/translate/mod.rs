@@ -12,6 +12,7 @@ pub use names::Renames;
 pub use stream::{StreamTranslator, TranslatedEnd};
 
 use crate::dialect::{ClientDialect, Dialect, ProviderDialect, Quirks, ReadError, Reply};
+use crate::errors::ApiError;
 use crate::json::{Raw, unescape};
 use crate::model::{Event, Extras, Feature, Json, Losses, Part, PartBody, Request, Response, Signature};
 
@@ -24,6 +25,16 @@ pub enum TranslateError {
     /// The configuration wants nothing to be left out.
     #[error("{dialect} has no words for: {losses}")]
     Lossy { dialect: ProviderDialect, losses: Losses },
+}
+
+/// Why an answer cannot be told as one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The provider has given it up, and says so in a finish reason.
+    #[error("{}", .0.message)]
+    Failed(ApiError<'static>),
 }
 
 /// What is to be done about what the target dialect has no words for.
@@ -260,16 +271,19 @@ fn keep_part(body: &mut PartBody<'_>, target: Option<Dialect>, losses: &mut Loss
 /// Translates a whole answer's `body` from the provider's dialect to the client's.
 ///
 /// # Errors
-/// If the body is not what its dialect says.
+/// If the body is not what its dialect says, or no whole answer.
 pub fn translate_response(
     provider: impl Into<ProviderDialect>,
     client: impl Into<ClientDialect>,
     body: Raw<'_>,
     reply: &Reply,
     renames: &Renames,
-) -> Result<(Vec<u8>, Losses), ReadError> {
+) -> Result<(Vec<u8>, Losses), AnswerError> {
     let client = client.into();
     let mut response = provider.into().read_response(body)?;
+    if let Some(error) = response.failure() {
+        return Err(AnswerError::Failed(error));
+    }
     let mut losses = Losses::default();
     let id = if response.id.is_empty() { &reply.id } else { response.id.as_ref() };
     response.id = name(id).to_owned().into();

@@ -74,17 +74,30 @@ impl StreamTranslator {
     ) -> Result<(), FrameError> {
         let Self { deframer, reader, output, skipped } = self;
         deframer.push(chunk, |frame| {
-            let mut tell = |event: Event<'_>| {
-                if !matches!(output.state, State::Finished) {
-                    observe(&event);
-                }
-                output.take(event, out);
-            };
             if is_broken(frame.data) {
                 *skipped += 1;
                 return;
             }
+            let mut failure = None;
+            let mut tell = |event: Event<'_>| {
+                if !matches!(output.state, State::Finished) {
+                    observe(&event);
+                }
+                if let Event::Stop { stop, .. } = &event
+                    && let Some(error) = stop.failure()
+                {
+                    failure.get_or_insert(error);
+                    return;
+                }
+                output.take(event, out);
+            };
             reader.read(frame, &mut tell);
+            // Behind the frame's own error, which says more.
+            if let Some(error) = failure.filter(|_| matches!(output.state, State::Open)) {
+                let event = Event::Error(error);
+                observe(&event);
+                output.take(event, out);
+            }
         })
     }
 

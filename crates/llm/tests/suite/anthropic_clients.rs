@@ -151,14 +151,9 @@ fn failures_and_refusals_are_told_in_words_that_the_client_s_sdk_knows() {
     let refused = claude("refusal");
     assert_eq!(answered(Dialect::Anthropic, Dialect::BedrockConverse, &refused)["stopReason"], "content_filtered");
     assert_eq!(answered(Dialect::Anthropic, Dialect::Cohere, &refused)["finish_reason"], "ERROR_TOXIC");
-    let chat = |reason: &str| {
-        let message = json!({"role": "assistant", "content": "so"});
-        json!({"choices": [{"index": 0, "message": message, "finish_reason": reason}]})
-    };
-    let filtered = chat("content_filter");
+    let message = json!({"role": "assistant", "content": "so"});
+    let filtered = json!({"choices": [{"index": 0, "message": message, "finish_reason": "content_filter"}]});
     assert_eq!(answered(Dialect::OpenAiChat, Dialect::Cohere, &filtered)["finish_reason"], "ERROR_TOXIC");
-    let gemini = answered(Dialect::OpenAiChat, Dialect::Gemini, &chat("network_error"));
-    assert_eq!(gemini["candidates"][0]["finishReason"], "OTHER");
     let converse =
         json!({"output": {"message": {"role": "assistant", "content": []}}, "stopReason": "malformed_tool_use"});
     let gemini = answered(Dialect::BedrockConverse, Dialect::Gemini, &converse);

@@ -37,7 +37,7 @@ fn a_stop_with_calls_is_a_stop_for_calls() {
     // Enumerations as numbers.
     assert_eq!(reason(json!({"text": "x"}), json!(2)), StopReason::Length);
     assert_eq!(reason(json!({"text": "x"}), json!("MODEL_ARMOR")), StopReason::ContentFilter);
-    assert_eq!(reason(json!({"text": "x"}), json!("UNEXPECTED_TOOL_CALL")), StopReason::Error);
+    assert_eq!(reason(json!({"text": "x"}), json!("UNEXPECTED_TOOL_CALL")), StopReason::Malformed);
 }
 
 #[test]

@@ -29,6 +29,7 @@ mod embeddings;
 mod event_streams;
 mod features;
 mod framing;
+mod given_up;
 mod golden;
 mod grammar;
 mod leaves;

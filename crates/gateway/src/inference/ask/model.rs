@@ -36,6 +36,9 @@ impl Caller {
         let answer = self.call(backend, capability, model, body).await?;
         let raw = Raw::new(&answer).ok_or_else(|| AskError::Unreadable("it is not JSON".to_owned()))?;
         let response = dialect.read_response(raw).map_err(|error| AskError::Unreadable(error.to_string()))?;
+        if let Some(failure) = response.failure() {
+            return Err(AskError::Unreadable(failure.message.into_owned()));
+        }
         let text = match dialect {
             ProviderDialect::Shared(_) => response_text(protocol, &answer),
             ProviderDialect::BedrockInvoke | ProviderDialect::Ollama | ProviderDialect::DashScope => text_of(&response),

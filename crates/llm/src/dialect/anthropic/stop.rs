@@ -29,9 +29,11 @@ pub(super) struct Content {
 pub(super) fn word(reason: StopReason, content: Content) -> &'static str {
     match reason {
         StopReason::ToolCalls => "tool_use",
-        StopReason::End | StopReason::Other | StopReason::Error if content.has_calls => "tool_use",
+        StopReason::End | StopReason::Other | StopReason::Malformed | StopReason::Failed if content.has_calls => {
+            "tool_use"
+        }
         StopReason::End if content.has_refusal => "refusal",
-        StopReason::End | StopReason::Other | StopReason::Error => "end_turn",
+        StopReason::End | StopReason::Other | StopReason::Malformed | StopReason::Failed => "end_turn",
         StopReason::StopSequence => "stop_sequence",
         StopReason::Length => "max_tokens",
         StopReason::ContextFull => "model_context_window_exceeded",

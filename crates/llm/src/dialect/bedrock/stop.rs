@@ -16,7 +16,7 @@ fn reason(native: &str) -> StopReason {
         "tool_use" => StopReason::ToolCalls,
         "guardrail_intervened" | "content_filtered" => StopReason::ContentFilter,
         "refusal" => StopReason::Refusal,
-        "malformed_model_output" | "malformed_tool_use" => StopReason::Error,
+        "malformed_model_output" | "malformed_tool_use" => StopReason::Malformed,
         _ => StopReason::Other,
     }
 }
@@ -35,6 +35,6 @@ pub(super) fn word<'a>(stop: &'a Stop<'_>) -> &'a str {
         StopReason::ContextFull => "model_context_window_exceeded",
         StopReason::ToolCalls => "tool_use",
         StopReason::ContentFilter | StopReason::Refusal => "content_filtered",
-        StopReason::Error => "malformed_model_output",
+        StopReason::Malformed | StopReason::Failed => "malformed_model_output",
     }
 }

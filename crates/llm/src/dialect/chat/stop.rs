@@ -27,7 +27,7 @@ fn meaning(native: &str) -> StopReason {
         // `sensitive` is Zhipu's.
         "content_filter" | "sensitive" => StopReason::ContentFilter,
         // Mistral and OpenRouter; Zhipu; DeepSeek.
-        "error" | "network_error" | "insufficient_system_resource" => StopReason::Error,
+        "error" | "network_error" | "insufficient_system_resource" => StopReason::Failed,
         _ => StopReason::Other,
     }
 }
@@ -44,9 +44,12 @@ pub(in crate::dialect) fn word<'s>(stop: &'s Stop<'_>) -> &'s str {
         StopReason::Length | StopReason::ContextFull => "length",
         StopReason::ToolCalls => "tool_calls",
         StopReason::ContentFilter | StopReason::Refusal => "content_filter",
-        // OpenAI has no word for the last three; SDKs know only its five.
-        StopReason::End | StopReason::StopSequence | StopReason::Pause | StopReason::Error | StopReason::Other => {
-            "stop"
-        }
+        // OpenAI has no word for the last four; SDKs know only its five.
+        StopReason::End
+        | StopReason::StopSequence
+        | StopReason::Pause
+        | StopReason::Malformed
+        | StopReason::Failed
+        | StopReason::Other => "stop",
     }
 }

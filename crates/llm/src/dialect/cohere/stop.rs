@@ -15,7 +15,7 @@ fn meaning(native: &str) -> StopReason {
         "ERROR_LIMIT" => StopReason::ContextFull,
         "TOOL_CALL" => StopReason::ToolCalls,
         "ERROR_TOXIC" => StopReason::ContentFilter,
-        "ERROR" | "TIMEOUT" => StopReason::Error,
+        "ERROR" | "TIMEOUT" => StopReason::Failed,
         _ => StopReason::Other,
     }
 }
@@ -30,7 +30,7 @@ pub(super) fn word<'s>(stop: &'s Stop<'_>) -> &'s str {
         StopReason::Length | StopReason::ContextFull => "MAX_TOKENS",
         StopReason::ToolCalls => "TOOL_CALL",
         StopReason::ContentFilter | StopReason::Refusal => "ERROR_TOXIC",
-        StopReason::Error => "ERROR",
+        StopReason::Malformed | StopReason::Failed => "ERROR",
         StopReason::End | StopReason::Pause | StopReason::Other => "COMPLETE",
     }
 }

@@ -43,11 +43,11 @@ const WORDS: [(&str, StopReason); 21] = [
     ("IMAGE_SAFETY", StopReason::ContentFilter),
     ("IMAGE_PROHIBITED_CONTENT", StopReason::ContentFilter),
     ("IMAGE_RECITATION", StopReason::ContentFilter),
-    ("MALFORMED_FUNCTION_CALL", StopReason::Error),
-    ("UNEXPECTED_TOOL_CALL", StopReason::Error),
-    ("TOO_MANY_TOOL_CALLS", StopReason::Error),
-    ("MALFORMED_RESPONSE", StopReason::Error),
-    ("MISSING_THOUGHT_SIGNATURE", StopReason::Error),
+    ("MALFORMED_FUNCTION_CALL", StopReason::Malformed),
+    ("UNEXPECTED_TOOL_CALL", StopReason::Malformed),
+    ("TOO_MANY_TOOL_CALLS", StopReason::Malformed),
+    ("MALFORMED_RESPONSE", StopReason::Malformed),
+    ("MISSING_THOUGHT_SIGNATURE", StopReason::Malformed),
     ("OTHER", StopReason::Other),
     ("LANGUAGE", StopReason::Other),
     ("NO_IMAGE", StopReason::Other),
@@ -109,14 +109,15 @@ pub(super) fn word(stop: &Stop<'_>) -> &'static str {
         reason @ (StopReason::End
         | StopReason::Length
         | StopReason::ContentFilter
-        | StopReason::Error
+        | StopReason::Malformed
+        | StopReason::Failed
         | StopReason::Other) => reason,
     };
     let mut fitting = WORDS.iter().filter(|(_, meant)| *meant == reason).map(|(word, _)| *word);
     let usual = match (stop.reason, stop.native.as_ref()) {
-        (StopReason::Error, "malformed_tool_use") => "MALFORMED_FUNCTION_CALL",
+        (StopReason::Malformed, "malformed_tool_use") => "MALFORMED_FUNCTION_CALL",
         // What fails elsewhere has mostly nothing to do with calls.
-        (StopReason::Error, _) => "OTHER",
+        (StopReason::Malformed | StopReason::Failed, _) => "OTHER",
         _ => fitting.clone().next().unwrap_or(END),
     };
     fitting.find(|word| *word == stop.native).unwrap_or(usual)

@@ -37,7 +37,7 @@ pub(super) fn read(status: &str, incomplete: Option<&str>, calls: Calls) -> Stop
         },
         ("incomplete", Some("max_output_tokens" | "max_tokens")) => StopReason::Length,
         ("incomplete", Some("content_filter")) => StopReason::ContentFilter,
-        ("failed", _) => StopReason::Error,
+        ("failed", _) => StopReason::Failed,
         _ => StopReason::Other,
     }
 }
@@ -55,6 +55,6 @@ pub(super) fn write(stop: Option<&Stop<'_>>) -> Status<'static> {
         StopReason::ContentFilter | StopReason::Refusal => {
             Status { name: "incomplete", incomplete: Some("content_filter") }
         }
-        StopReason::Error => Status { name: "failed", incomplete: None },
+        StopReason::Malformed | StopReason::Failed => Status { name: "failed", incomplete: None },
     }
 }

@@ -68,9 +68,12 @@ impl AnswerFacts {
 
 fn finish(reason: StopReason) -> Finish {
     match reason {
-        StopReason::End | StopReason::StopSequence | StopReason::Pause | StopReason::Error | StopReason::Other => {
-            Finish::Said
-        }
+        StopReason::End
+        | StopReason::StopSequence
+        | StopReason::Pause
+        | StopReason::Malformed
+        | StopReason::Failed
+        | StopReason::Other => Finish::Said,
         StopReason::Length | StopReason::ContextFull => Finish::Length,
         StopReason::ToolCalls => Finish::ToolCalls,
         StopReason::ContentFilter | StopReason::Refusal => Finish::Filtered,
