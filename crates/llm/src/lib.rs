@@ -37,8 +37,8 @@ mod usage;
 
 pub use array_framing::ArrayError;
 pub use dialect::{
-    ClientDialect, Dialect, EventReader, EventWriter, Frame, InvokeFamily, ProviderDialect, Quirks, ReadError, Reply,
-    StreamForm, ThinkingField, ToolChoices,
+    ClientDialect, Dialect, EventReader, EventWriter, Frame, InvokeFamily, ProviderDialect, Quirks, ReadError, Refused,
+    Reply, StreamForm, ThinkingField, ToolChoices,
 };
 pub use edit::Edits;
 pub use embeddings::{

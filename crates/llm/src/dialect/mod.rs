@@ -213,6 +213,17 @@ pub struct Quirks {
     pub thinking: ThinkingField,
     /// When OpenAI Chat's `tool_choice` may ask for more than `auto`.
     pub tool_choice: ToolChoices,
+    /// What the provider does not take, though OpenAI Chat has words for it.
+    pub refuses: &'static [Refused],
+}
+
+/// Settings of OpenAI's chat dialect that not all of its providers take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// By frequency and by presence.
+    Penalties,
+    /// The mark that arguments must follow a tool's schema exactly.
+    StrictTools,
 }
 
 /// How a provider of OpenAI's chat dialect is asked to think, or not to.
@@ -244,6 +255,7 @@ impl Quirks {
         call_id_length: None,
         thinking: ThinkingField::Effort,
         tool_choice: ToolChoices::All,
+        refuses: &[],
     };
 
     /// Which identifiers of calls the provider accepts; `usual` are those of its dialect.

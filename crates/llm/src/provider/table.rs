@@ -2,7 +2,7 @@
 //! APISIX.
 
 use super::{Capability, KeyPlace, MaxTokensField, Models, Provider, Takes};
-use crate::dialect::{Dialect, MULTIMODAL_MODELS, Quirks, ThinkingField, ToolChoices};
+use crate::dialect::{Dialect, MULTIMODAL_MODELS, Quirks, Refused, ThinkingField, ToolChoices};
 use crate::protocol::Protocol;
 
 const fn at(protocol: Protocol, path: &'static str) -> Capability {
@@ -78,7 +78,12 @@ const PLAIN_WITH_NEW_LIMIT: Quirks = Quirks { developer_role: false, ..LIKE_OPEN
 
 const LIKE_OPENAI: Quirks = Quirks::OF_OPENAI;
 
-const LIKE_ZHIPU: Quirks = Quirks { thinking: ThinkingField::Type, tool_choice: ToolChoices::OnlyAuto, ..PLAIN };
+const LIKE_ZHIPU: Quirks = Quirks {
+    thinking: ThinkingField::Type,
+    tool_choice: ToolChoices::OnlyAuto,
+    refuses: &[Refused::Penalties, Refused::StrictTools],
+    ..PLAIN
+};
 
 /// What all rows have in common: HTTPS, a bearer key, OpenAI's manners but for `max_tokens`.
 const HOSTED: Provider = Provider {

@@ -142,6 +142,28 @@ fn each_provider_is_asked_to_think_in_its_own_words() {
 }
 
 #[test]
+fn settings_that_a_provider_does_not_take_are_left_out_and_named() {
+    let body = json!({"messages": [{"role": "user", "content": "hi"}], "p": 0.5, "frequency_penalty": 0.5,
+        "presence_penalty": 0.5, "strict_tools": true})
+    .to_string();
+    let tool = json!({"name": "f", "strict": true, "input_schema": {"type": "object"}});
+    for (provider, takes) in [("zhipu", false), ("zai", false), ("moonshot", true)] {
+        let quirks = Provider::by_name(provider).unwrap().quirks;
+        let target = Target { dialect: Dialect::OpenAiChat.into(), quirks, losses: LossPolicy::Drop };
+        let asked = translate_request(Dialect::Cohere, &target, raw(body.as_bytes()), PathFacts::default()).unwrap();
+        let sent: Value = serde_json::from_slice(&asked.body).unwrap();
+        assert_eq!(sent["top_p"], 0.5);
+        for field in ["frequency_penalty", "presence_penalty"] {
+            assert_eq!(sent.get(field).is_some(), takes, "{provider} {field}");
+            assert_eq!(asked.losses.to_string().contains(field), !takes, "{provider} {}", asked.losses);
+        }
+        let (sent, lost) = asked_of(provider, json!({"tools": [tool]}));
+        assert_eq!(sent["tools"][0]["function"].get("strict").is_some(), takes, "{provider}");
+        assert_eq!(lost, if takes { "" } else { "strict" }, "{provider}");
+    }
+}
+
+#[test]
 fn a_choice_that_a_provider_refuses_is_left_out_and_named() {
     let any = json!({"tool_choice": {"type": "any"}});
     let auto = json!({"tool_choice": {"type": "auto"}});
