@@ -36,6 +36,18 @@ fn write(request: &Request<'_>) -> (Value, Losses) {
 }
 
 #[test]
+fn results_are_read_whichever_role_brings_them() {
+    let result = json!({"type": "tool_result", "tool_use_id": "c", "content": "42"});
+    for role in ["user", "tool"] {
+        let request = read(&json!({"messages": [{"role": role, "content": [result]}]}));
+        assert_eq!(request.turns[0].role, Role::User, "{role}");
+        assert!(matches!(request.turns[0].parts[0].body, PartBody::ToolResult(_)), "{role}");
+    }
+    let request = read(&json!({"messages": [{"role": "developer", "content": "be brief"}]}));
+    assert_eq!(request.turns[0].role, Role::Developer);
+}
+
+#[test]
 fn a_request_without_usable_messages_is_refused_in_known_words() {
     for (body, text) in [
         (json!({}), "missing messages"),
@@ -45,6 +57,8 @@ fn a_request_without_usable_messages_is_refused_in_known_words() {
         (json!({"messages": [{"role": "user", "content": "a"}, {"content": "b"}]}), "invalid message at index 2"),
         (json!({"messages": [{"role": "user", "content": 1}]}), "invalid message content at index 1"),
         (json!({"messages": [{"role": "user"}]}), "invalid message content at index 1"),
+        // Nothing tells which call it answers.
+        (json!({"messages": [{"role": "tool", "content": "42"}]}), "invalid message at index 1"),
     ] {
         assert_eq!(refusal(body), text);
     }

@@ -229,6 +229,10 @@ fn is_malformed(part: &Part<'_>) -> bool {
     matches!(kind.as_deref(), Some("image" | "document")) && source.is_some_and(|source| !source.is_object())
 }
 
+fn is_result(part: &Part<'_>) -> bool {
+    matches!(part.body, PartBody::ToolResult(_))
+}
+
 fn read_message(message: Raw<'_>, at: usize) -> Result<Turn<'_>, ReadError> {
     let (mut role, mut content, mut extras) = (None, None, Extras::default());
     for (key, value) in message.members() {
@@ -238,14 +242,19 @@ fn read_message(message: Raw<'_>, at: usize) -> Result<Turn<'_>, ReadError> {
             _ => extras.keep(key, value),
         }
     }
-    let role = match role.as_deref() {
-        Some("user") => Role::User,
-        Some("assistant") => Role::Assistant,
-        Some("system") => Role::System,
-        Some(_) | None => return Err(ReadError::new(format!("invalid message at index {at}"))),
-    };
+    let wrong_role = || ReadError::new(format!("invalid message at index {at}"));
+    let role = role.ok_or_else(wrong_role)?;
     let parts = content.and_then(block::read_all).filter(|parts| !parts.iter().any(is_malformed));
     let parts = parts.ok_or_else(|| ReadError::new(format!("invalid message content at index {at}")))?;
+    let role = match role.as_ref() {
+        "user" => Role::User,
+        "assistant" => Role::Assistant,
+        "system" => Role::System,
+        "developer" => Role::Developer,
+        // As APISIX has it: a result says itself which call it answers, whoever brings it.
+        "tool" if parts.iter().any(is_result) => Role::User,
+        _ => return Err(wrong_role()),
+    };
     let is_list = content.is_some_and(|content| content.kind == Kind::Array);
     let form = if is_list { ContentForm::List } else { ContentForm::Any };
     Ok(Turn { extras, form, ..Turn::new(role, parts) })
