@@ -23,12 +23,22 @@ pub(super) fn is_stream(headers: &HeaderMap) -> bool {
     STREAMS.iter().any(names)
 }
 
+/// The content type is one of JSON.
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|told| told.contains("json"))
+}
+
 /// The content type says nothing: some providers do not tell that what they were asked for is a stream.
 pub(super) fn names_no_form(headers: &HeaderMap) -> bool {
     const VAGUE: [&[u8]; 2] = [b"text/plain", b"application/octet-stream"];
     let begins =
         |value: &[u8], name: &[u8]| value.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
     headers.get(CONTENT_TYPE).is_none_or(|value| VAGUE.iter().any(|name| begins(value.as_bytes(), name)))
+}
+
+/// Answers of these statuses are read whole, whatever their type.
+pub(super) fn is_retryable(status: StatusCode) -> bool {
+    status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
 }
 
 /// A refusal costs no tokens and has no end marker; of an unknown coding nothing can be read.

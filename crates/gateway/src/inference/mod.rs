@@ -5,7 +5,9 @@
 
 mod admit;
 mod answer_head;
+mod arrival;
 pub mod ask;
+mod attempt;
 mod backend;
 mod call;
 mod counted;
@@ -18,8 +20,10 @@ mod prompt;
 mod request;
 mod retelling;
 mod stream;
+mod streamed;
 mod target;
 mod translation;
+mod whole;
 
 pub use admit::{Admission, admit};
 pub use backend::{Backend, BackendConfig, BackendError, ProviderAuth};

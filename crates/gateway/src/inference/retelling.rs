@@ -11,6 +11,7 @@ use llm::{
     Usage,
 };
 
+use super::arrival::ClientForm;
 use super::translation::{Translation, new_id, show_dropped};
 use crate::answer::{Answer, ResponseHead};
 
@@ -78,9 +79,13 @@ impl Retelling {
         matches!(self, Retelling::AsItIs)
     }
 
-    /// Vectors and rankings come whole, whatever the provider calls them.
-    pub(super) fn may_stream(&self) -> bool {
-        !matches!(self, Retelling::Mapped(_))
+    /// In which form the client gets the answer.
+    pub(super) fn client_form(&self) -> ClientForm {
+        match self {
+            Retelling::AsItIs => ClientForm::Same,
+            Retelling::Translated(_) => ClientForm::Translated,
+            Retelling::Mapped(_) => ClientForm::Mapped,
+        }
     }
 
     /// What the client gets of an answer that was not read: a refusal, told in its dialect, or one whose encoding hides

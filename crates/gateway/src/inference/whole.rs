@@ -1,0 +1,161 @@
+//! A whole answer: read to its end, noted in the call, and told to the client in its own words. Invariant: what an answer has
+//! cost is noted before it is translated, whatever the client can be told of it. Called by the dispatch.
+
+use std::pin::Pin;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_ENCODING, HeaderMap};
+use http_body::Body as _;
+use llm::{Dialect, Protocol, ResponseFacts, Usage};
+
+use super::answer_head::is_retryable;
+use super::attempt::broken_answer;
+use super::backend::Backend;
+use super::call::LlmCall;
+use super::dispatch::ProviderAnswer;
+use super::fault::StreamFault;
+use super::request::missing_call;
+use super::retelling::Retelling;
+use super::stream::Reading;
+use crate::answer::{Answer, ResponseHead};
+use crate::exchange::Exchange;
+use crate::transport::UpstreamBody;
+
+/// Answers of providers are read whole up to this, unless the configuration says less.
+const MAX_WHOLE_ANSWER_BYTES: u64 = 64 << 20;
+
+/// Reads an answer to its end and notes what it tells.
+pub(super) async fn whole_answer(
+    backend: &Backend,
+    exchange: &mut Exchange,
+    answer: ProviderAnswer,
+    head: &mut ResponseHead,
+) -> Result<Bytes, Answer> {
+    // The configured limit is about answers: it must not hide why a provider refused.
+    let limit = backend.max_response_bytes.filter(|_| !is_retryable(head.status)).unwrap_or(MAX_WHOLE_ANSWER_BYTES);
+    let whole = read_whole(exchange, answer.body, limit).await.map_err(|fault| broken_answer(exchange, fault))?;
+    let protocol = exchange.llm.as_ref().map(|call| call.protocol).ok_or_else(missing_call)?;
+    let (plain, reading) = match answer.coding.map(|coding| coding.decode(&whole, limit)) {
+        None => (whole.clone(), answer.reading),
+        Some(Ok(plain)) => {
+            if !answer.retelling.keeps_bytes() {
+                head.headers.remove(CONTENT_ENCODING);
+            }
+            (plain, answer.reading)
+        }
+        Some(Err(error)) => {
+            tracing::warn!(%error, "a provider's answer cannot be decoded");
+            (whole.clone(), answer.reading.undecoded())
+        }
+    };
+    let taken = Taken { protocol, reading, headers: &head.headers };
+    match (&answer.retelling, reading) {
+        (Retelling::AsItIs, _) => {
+            note_answer(exchange, taken, &plain);
+            Ok(whole)
+        }
+        (Retelling::Translated(translation), Reading::Observed) => {
+            // Before it is translated: it has cost what it has cost, whatever the client can be told of it.
+            let (client, provider) = translation.dialects();
+            note_answer(exchange, Taken { protocol: provider.protocol(), ..taken }, &plain);
+            retell_usage(exchange, provider.relative(), client);
+            let told = translation.answer(head, &plain)?;
+            if let Some(usage) = exchange.llm.as_ref().and_then(|call| call.usage.as_ref()) {
+                translation.tell_counts(&mut head.headers, usage);
+            }
+            Ok(told)
+        }
+        (Retelling::Mapped(form), Reading::Observed) => {
+            note_answer(exchange, Taken { reading: Reading::Opaque, ..taken }, &plain);
+            let mapped = form.answer(&mut head.headers, &plain)?;
+            note_usage(exchange, mapped.usage);
+            Ok(mapped.body.into())
+        }
+        (retelling, Reading::Hidden | Reading::Opaque) => {
+            note_answer(exchange, taken, &plain);
+            retelling.unread(head, plain)
+        }
+    }
+}
+
+/// How a whole answer is taken: what it speaks, whether that means anything, and the headers it came with.
+#[derive(Clone, Copy)]
+struct Taken<'a> {
+    protocol: Protocol,
+    reading: Reading,
+    headers: &'a HeaderMap,
+}
+
+async fn read_whole(exchange: &mut Exchange, mut body: UpstreamBody, limit: u64) -> Result<Bytes, StreamFault> {
+    if body.size_hint().lower() > limit {
+        return Err(StreamFault::Size);
+    }
+    let mut first = Bytes::new();
+    let mut whole = BytesMut::new();
+    while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        let data = frame
+            .inspect_err(|error| tracing::warn!(%error, "a provider's answer ended early"))?
+            .into_data()
+            .unwrap_or_default();
+        exchange.settlement.upstream_bytes += data.len() as u64;
+        if exchange.settlement.upstream_bytes > limit {
+            return Err(StreamFault::Size);
+        }
+        if first.is_empty() && whole.is_empty() {
+            // Short answers come in one piece: keep it as it is.
+            first = data;
+            continue;
+        }
+        whole.extend_from_slice(&std::mem::take(&mut first));
+        whole.extend_from_slice(&data);
+    }
+    Ok(if whole.is_empty() { first } else { whole.freeze() })
+}
+
+/// Reads usage and the rest off a whole answer.
+fn note_answer(exchange: &mut Exchange, taken: Taken<'_>, body: &[u8]) {
+    if let Some(attempt) = exchange.settlement.attempts.last_mut() {
+        attempt.response_time = Some(attempt.started.elapsed());
+    }
+    let Some(call) = exchange.llm.as_mut() else { return };
+    let took = call.attempt_started.map(|started| started.elapsed());
+    call.time_to_first_token = took;
+    call.provider_time = took;
+    match taken.reading {
+        Reading::Observed => read_facts(call, taken, body),
+        Reading::Hidden => call.answered = true,
+        Reading::Opaque => {}
+    }
+}
+
+/// Usage of a whole answer is told in the arithmetic of the client's dialect, as in APISIX.
+fn retell_usage(exchange: &mut Exchange, provider: Dialect, client: Dialect) {
+    if let Some(call) = exchange.llm.as_mut() {
+        call.usage = call.usage.map(|usage| usage.retold(provider, client));
+    }
+}
+
+/// Notes an answer that has no other facts.
+fn note_usage(exchange: &mut Exchange, usage: Option<Usage>) {
+    if let Some(call) = exchange.llm.as_mut() {
+        call.answered = true;
+        call.usage = usage;
+    }
+}
+
+fn read_facts(call: &mut LlmCall, taken: Taken<'_>, body: &[u8]) {
+    let Taken { protocol, headers, .. } = taken;
+    let mut facts = ResponseFacts::read(protocol, body);
+    let header = |name: &str| headers.get(name)?.to_str().ok();
+    facts.usage = facts.usage.or_else(|| Usage::from_bedrock_headers(header));
+    call.answered = true;
+    call.has_tool_calls = facts.has_tool_calls;
+    call.finish_reason = facts.finish_reason.map(Into::into);
+    if (facts.usage.is_none() || call.log_payload)
+        && let Some(text) = llm::response_text(protocol, body)
+    {
+        let whole_bytes = text.len() as u64;
+        call.note_text(text, whole_bytes);
+    }
+    call.usage = facts.usage;
+}
