@@ -1,5 +1,5 @@
-//! LLM endpoints as data: one row per protocol says how a request is recognised, how its stream is framed and
-//! where the facts stand in its bodies. Adding an endpoint adds a row.
+//! LLM endpoints as data: one row per protocol says what it is called and who speaks it, how a request is recognised, how its
+//! stream is framed and where the facts stand in its bodies. Adding an endpoint adds a row.
 //!
 //! Invariant: rows are in order of precedence, and the first that matches wins. [`passing`] is asked once per request,
 //! before its body is read, and [`detect`] once for each whose body is.
@@ -13,6 +13,7 @@ pub use path::{BodyKind, IdPlace, NamesModel, PathForm, RequestPath};
 
 use path::KnownPath;
 
+use crate::dialect::{ClientDialect, Dialect, ProviderDialect};
 use crate::json::Kind;
 use crate::protocol::Protocol;
 use crate::scan::BodyScan;
@@ -59,6 +60,30 @@ pub enum StreamFlag {
     Body,
     /// The path alone says so.
     Always,
+}
+
+/// Who holds conversations in a protocol, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conversation {
+    /// Nobody: it is of something else.
+    None,
+    /// Clients and providers.
+    Shared(Dialect),
+    /// Clients alone.
+    OfClients(ClientDialect),
+    /// Providers alone; or clients, too, whose bodies tell how they speak.
+    OfProviders(ProviderDialect),
+}
+
+/// What becomes of a request whose protocol the provider's row does not list, if it is neither translated nor mapped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unlisted {
+    /// It is sent as it came, to the path it came to.
+    Passed,
+    /// APISIX refuses it, or it would mean nothing elsewhere.
+    Refused,
+    /// The gateway knows the answer: it counts the tokens.
+    Counted,
 }
 
 /// Where a body says again which model its path names, in Google's `models/ID`. The provider refuses two that differ.
@@ -108,6 +133,12 @@ pub enum AnswerKind {
 #[derive(Debug)]
 pub struct Endpoint {
     pub protocol: Protocol,
+    /// The protocol's name in APISIX's configuration; ours for those that APISIX does not know.
+    pub name: &'static str,
+    pub conversation: Conversation,
+    /// The dialect in which the protocol's errors are told: its own, or that of the family it belongs to.
+    pub family: Dialect,
+    pub unlisted: Unlisted,
     /// The request's path has one of these forms; any path if there are none.
     pub paths: &'static [PathForm],
     /// How a stream is asked for where any path will do; a form of path says so itself.
@@ -185,6 +216,10 @@ static NO_USAGE: UsageFields =
 /// What most rows have in common.
 const PLAIN: Endpoint = Endpoint {
     protocol: Protocol::Passthrough,
+    name: "passthrough",
+    conversation: Conversation::None,
+    family: Dialect::OpenAiChat,
+    unlisted: Unlisted::Passed,
     paths: &[],
     stream: StreamFlag::Never,
     body: BodyRule::NonEmpty,
@@ -199,42 +234,51 @@ const PLAIN: Endpoint = Endpoint {
     model_again: ModelAgain::Nowhere,
 };
 
+/// What most rows of a dialect have in common.
+const fn speaks(dialect: Dialect) -> Endpoint {
+    Endpoint {
+        protocol: dialect.protocol(),
+        name: dialect.as_str(),
+        conversation: Conversation::Shared(dialect),
+        family: dialect,
+        stream: StreamFlag::Body,
+        ..PLAIN
+    }
+}
+
+/// What rows that only providers speak have in common: no request comes in so.
+const SPOKEN_TO_PROVIDERS: Endpoint = Endpoint { body: BodyRule::Never, unlisted: Unlisted::Refused, ..PLAIN };
+
 const OPENAI_END_USER: &[&[&str]] = &[&["safety_identifier"], &["user"]];
 
 static ROWS: [Endpoint; Protocol::ALL.len()] = [
     Endpoint {
-        protocol: Protocol::BedrockConverse,
         paths: &[
             PathForm { names_model: NamesModel::IfThere, ..PathForm::of("/converse", StreamFlag::Body) },
             PathForm { names_model: NamesModel::IfThere, ..PathForm::of("/converse-stream", StreamFlag::Always) },
         ],
         body: BodyRule::HasList("messages"),
-        stream: StreamFlag::Body,
         framing: Framing::AwsEventStream,
         terminators: &["messageStop", "metadata"],
         prompt_fields: &["system", "messages"],
         usage_at: &["usage"],
         usage: &BEDROCK_USAGE,
-        ..PLAIN
+        ..speaks(Dialect::BedrockConverse)
     },
     Endpoint {
-        protocol: Protocol::AnthropicMessages,
         paths: &[PathForm::of("/v1/messages", StreamFlag::Body)],
         body: BodyRule::Container,
-        stream: StreamFlag::Body,
         framing: Framing::NamedSse,
         terminators: &["message_stop"],
         prompt_fields: &["system", "messages", "tools"],
         usage_at: &["usage"],
         usage: &ANTHROPIC_USAGE,
         end_user: &[&["metadata", "user_id"]],
-        ..PLAIN
+        ..speaks(Dialect::Anthropic)
     },
     Endpoint {
-        protocol: Protocol::OpenAiResponses,
         paths: &[PathForm::of("/v1/responses", StreamFlag::Body)],
         body: BodyRule::HasField("input"),
-        stream: StreamFlag::Body,
         framing: Framing::NamedSse,
         max_event_bytes: IMAGE_EVENT_BYTES,
         terminators: &["response.completed", "response.incomplete"],
@@ -242,10 +286,9 @@ static ROWS: [Endpoint; Protocol::ALL.len()] = [
         usage_at: &["usage"],
         usage: &RESPONSES_USAGE,
         end_user: OPENAI_END_USER,
-        ..PLAIN
+        ..speaks(Dialect::OpenAiResponses)
     },
     Endpoint {
-        protocol: Protocol::GeminiGenerate,
         paths: &[
             PathForm::of_model(":generateContent", StreamFlag::Never),
             PathForm::of_model(":streamGenerateContent", StreamFlag::Always),
@@ -256,21 +299,22 @@ static ROWS: [Endpoint; Protocol::ALL.len()] = [
         max_event_bytes: IMAGE_EVENT_BYTES,
         prompt_fields: &["systemInstruction", "system_instruction", "contents", "tools"],
         usage_at: &["usageMetadata"],
-        ..PLAIN
+        ..speaks(Dialect::Gemini)
     },
     Endpoint {
-        protocol: Protocol::CohereChat,
         paths: &[PathForm::of("/v2/chat", StreamFlag::Body)],
         body: BodyRule::HasList("messages"),
-        stream: StreamFlag::Body,
         framing: Framing::NamedSse,
         terminators: &["message-end"],
         prompt_fields: &["messages", "documents", "tools"],
         usage_at: &["usage"],
-        ..PLAIN
+        ..speaks(Dialect::Cohere)
     },
     Endpoint {
         protocol: Protocol::AnthropicCountTokens,
+        name: "anthropic-count-tokens",
+        family: Dialect::Anthropic,
+        unlisted: Unlisted::Counted,
         paths: &[PathForm::of("/v1/messages/count_tokens", StreamFlag::Never)],
         body: BodyRule::HasList("messages"),
         prompt_fields: &["system", "messages", "tools"],
@@ -278,6 +322,9 @@ static ROWS: [Endpoint; Protocol::ALL.len()] = [
     },
     Endpoint {
         protocol: Protocol::GeminiCountTokens,
+        name: "gemini-count-tokens",
+        family: Dialect::Gemini,
+        unlisted: Unlisted::Counted,
         paths: &[PathForm::of_model(":countTokens", StreamFlag::Never)],
         prompt_fields: &["contents", "systemInstruction", "system_instruction", "tools", "generateContentRequest"],
         model_again: ModelAgain::In("generateContentRequest"),
@@ -285,6 +332,9 @@ static ROWS: [Endpoint; Protocol::ALL.len()] = [
     },
     Endpoint {
         protocol: Protocol::GeminiEmbed,
+        name: "gemini-embed",
+        family: Dialect::Gemini,
+        unlisted: Unlisted::Refused,
         paths: &[PathForm::of_model(":embedContent", StreamFlag::Never)],
         prompt_fields: &["content"],
         usage_at: &["usageMetadata"],
@@ -293,6 +343,9 @@ static ROWS: [Endpoint; Protocol::ALL.len()] = [
     },
     Endpoint {
         protocol: Protocol::GeminiBatchEmbed,
+        name: "gemini-batch-embed",
+        family: Dialect::Gemini,
+        unlisted: Unlisted::Refused,
         paths: &[PathForm::of_model(":batchEmbedContents", StreamFlag::Never)],
         prompt_fields: &["requests"],
         usage_at: &["usageMetadata"],
@@ -302,6 +355,10 @@ static ROWS: [Endpoint; Protocol::ALL.len()] = [
     },
     Endpoint {
         protocol: Protocol::BedrockInvoke,
+        name: "bedrock-invoke",
+        conversation: Conversation::OfProviders(ProviderDialect::BedrockInvoke),
+        family: Dialect::BedrockConverse,
+        unlisted: Unlisted::Refused,
         paths: &[
             PathForm::of_model("/invoke", StreamFlag::Never),
             PathForm::of_model("/invoke-with-response-stream", StreamFlag::Always),
@@ -312,19 +369,19 @@ static ROWS: [Endpoint; Protocol::ALL.len()] = [
         ..PLAIN
     },
     Endpoint {
-        protocol: Protocol::OpenAiChat,
         body: BodyRule::HasList("messages"),
-        stream: StreamFlag::Body,
         framing: Framing::Sse,
         terminators: &["[DONE]"],
         prompt_fields: &["messages", "tools"],
         usage_at: &["usage"],
         usage: &CHAT_USAGE,
         end_user: OPENAI_END_USER,
-        ..PLAIN
+        ..speaks(Dialect::OpenAiChat)
     },
     Endpoint {
         protocol: Protocol::OpenAiModerations,
+        name: "openai-moderations",
+        unlisted: Unlisted::Refused,
         paths: &[PathForm::of("/v1/moderations", StreamFlag::Never)],
         body: BodyRule::HasField("input"),
         prompt_fields: &["input"],
@@ -332,6 +389,9 @@ static ROWS: [Endpoint; Protocol::ALL.len()] = [
     },
     Endpoint {
         protocol: Protocol::CohereEmbed,
+        name: "cohere-embed",
+        family: Dialect::Cohere,
+        unlisted: Unlisted::Refused,
         paths: &[PathForm::of("/v2/embed", StreamFlag::Never)],
         prompt_fields: &["texts", "inputs"],
         usage_at: &["meta", "billed_units"],
@@ -340,6 +400,8 @@ static ROWS: [Endpoint; Protocol::ALL.len()] = [
     },
     Endpoint {
         protocol: Protocol::Rerank,
+        name: "rerank",
+        family: Dialect::Cohere,
         paths: &[PathForm::of("/v1/rerank", StreamFlag::Never), PathForm::of("/v2/rerank", StreamFlag::Never)],
         body: BodyRule::HasList("documents"),
         prompt_fields: &["query", "documents"],
@@ -349,6 +411,8 @@ static ROWS: [Endpoint; Protocol::ALL.len()] = [
     },
     Endpoint {
         protocol: Protocol::OpenAiCompletions,
+        name: "openai-completions",
+        conversation: Conversation::OfClients(ClientDialect::Completions),
         paths: &[PathForm::of("/v1/completions", StreamFlag::Body)],
         body: BodyRule::HasField("prompt"),
         stream: StreamFlag::Body,
@@ -372,6 +436,8 @@ static ROWS: [Endpoint; Protocol::ALL.len()] = [
     passed::MODELS,
     Endpoint {
         protocol: Protocol::OpenAiEmbeddings,
+        name: "openai-embeddings",
+        unlisted: Unlisted::Refused,
         body: BodyRule::HasField("input"),
         prompt_fields: &["input"],
         usage_at: &["usage"],
@@ -379,14 +445,29 @@ static ROWS: [Endpoint; Protocol::ALL.len()] = [
         ..PLAIN
     },
     Endpoint { stream: StreamFlag::Body, framing: Framing::Sse, ..PLAIN },
-    // Spoken to providers alone: no request comes in so.
-    Endpoint { protocol: Protocol::OllamaChat, body: BodyRule::Never, ..PLAIN },
-    Endpoint { protocol: Protocol::DashScopeGeneration, body: BodyRule::Never, ..PLAIN },
-    Endpoint { protocol: Protocol::VertexPredict, body: BodyRule::Never, prompt_fields: &["instances"], ..PLAIN },
-    Endpoint { protocol: Protocol::OllamaEmbed, body: BodyRule::Never, ..PLAIN },
-    Endpoint { protocol: Protocol::DashScopeEmbed, body: BodyRule::Never, ..PLAIN },
-    Endpoint { protocol: Protocol::VoyageRerank, body: BodyRule::Never, ..PLAIN },
-    Endpoint { protocol: Protocol::DashScopeRerank, body: BodyRule::Never, ..PLAIN },
+    Endpoint {
+        protocol: Protocol::OllamaChat,
+        name: "ollama-chat",
+        conversation: Conversation::OfProviders(ProviderDialect::Ollama),
+        ..SPOKEN_TO_PROVIDERS
+    },
+    Endpoint {
+        protocol: Protocol::DashScopeGeneration,
+        name: "dashscope-generation",
+        conversation: Conversation::OfProviders(ProviderDialect::DashScope),
+        ..SPOKEN_TO_PROVIDERS
+    },
+    Endpoint {
+        protocol: Protocol::VertexPredict,
+        name: "vertex-predict",
+        family: Dialect::Gemini,
+        prompt_fields: &["instances"],
+        ..SPOKEN_TO_PROVIDERS
+    },
+    Endpoint { protocol: Protocol::OllamaEmbed, name: "ollama-embed", ..SPOKEN_TO_PROVIDERS },
+    Endpoint { protocol: Protocol::DashScopeEmbed, name: "dashscope-embed", ..SPOKEN_TO_PROVIDERS },
+    Endpoint { protocol: Protocol::VoyageRerank, name: "voyage-rerank", ..SPOKEN_TO_PROVIDERS },
+    Endpoint { protocol: Protocol::DashScopeRerank, name: "dashscope-rerank", ..SPOKEN_TO_PROVIDERS },
 ];
 
 /// Where each protocol's row is.

@@ -47,7 +47,7 @@ pub use embeddings::{
 };
 pub use endpoint::{
     AnswerKind, BodyKind, BodyRule, Content, Detected, Endpoint, Framing, IdPlace, ModelAgain, NamesModel, Passing,
-    PathForm, RequestPath, StreamFlag, UsageFields, detect, endpoint, endpoints, passing,
+    PathForm, RequestPath, StreamFlag, Unlisted, UsageFields, detect, endpoint, endpoints, passing,
 };
 pub use errors::{
     ApiError, ErrorAnswer, ErrorKind, RateLimit, RateLimits, error_body, read_error, stream_error_event, tells_error,

@@ -1,9 +1,10 @@
-//! The names of the wire protocols, as APISIX's configuration and log fields spell them.
+//! The wire protocols. What is true of each stands in its row of the [endpoints](crate::endpoint::Endpoint).
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::dialect::{ClientDialect, Dialect, ProviderDialect};
+use crate::endpoint::{Conversation, endpoint};
 
 /// A wire protocol between a client and an LLM provider: a dialect of conversations, or one of the smaller exchanges
 /// beside them.
@@ -109,142 +110,39 @@ impl Protocol {
     ];
 
     /// The name in APISIX's configuration; ours for those that APISIX does not know.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Protocol::OpenAiChat => "openai-chat",
-            Protocol::OpenAiResponses => "openai-responses",
-            Protocol::OpenAiEmbeddings => "openai-embeddings",
-            Protocol::AnthropicMessages => "anthropic-messages",
-            Protocol::BedrockConverse => "bedrock-converse",
-            Protocol::GeminiGenerate => "gemini-generate",
-            Protocol::CohereChat => "cohere-chat",
-            Protocol::OpenAiCompletions => "openai-completions",
-            Protocol::OpenAiModerations => "openai-moderations",
-            Protocol::Rerank => "rerank",
-            Protocol::AnthropicCountTokens => "anthropic-count-tokens",
-            Protocol::GeminiCountTokens => "gemini-count-tokens",
-            Protocol::GeminiEmbed => "gemini-embed",
-            Protocol::GeminiBatchEmbed => "gemini-batch-embed",
-            Protocol::BedrockInvoke => "bedrock-invoke",
-            Protocol::VertexPredict => "vertex-predict",
-            Protocol::CohereEmbed => "cohere-embed",
-            Protocol::OllamaEmbed => "ollama-embed",
-            Protocol::DashScopeEmbed => "dashscope-embed",
-            Protocol::OllamaChat => "ollama-chat",
-            Protocol::DashScopeGeneration => "dashscope-generation",
-            Protocol::VoyageRerank => "voyage-rerank",
-            Protocol::DashScopeRerank => "dashscope-rerank",
-            Protocol::Images => "images",
-            Protocol::Speech => "speech",
-            Protocol::Transcriptions => "transcriptions",
-            Protocol::Videos => "videos",
-            Protocol::Files => "files",
-            Protocol::Batches => "batches",
-            Protocol::StoredResponses => "stored-responses",
-            Protocol::Realtime => "realtime",
-            Protocol::GeminiPredict => "gemini-predict",
-            Protocol::Models => "models",
-            Protocol::Passthrough => "passthrough",
-        }
+    pub fn as_str(self) -> &'static str {
+        endpoint(self).name
     }
 
     /// The dialect, if the protocol is one of conversations.
-    pub const fn dialect(self) -> Option<Dialect> {
-        match self {
-            Protocol::OpenAiChat => Some(Dialect::OpenAiChat),
-            Protocol::OpenAiResponses => Some(Dialect::OpenAiResponses),
-            Protocol::AnthropicMessages => Some(Dialect::Anthropic),
-            Protocol::BedrockConverse => Some(Dialect::BedrockConverse),
-            Protocol::GeminiGenerate => Some(Dialect::Gemini),
-            Protocol::CohereChat => Some(Dialect::Cohere),
-            Protocol::OpenAiEmbeddings
-            | Protocol::OpenAiCompletions
-            | Protocol::OpenAiModerations
-            | Protocol::Rerank
-            | Protocol::AnthropicCountTokens
-            | Protocol::GeminiCountTokens
-            | Protocol::GeminiEmbed
-            | Protocol::GeminiBatchEmbed
-            | Protocol::BedrockInvoke
-            | Protocol::VertexPredict
-            | Protocol::CohereEmbed
-            | Protocol::OllamaEmbed
-            | Protocol::DashScopeEmbed
-            | Protocol::OllamaChat
-            | Protocol::DashScopeGeneration
-            | Protocol::VoyageRerank
-            | Protocol::DashScopeRerank
-            | Protocol::Images
-            | Protocol::Speech
-            | Protocol::Transcriptions
-            | Protocol::Videos
-            | Protocol::Files
-            | Protocol::Batches
-            | Protocol::StoredResponses
-            | Protocol::Realtime
-            | Protocol::GeminiPredict
-            | Protocol::Models
-            | Protocol::Passthrough => None,
+    pub fn dialect(self) -> Option<Dialect> {
+        match endpoint(self).conversation {
+            Conversation::Shared(dialect) => Some(dialect),
+            Conversation::None | Conversation::OfClients(_) | Conversation::OfProviders(_) => None,
         }
     }
 
     /// How a client speaks, if the protocol is one of conversations with clients.
-    pub const fn client_dialect(self) -> Option<ClientDialect> {
-        match self {
-            Protocol::OpenAiCompletions => Some(ClientDialect::Completions),
-            other => match other.dialect() {
-                Some(dialect) => Some(ClientDialect::Shared(dialect)),
-                None => None,
-            },
+    pub fn client_dialect(self) -> Option<ClientDialect> {
+        match endpoint(self).conversation {
+            Conversation::Shared(dialect) => Some(ClientDialect::Shared(dialect)),
+            Conversation::OfClients(client) => Some(client),
+            Conversation::None | Conversation::OfProviders(_) => None,
         }
     }
 
     /// How a provider is spoken to, if the protocol is one of conversations with providers.
-    pub const fn provider_dialect(self) -> Option<ProviderDialect> {
-        match self {
-            Protocol::BedrockInvoke => Some(ProviderDialect::BedrockInvoke),
-            Protocol::OllamaChat => Some(ProviderDialect::Ollama),
-            Protocol::DashScopeGeneration => Some(ProviderDialect::DashScope),
-            other => match other.dialect() {
-                Some(dialect) => Some(ProviderDialect::Shared(dialect)),
-                None => None,
-            },
+    pub fn provider_dialect(self) -> Option<ProviderDialect> {
+        match endpoint(self).conversation {
+            Conversation::Shared(dialect) => Some(ProviderDialect::Shared(dialect)),
+            Conversation::OfProviders(provider) => Some(provider),
+            Conversation::None | Conversation::OfClients(_) => None,
         }
     }
 
     /// The dialect in which the protocol's errors are told: its own, or that of the family it belongs to.
-    pub const fn family(self) -> Dialect {
-        match self {
-            Protocol::OpenAiChat
-            | Protocol::OpenAiEmbeddings
-            | Protocol::OpenAiCompletions
-            | Protocol::OpenAiModerations
-            | Protocol::OllamaChat
-            | Protocol::OllamaEmbed
-            | Protocol::DashScopeEmbed
-            | Protocol::DashScopeGeneration
-            | Protocol::VoyageRerank
-            | Protocol::DashScopeRerank
-            | Protocol::Images
-            | Protocol::Speech
-            | Protocol::Transcriptions
-            | Protocol::Videos
-            | Protocol::Files
-            | Protocol::Batches
-            | Protocol::Realtime
-            | Protocol::Models
-            | Protocol::Passthrough => Dialect::OpenAiChat,
-            Protocol::OpenAiResponses | Protocol::StoredResponses => Dialect::OpenAiResponses,
-            Protocol::AnthropicMessages | Protocol::AnthropicCountTokens => Dialect::Anthropic,
-            Protocol::BedrockConverse | Protocol::BedrockInvoke => Dialect::BedrockConverse,
-            Protocol::CohereChat | Protocol::CohereEmbed | Protocol::Rerank => Dialect::Cohere,
-            Protocol::GeminiGenerate
-            | Protocol::GeminiCountTokens
-            | Protocol::GeminiEmbed
-            | Protocol::GeminiBatchEmbed
-            | Protocol::GeminiPredict
-            | Protocol::VertexPredict => Dialect::Gemini,
-        }
+    pub fn family(self) -> Dialect {
+        endpoint(self).family
     }
 }
 

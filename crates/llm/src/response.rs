@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::dialect::Dialect;
+use crate::dialect::{ClientDialect, Dialect};
 use crate::endpoint::endpoint;
 use crate::json::{Cursor, Kind, Raw};
 use crate::model::PartBody;
@@ -141,8 +141,9 @@ pub fn response_text(protocol: Protocol, body: &[u8]) -> Option<String> {
 /// Visits the pieces of text in an answer, in order.
 fn for_each_text<'a>(protocol: Protocol, root: Raw<'a>, mut visit: impl FnMut(Cow<'a, str>)) {
     let mut piece = |text: Option<Raw<'a>>| text.and_then(Raw::text).into_iter().for_each(&mut visit);
-    match protocol {
-        Protocol::OpenAiChat => {
+    let Some(client) = protocol.client_dialect() else { return };
+    match client {
+        ClientDialect::Shared(Dialect::OpenAiChat) => {
             for choice in list(root, &["choices"]) {
                 match choice.at(&["message", "content"]) {
                     // Mistral's reasoning models answer with a list of parts.
@@ -153,60 +154,35 @@ fn for_each_text<'a>(protocol: Protocol, root: Raw<'a>, mut visit: impl FnMut(Co
                 }
             }
         }
-        Protocol::OpenAiResponses => {
+        ClientDialect::Shared(Dialect::OpenAiResponses) => {
             for item in list(root, &["output"]).filter(|item| is(*item, "message")) {
                 let parts = list(item, &["content"]).filter(|part| is(*part, "output_text"));
                 parts.for_each(|part| piece(part.get("text")));
             }
         }
-        Protocol::AnthropicMessages => {
+        ClientDialect::Shared(Dialect::Anthropic) => {
             let blocks = list(root, &["content"]).filter(|block| is(*block, "text"));
             blocks.for_each(|block| piece(block.get("text")));
         }
-        Protocol::BedrockConverse => {
+        ClientDialect::Shared(Dialect::BedrockConverse) => {
             list(root, &["output", "message", "content"]).for_each(|block| piece(block.get("text")));
         }
-        Protocol::CohereChat => {
+        ClientDialect::Shared(Dialect::Cohere) => {
             let parts = list(root, &["message", "content"]).filter(|part| is(*part, "text"));
             parts.for_each(|part| piece(part.get("text")));
         }
-        Protocol::GeminiGenerate => {
+        ClientDialect::Shared(Dialect::Gemini) => {
             for candidate in list(root, &["candidates"]) {
                 let parts = list(candidate, &["content", "parts"]);
                 let said = parts.filter(|part| !part.get("thought").is_some_and(Raw::is_true));
                 said.for_each(|part| piece(part.get("text")));
             }
         }
-        Protocol::OpenAiCompletions => {
+        ClientDialect::Completions => {
             list(root, &["choices"]).for_each(|choice| piece(choice.get("text")));
         }
-        Protocol::OpenAiEmbeddings
-        | Protocol::OpenAiModerations
-        | Protocol::Rerank
-        | Protocol::AnthropicCountTokens
-        | Protocol::GeminiCountTokens
-        | Protocol::GeminiEmbed
-        | Protocol::GeminiBatchEmbed
-        | Protocol::BedrockInvoke
-        | Protocol::VertexPredict
-        | Protocol::CohereEmbed
-        | Protocol::OllamaEmbed
-        | Protocol::DashScopeEmbed
-        | Protocol::OllamaChat
-        | Protocol::DashScopeGeneration
-        | Protocol::VoyageRerank
-        | Protocol::DashScopeRerank
-        | Protocol::Images
-        | Protocol::Speech
-        | Protocol::Transcriptions
-        | Protocol::Videos
-        | Protocol::Files
-        | Protocol::Batches
-        | Protocol::StoredResponses
-        | Protocol::Realtime
-        | Protocol::GeminiPredict
-        | Protocol::Models
-        | Protocol::Passthrough => {}
+        // A family's own: nothing of it is read.
+        ClientDialect::BedrockInvoke(_) => {}
     }
 }
 

@@ -6,6 +6,7 @@ use super::{
     AnswerKind, BodyKind, BodyRule, Endpoint, Framing, IMAGE_EVENT_BYTES, IdPlace, PLAIN, PathForm, RESPONSES_USAGE,
     StreamFlag, UsageFields,
 };
+use crate::dialect::Dialect;
 use crate::protocol::Protocol;
 
 /// As in Responses; recordings have another name for the details.
@@ -54,6 +55,7 @@ const fn look_up(collection: &'static str, suffix: &'static str) -> PathForm {
 /// Streams hold pictures that are not finished yet.
 pub(super) const IMAGES: Endpoint = Endpoint {
     protocol: Protocol::Images,
+    name: "images",
     paths: &[json("/images/generations"), form("/images/edits"), form("/images/variations")],
     body: BodyRule::NonEmpty,
     stream: StreamFlag::Body,
@@ -67,6 +69,7 @@ pub(super) const IMAGES: Endpoint = Endpoint {
 
 pub(super) const SPEECH: Endpoint = Endpoint {
     protocol: Protocol::Speech,
+    name: "speech",
     paths: &[json("/audio/speech")],
     body: BodyRule::NonEmpty,
     framing: Framing::NamedSse,
@@ -77,6 +80,7 @@ pub(super) const SPEECH: Endpoint = Endpoint {
 
 pub(super) const TRANSCRIPTIONS: Endpoint = Endpoint {
     protocol: Protocol::Transcriptions,
+    name: "transcriptions",
     paths: &[form("/audio/transcriptions"), form("/audio/translations")],
     body: BodyRule::NonEmpty,
     stream: StreamFlag::Body,
@@ -88,6 +92,7 @@ pub(super) const TRANSCRIPTIONS: Endpoint = Endpoint {
 
 pub(super) const VIDEOS: Endpoint = Endpoint {
     protocol: Protocol::Videos,
+    name: "videos",
     paths: &[
         form("/v1/videos"),
         by_id("/v1/videos/", ""),
@@ -100,6 +105,7 @@ pub(super) const VIDEOS: Endpoint = Endpoint {
 
 pub(super) const FILES: Endpoint = Endpoint {
     protocol: Protocol::Files,
+    name: "files",
     paths: &[
         any("/v1/files"),
         by_id("/v1/files/", ""),
@@ -116,6 +122,7 @@ pub(super) const FILES: Endpoint = Endpoint {
 
 pub(super) const BATCHES: Endpoint = Endpoint {
     protocol: Protocol::Batches,
+    name: "batches",
     paths: &[
         any("/v1/batches"),
         by_id("/v1/batches/", ""),
@@ -133,6 +140,8 @@ pub(super) const BATCHES: Endpoint = Endpoint {
 /// What compacts a conversation or counts its tokens has paths like those of identifiers, but a body and a model.
 pub(super) const STORED_RESPONSES: Endpoint = Endpoint {
     protocol: Protocol::StoredResponses,
+    name: "stored-responses",
+    family: Dialect::OpenAiResponses,
     paths: &[
         json("/v1/responses/compact"),
         json("/v1/responses/input_tokens"),
@@ -150,6 +159,7 @@ pub(super) const STORED_RESPONSES: Endpoint = Endpoint {
 
 pub(super) const REALTIME: Endpoint = Endpoint {
     protocol: Protocol::Realtime,
+    name: "realtime",
     paths: &[
         socket("/realtime"),
         any("/v1/realtime/client_secrets"),
@@ -163,6 +173,8 @@ pub(super) const REALTIME: Endpoint = Endpoint {
 
 pub(super) const GEMINI_PREDICT: Endpoint = Endpoint {
     protocol: Protocol::GeminiPredict,
+    name: "gemini-predict",
+    family: Dialect::Gemini,
     paths: &[
         PathForm::of_model(":predict", StreamFlag::Never),
         PathForm::of_model(":predictLongRunning", StreamFlag::Never),
@@ -172,5 +184,9 @@ pub(super) const GEMINI_PREDICT: Endpoint = Endpoint {
     ..PASSED
 };
 
-pub(super) const MODELS: Endpoint =
-    Endpoint { protocol: Protocol::Models, paths: &[none("/models"), look_up("/models/", "")], ..PASSED };
+pub(super) const MODELS: Endpoint = Endpoint {
+    protocol: Protocol::Models,
+    name: "models",
+    paths: &[none("/models"), look_up("/models/", "")],
+    ..PASSED
+};

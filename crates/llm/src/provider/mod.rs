@@ -7,7 +7,7 @@
 mod table;
 
 use crate::dialect::{ClientDialect, Dialect, InvokeFamily, ProviderDialect, Quirks};
-use crate::endpoint::endpoint;
+use crate::endpoint::{Unlisted, endpoint};
 use crate::mapping::Map;
 use crate::protocol::Protocol;
 
@@ -188,7 +188,11 @@ impl Provider {
             let map = Map::between(protocol, capability.protocol, model)?;
             Some(Course::Mapped { map, capability })
         });
-        mapped.or_else(|| protocol.without_a_match())
+        mapped.or(match endpoint(protocol).unlisted {
+            Unlisted::Refused => None,
+            Unlisted::Counted => Some(Course::Counted),
+            Unlisted::Passed => Some(Course::Passed),
+        })
     }
 }
 
@@ -203,48 +207,6 @@ impl Capability {
                     && !asked.model.contains('/')
                     && asked.endpoint_path.is_none_or(is_its_path)
             }
-        }
-    }
-}
-
-impl Protocol {
-    /// What becomes of a request that the provider's row has no place for. It is sent as it came, unless APISIX refuses
-    /// it or the gateway knows the answer.
-    const fn without_a_match(self) -> Option<Course> {
-        match self {
-            Protocol::OpenAiEmbeddings
-            | Protocol::GeminiEmbed
-            | Protocol::GeminiBatchEmbed
-            | Protocol::BedrockInvoke
-            | Protocol::VertexPredict
-            | Protocol::CohereEmbed
-            | Protocol::OllamaEmbed
-            | Protocol::DashScopeEmbed
-            | Protocol::VoyageRerank
-            | Protocol::DashScopeRerank
-            | Protocol::OpenAiModerations
-            | Protocol::OllamaChat
-            | Protocol::DashScopeGeneration => None,
-            Protocol::AnthropicCountTokens | Protocol::GeminiCountTokens => Some(Course::Counted),
-            Protocol::OpenAiChat
-            | Protocol::OpenAiResponses
-            | Protocol::AnthropicMessages
-            | Protocol::BedrockConverse
-            | Protocol::GeminiGenerate
-            | Protocol::CohereChat
-            | Protocol::OpenAiCompletions
-            | Protocol::Rerank
-            | Protocol::Images
-            | Protocol::Speech
-            | Protocol::Transcriptions
-            | Protocol::Videos
-            | Protocol::Files
-            | Protocol::Batches
-            | Protocol::StoredResponses
-            | Protocol::Realtime
-            | Protocol::GeminiPredict
-            | Protocol::Models
-            | Protocol::Passthrough => Some(Course::Passed),
         }
     }
 }
