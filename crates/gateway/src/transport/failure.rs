@@ -52,7 +52,8 @@ impl SendError {
     pub(super) fn is_loss(&self) -> bool {
         match self {
             SendError::Broken(Breakage::Http1(fault)) => fault.is_loss(),
-            SendError::Broken(Breakage::Http2(_)) | SendError::Connect(_) | SendError::Timeout => false,
+            SendError::Broken(Breakage::Http2(error)) => source::<std::io::Error>(error).is_some(),
+            SendError::Connect(_) | SendError::Timeout => false,
         }
     }
 
@@ -60,12 +61,24 @@ impl SendError {
     pub fn client_fault(&self) -> Option<&ClientBodyFault> {
         match self {
             SendError::Broken(Breakage::Http1(H1Fault::Client(fault))) => Some(fault),
-            SendError::Broken(Breakage::Http2(error)) => {
-                std::error::Error::source(error).and_then(|source| source.downcast_ref())
-            }
+            SendError::Broken(Breakage::Http2(error)) => source(error),
             SendError::Broken(Breakage::Http1(_)) | SendError::Connect(_) | SendError::Timeout => None,
         }
     }
+}
+
+/// `true` if the upstream has told that it did nothing with a request, and will not: it refused the stream, or it is
+/// about to close the connection and the stream came too late (RFC 9113, section 8.7).
+pub(super) fn is_refusal(error: &hyper::Error) -> bool {
+    source::<h2::Error>(error).is_some_and(|error| {
+        let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+        error.is_remote() && (refused || error.is_go_away())
+    })
+}
+
+/// What made hyper fail, if it is an `E`.
+fn source<E: std::error::Error + 'static>(error: &hyper::Error) -> Option<&E> {
+    std::error::Error::source(error)?.downcast_ref()
 }
 
 impl From<H1Fault> for SendError {

@@ -11,6 +11,8 @@ mod origin;
 mod outgoing;
 mod pool;
 mod shared;
+#[cfg(test)]
+mod tests;
 mod upload_stage;
 
 pub use body::{BodyFault, Breakage, UpstreamBody};

@@ -57,14 +57,17 @@ impl Pool {
         if request.headers().contains_key(UPGRADE) {
             return self.send_upgrade(origin, request, timeout).await;
         }
-        if origin.tls.is_some()
-            && let Some((sender, guard)) = self.shared_connection(origin)
-        {
-            return self.send_shared(sender, guard, request, timeout, Duration::ZERO).await;
-        }
         // A connection that the upstream closed while it was idle leaves the request unsent: take another. If the close
         // met the request half way, it goes out once more, on a new connection, if that does no harm.
         let repeatable = request.body().is_at_hand() && request.method().is_idempotent();
+        if origin.tls.is_some()
+            && let Some((sender, guard)) = self.shared_connection(origin)
+        {
+            match self.send_shared(sender, guard, request, timeout, Duration::ZERO).await {
+                Err(failure) if failure.is_unsent || (failure.error.is_loss() && repeatable) => {}
+                ended => return ended,
+            }
+        }
         while let Some(connection) = self.take_idle(origin) {
             match self.send_on(connection, request, timeout, Duration::ZERO).await {
                 Err(failure) if failure.is_unsent => {}

@@ -21,7 +21,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 pub(super) use self::upload::{SharedUpload, UploadWatch};
 use super::body::Breakage;
 use super::connect::Peer;
-use super::failure::{SendError, SendFailure};
+use super::failure::{SendError, SendFailure, is_refusal};
 use super::io::UpstreamIo;
 use super::outgoing::OutgoingBody;
 use crate::lazy_timer::LazyTimer;
@@ -127,6 +127,7 @@ pub(super) async fn send(
     request: &mut Request<OutgoingBody>,
     timeout: &Timeout,
 ) -> Result<(Response<Incoming>, Rc<UploadWatch>), SendFailure> {
+    let is_kept = request.body().is_at_hand();
     let watch = Rc::new(UploadWatch::new(request.body(), timeout));
     let mut timer = LazyTimer::default();
     let mut head = pin!(sender.try_send_request(as_http2(request, &watch)));
@@ -143,11 +144,12 @@ pub(super) async fn send(
         Some(Ok(response)) => Ok((response, watch)),
         Some(Err(mut failure)) => {
             let given_back = failure.take_message();
-            let is_unsent = given_back.is_some();
+            let error = failure.into_error();
+            let is_unsent = given_back.is_some() || (is_kept && is_refusal(&error));
             if let Some(message) = given_back {
                 *request.body_mut() = message.into_body().into_inner();
             }
-            Err(SendFailure { error: Breakage::from(failure.into_error()).into(), is_unsent })
+            Err(SendFailure { error: Breakage::from(error).into(), is_unsent })
         }
         None => Err(SendFailure::underway(SendError::Timeout)),
     }

@@ -1,50 +1,17 @@
 //! Requests with bodies, in memory and as a client sends them.
 
-use std::cell::RefCell;
-use std::convert::Infallible;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::Empty;
-use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncWriteExt as _, DuplexStream};
-use tokio::sync::oneshot;
+use http::{Method, StatusCode};
+use tokio::io::AsyncWriteExt as _;
 
 use super::upstream::{PATIENCE, Peer, Upstream, whole, with_body};
-use crate::client_body::ClientBody;
-use crate::plan::tests::fixture::connection;
 use crate::transport::h1::H1Fault;
-use crate::transport::{BodyFault, Breakage, ClientBodyFault, ClientStream, OutgoingBody};
+use crate::transport::tests::{client, patient_client};
+use crate::transport::{BodyFault, Breakage, ClientBodyFault, OutgoingBody};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
-
-/// A client in the middle of its request, and its body as hyper passes it on.
-async fn client(head: &str) -> (DuplexStream, OutgoingBody) {
-    patient_client(head, PATIENCE).await
-}
-
-/// As [`client`], with a client that may be silent for `idle`.
-async fn patient_client(head: &str, idle: Duration) -> (DuplexStream, OutgoingBody) {
-    let (mut client, server) = tokio::io::duplex(1 << 20);
-    let (give, given) = oneshot::channel();
-    let give = Rc::new(RefCell::new(Some(give)));
-    tokio::task::spawn_local(async move {
-        let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-            let give = give.borrow_mut().take().expect("one request");
-            let (head, body) = request.into_parts();
-            let _ = give.send(ClientBody::new(body, &head, &Rc::new(connection())));
-            // The body is read as long as its request is not answered.
-            std::future::pending::<Result<Response<Empty<Bytes>>, Infallible>>()
-        });
-        let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(server), service).await;
-    });
-    client.write_all(format!("POST / HTTP/1.1\r\nhost: x\r\n{head}\r\n\r\n").as_bytes()).await.expect("a server");
-    let stream = ClientStream::new(given.await.expect("a request"), 1 << 30, idle);
-    (client, OutgoingBody::Stream(Box::new(stream)))
-}
 
 async fn local<T>(test: impl Future<Output = T>) -> T {
     tokio::task::LocalSet::new().run_until(test).await

@@ -1,0 +1,5 @@
+mod client;
+mod http2;
+mod tls;
+
+pub(in crate::transport) use client::{client, patient_client};
