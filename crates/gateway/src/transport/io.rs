@@ -1,7 +1,8 @@
 //! A byte stream to an upstream, plain or TLS.
 
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -33,8 +34,11 @@ impl UpstreamIo {
             }
             // Messages of TLS itself are read on the way, and are no bytes.
             UpstreamIo::Tls(io) => {
-                let mut cx = Context::from_waker(Waker::noop());
-                Pin::new(io.as_mut()).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending()
+                let mut buffer = ReadBuf::new(&mut byte);
+                let read = poll_fn(|cx| Pin::new(io.as_mut()).poll_read(cx, &mut buffer));
+                // Where a task has done much in a row, tokio lets all its reads wait, whatever there is to read.
+                let read = pin!(tokio::task::unconstrained(read));
+                read.poll(&mut Context::from_waker(Waker::noop())).is_pending()
             }
         }
     }
