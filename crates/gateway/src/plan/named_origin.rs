@@ -3,35 +3,30 @@
 //! APISIX sends the Host of the request as SNI. Here a node that is configured by name is greeted by that name, whatever
 //! the Host: it is the name its certificate is held against, and one set of connections serves all hosts. Only a node
 //! configured by address with `pass_host: pass` has no name of its own; it is greeted by the Host, over connections
-//! that are kept apart by host.
+//! that are kept apart by host and bounded together: Hosts come from clients.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use config::resource::KeepalivePool;
 use http::HeaderValue;
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
-use crate::transport::{Origin, OriginTls, Origins};
+use crate::transport::{Origin, Origins};
 
-/// Hosts that a node is known by at a time. Hosts come from clients, so there may be any number of them.
+/// Hosts that a node is known by at a time; there may be any number of them.
 const MOST_HOSTS: usize = 256;
 
 /// One node's origins by host.
 pub(super) struct NamedOrigins {
-    address: IpAddr,
-    port: u16,
-    config: Arc<ClientConfig>,
-    keepalive: KeepalivePool,
+    /// The node without a name.
+    node: Arc<Origin>,
     known: ArcSwap<HashMap<Box<str>, Arc<Origin>>>,
 }
 
 impl NamedOrigins {
-    pub fn new(address: IpAddr, port: u16, config: Arc<ClientConfig>, keepalive: KeepalivePool) -> Self {
-        Self { address, port, config, keepalive, known: ArcSwap::default() }
+    pub fn new(node: Arc<Origin>) -> Self {
+        Self { node, known: ArcSwap::default() }
     }
 
     /// The origin that is greeted as `host`, a Host header; `None` if that is no name. When there are too many, all are
@@ -45,8 +40,7 @@ impl NamedOrigins {
         if !matches!(server_name, ServerName::DnsName(_)) {
             return None;
         }
-        let tls = OriginTls { config: self.config.clone(), server_name };
-        let origin = origins.intern(&self.address.to_string(), self.port, Some(tls), self.keepalive);
+        let origin = origins.intern_named(&self.node, server_name)?;
         self.known.rcu(|known| {
             let mut grown = if known.len() < MOST_HOSTS { HashMap::clone(known) } else { HashMap::new() };
             grown.insert(host.into(), origin.clone());

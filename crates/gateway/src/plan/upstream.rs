@@ -1,5 +1,6 @@
 //! An upstream as the data plane uses it: nodes with their origins and header values ready, a balancer, health.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use config::resource::{HashOn, KeepalivePool, KeyPair, PassHost, Scheme, Timeout, UpstreamType};
@@ -147,11 +148,8 @@ impl Node {
             PassHost::Pass | PassHost::Node => &node.host,
         };
         let keepalive = upstream.keepalive_pool.unwrap_or(parts.keepalive);
-        let address = node.host.trim_start_matches('[').trim_end_matches(']').parse().ok();
-        let by_name = tls
-            .zip(address)
-            .filter(|_| upstream.pass_host == PassHost::Pass)
-            .map(|(config, address)| NamedOrigins::new(address, port, config.clone(), keepalive));
+        let address = node.host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        let is_nameless = tls.is_some() && address.is_ok() && upstream.pass_host == PassHost::Pass;
         let tls = match tls {
             None => None,
             Some(config) => {
@@ -161,12 +159,13 @@ impl Node {
             }
         };
         let text = if port == usual_port { node.host.clone() } else { format!("{}:{port}", node.host) };
+        let origin = parts.origins.intern(&node.host, port, tls, keepalive);
         Ok(Self {
             host: node.host.as_str().into(),
             port,
-            origin: parts.origins.intern(&node.host, port, tls, keepalive),
+            by_name: is_nameless.then(|| NamedOrigins::new(origin.clone())),
+            origin,
             host_header: HeaderValue::from_str(&text).map_err(|_| bad_host())?,
-            by_name,
         })
     }
 

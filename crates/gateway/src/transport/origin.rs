@@ -14,8 +14,11 @@ use rustls::pki_types::ServerName;
 /// A server to connect to, and how.
 #[derive(Debug)]
 pub struct Origin {
-    /// Unique among all origins of this process; the pool's key.
+    /// Unique among all origins of this process.
     pub id: u64,
+    /// The origins that share one bound on idle connections: those by which one node is greeted by several names.
+    /// Mostly an origin's own `id`. The pool's key.
+    pub node: u64,
     /// A name or an address; IPv6 addresses without brackets.
     pub host: Arc<str>,
     pub port: u16,
@@ -46,6 +49,8 @@ struct Key {
     port: u16,
     tls: Option<OriginTls>,
     keepalive: KeepalivePool,
+    /// Of an origin that is one of several names.
+    node: Option<u64>,
 }
 
 impl PartialEq for Key {
@@ -55,7 +60,8 @@ impl PartialEq for Key {
             (Some(a), Some(b)) => Arc::ptr_eq(&a.config, &b.config) && a.server_name == b.server_name,
             _ => false,
         };
-        same_tls && self.host == other.host && self.port == other.port && self.keepalive == other.keepalive
+        let same_place = self.host == other.host && self.port == other.port && self.node == other.node;
+        same_tls && same_place && self.keepalive == other.keepalive
     }
 }
 
@@ -86,15 +92,28 @@ impl Origins {
     /// The origin of these properties, the same one each time while it is in use.
     pub fn intern(&self, host: &str, port: u16, tls: Option<OriginTls>, keepalive: KeepalivePool) -> Arc<Origin> {
         let host: Arc<str> = host.trim_start_matches('[').trim_end_matches(']').into();
-        let key = Key { host: host.clone(), port, tls: tls.clone(), keepalive };
+        self.intern_key(Key { host, port, tls, keepalive, node: None })
+    }
+
+    /// The node `node` greeted as `server_name`, over connections of its own that count as the node's. `None` if it
+    /// does not speak TLS.
+    pub fn intern_named(&self, node: &Origin, server_name: ServerName<'static>) -> Option<Arc<Origin>> {
+        let tls = OriginTls { config: node.tls.as_ref()?.config.clone(), server_name };
+        let (host, port, keepalive) = (node.host.clone(), node.port, node.keepalive);
+        Some(self.intern_key(Key { host, port, tls: Some(tls), keepalive, node: Some(node.id) }))
+    }
+
+    fn intern_key(&self, key: Key) -> Arc<Origin> {
         let mut known = self.known.lock();
         if let Some(origin) = known.get(&key).and_then(std::sync::Weak::upgrade) {
             return origin;
         }
         known.retain(|_, origin| origin.strong_count() > 0);
+        let Key { host, port, tls, keepalive, node } = key.clone();
         let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let origin = Arc::new(Origin { id, host, port, address: address.into(), tls, keepalive });
+        let node = node.unwrap_or(id);
+        let origin = Arc::new(Origin { id, node, host, port, address: address.into(), tls, keepalive });
         known.insert(key, Arc::downgrade(&origin));
         origin
     }

@@ -1,7 +1,8 @@
-//! One worker's connections: idle HTTP/1 connections by origin, last used first, and shared HTTP/2 connections.
+//! One worker's connections, by node: idle HTTP/1 connections, last used first, and shared HTTP/2 connections. Of those
+//! that are idle each kind has at most as many as the node may keep; the one that is idle the longest goes first.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use super::failure::SendFailure;
 use super::h1::H1;
 use super::origin::Origin;
 use super::outgoing::OutgoingBody;
-use super::shared::{self, SharedConnections, SharedUpload, StreamGuard};
+use super::shared::{self, Shared, SharedConnections, SharedUpload, StreamGuard};
 
 /// A response whose head has arrived.
 pub struct Sent {
@@ -36,8 +37,7 @@ pub struct Sent {
 #[derive(Default)]
 pub struct Pool {
     dialer: Dialer,
-    #[allow(clippy::vec_box, reason = "a connection is large, and moves between pool and response")]
-    idle: RefCell<HashMap<u64, Vec<Box<H1>>, foldhash::fast::RandomState>>,
+    idle: RefCell<HashMap<u64, VecDeque<Box<H1>>, foldhash::fast::RandomState>>,
     shared: RefCell<HashMap<u64, SharedConnections, foldhash::fast::RandomState>>,
 }
 
@@ -80,7 +80,8 @@ impl Pool {
         let connect_time = started.elapsed();
         if dialled.http2 {
             let sender = shared::handshake(dialled.io).await.map_err(Breakage::from).map_err(SendFailure::unsent)?;
-            let (sender, guard) = self.shared.borrow_mut().entry(origin.id).or_default().add(sender, dialled.peer);
+            let shared = Shared::new(sender, origin.clone(), dialled.peer);
+            let (sender, guard) = self.shared.borrow_mut().entry(origin.node).or_default().add(shared);
             return self.send_shared(sender, guard, request, timeout, connect_time).await;
         }
         let mut connection = Box::new(H1::new(dialled.io, origin.clone()));
@@ -138,13 +139,16 @@ impl Pool {
     }
 
     fn shared_connection(&self, origin: &Origin) -> Option<(SendRequest<SharedUpload>, StreamGuard)> {
-        self.shared.borrow_mut().get_mut(&origin.id)?.take()
+        self.shared.borrow_mut().get_mut(&origin.node)?.take(origin)
     }
 
     /// The connection used last. Whether it was closed since, sending on it tells before a byte is written.
     fn take_idle(&self, origin: &Origin) -> Option<Box<H1>> {
+        let mut idle = self.idle.borrow_mut();
+        let connections = idle.get_mut(&origin.node)?;
         loop {
-            let connection = self.idle.borrow_mut().get_mut(&origin.id)?.pop()?;
+            let last = connections.iter().rposition(|connection| connection.origin.id == origin.id)?;
+            let connection = connections.remove(last)?;
             if !expired(&connection) {
                 return Some(connection);
             }
@@ -153,15 +157,16 @@ impl Pool {
 
     /// Takes a connection back after its response, if it can be used again and there is room.
     pub(super) fn put_back(&self, mut connection: Box<H1>) {
-        let (id, keepalive) = (connection.origin.id, connection.origin.keepalive);
+        let (node, keepalive) = (connection.origin.node, connection.origin.keepalive);
         if connection.requests >= keepalive.requests || !connection.is_idle() {
             return;
         }
         connection.idle_since = Instant::now();
         let mut idle = self.idle.borrow_mut();
-        let connections = idle.entry(id).or_default();
-        if connections.len() < keepalive.size as usize {
-            connections.push(connection);
+        let connections = idle.entry(node).or_default();
+        connections.push_back(connection);
+        if connections.len() > keepalive.size as usize {
+            connections.pop_front();
         }
     }
 
@@ -175,6 +180,14 @@ impl Pool {
             connections.sweep();
             !connections.is_empty()
         });
+    }
+
+    /// Connections that wait for a next request, to all nodes.
+    #[cfg(test)]
+    pub fn idle_connections(&self) -> usize {
+        let http1: usize = self.idle.borrow().values().map(VecDeque::len).sum();
+        let http2: usize = self.shared.borrow().values().map(SharedConnections::idle).sum();
+        http1 + http2
     }
 }
 

@@ -17,12 +17,14 @@ use http::{Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::time::Instant;
 
 pub(super) use self::upload::{SharedUpload, UploadWatch};
 use super::body::Breakage;
 use super::connect::Peer;
 use super::failure::{SendError, SendFailure, is_refusal};
 use super::io::UpstreamIo;
+use super::origin::Origin;
 use super::outgoing::OutgoingBody;
 use crate::lazy_timer::LazyTimer;
 use crate::local::LocalExecutor;
@@ -37,42 +39,63 @@ const PING_EVERY: Duration = Duration::from_secs(15);
 const STREAM_WINDOW_BYTES: u32 = 256 << 10;
 const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
 
-/// The connections to one origin.
+/// The connections to one node, in the order in which they were opened.
 #[derive(Default)]
 pub(super) struct SharedConnections(Vec<Shared>);
 
-struct Shared {
+/// A connection. It ends when it is dropped and its last stream is over.
+pub(super) struct Shared {
     sender: SendRequest<SharedUpload>,
-    streams: Rc<Cell<usize>>,
+    origin: Arc<Origin>,
+    usage: Rc<Usage>,
     peer: Option<Arc<Peer>>,
+}
+
+#[derive(Debug)]
+struct Usage {
+    streams: Cell<usize>,
+    /// When its last stream ended, if it has none.
+    idle_since: Cell<Instant>,
 }
 
 /// A stream in use on a shared connection.
 #[derive(Debug)]
 pub(super) struct StreamGuard {
-    streams: Rc<Cell<usize>>,
+    usage: Rc<Usage>,
     /// The address behind the origin's name.
     pub peer: Option<Arc<Peer>>,
 }
 
 impl SharedConnections {
-    /// A connection with room for one more stream.
-    pub fn take(&mut self) -> Option<(SendRequest<SharedUpload>, StreamGuard)> {
+    /// A connection to `origin` with room for one more stream.
+    pub fn take(&mut self, origin: &Origin) -> Option<(SendRequest<SharedUpload>, StreamGuard)> {
         self.0.retain(|shared| !shared.sender.is_closed());
-        let shared = self.0.iter().find(|shared| shared.streams.get() < MAX_STREAMS)?;
+        let mut fitting = self.0.iter().filter(|shared| shared.origin.id == origin.id);
+        let shared = fitting.find(|shared| shared.usage.streams.get() < MAX_STREAMS)?;
         Some((shared.sender.clone(), StreamGuard::enter(shared)))
     }
 
     /// Adds a connection and takes its first stream.
-    pub fn add(
-        &mut self,
-        sender: SendRequest<SharedUpload>,
-        peer: Option<Arc<Peer>>,
-    ) -> (SendRequest<SharedUpload>, StreamGuard) {
-        let shared = Shared { sender: sender.clone(), streams: Rc::new(Cell::new(0)), peer };
-        let guard = StreamGuard::enter(&shared);
+    pub fn add(&mut self, shared: Shared) -> (SendRequest<SharedUpload>, StreamGuard) {
+        self.shed(shared.origin.keepalive.size as usize);
+        let taken = (shared.sender.clone(), StreamGuard::enter(&shared));
         self.0.push(shared);
-        (sender, guard)
+        taken
+    }
+
+    /// Forgets those that are idle the longest until `keep` idle ones are left.
+    fn shed(&mut self, keep: usize) {
+        let mut idle: Vec<Instant> = self.0.iter().filter_map(Shared::idle_since).collect();
+        idle.sort_unstable();
+        if let Some(last) = idle.len().checked_sub(keep + 1) {
+            self.0.retain(|shared| shared.idle_since().is_none_or(|since| since > idle[last]));
+        }
+    }
+
+    /// Connections without a stream.
+    #[cfg(test)]
+    pub fn idle(&self) -> usize {
+        self.0.iter().filter_map(Shared::idle_since).count()
     }
 
     /// `true` if no connection is left.
@@ -80,22 +103,44 @@ impl SharedConnections {
         self.0.is_empty()
     }
 
-    /// Forgets connections that have ended.
+    /// Forgets connections that have ended or been idle for too long, and of those that are idle all but as many as the
+    /// node may keep.
     pub fn sweep(&mut self) {
-        self.0.retain(|shared| !shared.sender.is_closed());
+        self.0.retain(|shared| !shared.sender.is_closed() && !shared.is_expired());
+        if let Some(shared) = self.0.first() {
+            self.shed(shared.origin.keepalive.size as usize);
+        }
+    }
+}
+
+impl Shared {
+    pub fn new(sender: SendRequest<SharedUpload>, origin: Arc<Origin>, peer: Option<Arc<Peer>>) -> Self {
+        let usage = Rc::new(Usage { streams: Cell::new(0), idle_since: Cell::new(Instant::now()) });
+        Self { sender, origin, usage, peer }
+    }
+
+    /// `None` if it is in use.
+    fn idle_since(&self) -> Option<Instant> {
+        (self.usage.streams.get() == 0).then(|| self.usage.idle_since.get())
+    }
+
+    fn is_expired(&self) -> bool {
+        let limit = self.origin.keepalive.idle_timeout;
+        !limit.is_zero() && self.idle_since().is_some_and(|since| since.elapsed() > limit)
     }
 }
 
 impl StreamGuard {
     fn enter(shared: &Shared) -> Self {
-        shared.streams.set(shared.streams.get() + 1);
-        Self { streams: shared.streams.clone(), peer: shared.peer.clone() }
+        shared.usage.streams.update(|streams| streams + 1);
+        Self { usage: shared.usage.clone(), peer: shared.peer.clone() }
     }
 }
 
 impl Drop for StreamGuard {
     fn drop(&mut self) {
-        self.streams.set(self.streams.get() - 1);
+        self.usage.streams.update(|streams| streams - 1);
+        self.usage.idle_since.set(Instant::now());
     }
 }
 

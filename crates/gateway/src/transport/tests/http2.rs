@@ -25,10 +25,10 @@ const NO_TIME: Duration = Duration::from_millis(1);
 const A_WHILE: Duration = Duration::from_millis(200);
 
 /// The upstream's side of a connection.
-struct Peer(TlsStream<TcpStream>);
+pub struct Peer(TlsStream<TcpStream>);
 
 impl Peer {
-    async fn greet(mut stream: TlsStream<TcpStream>) -> Self {
+    pub async fn greet(mut stream: TlsStream<TcpStream>) -> Self {
         let mut preface = [0; 24];
         stream.read_exact(&mut preface).await.expect("a preface");
         let mut peer = Self(stream);
@@ -60,7 +60,7 @@ impl Peer {
     }
 
     /// Answers the next request with 200.
-    async fn serve(&mut self) {
+    pub async fn serve(&mut self) {
         let stream = self.request().await;
         // `:status: 200` by its place in the static table.
         self.write(HEADERS, END_STREAM_AND_HEADERS, stream, &[0x88]).await;

@@ -23,6 +23,9 @@ const KEY: &[u8] = include_bytes!("../../tls/testdata/server.key.pem");
 /// Longer than anything here takes.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Idle connections that are kept to it.
+pub const KEPT: usize = 2;
+
 /// A listening upstream, and the connections to it.
 pub struct TlsUpstream {
     listener: TcpListener,
@@ -48,7 +51,7 @@ impl TlsUpstream {
             config: trust.unprepared(Verify::No).clone(),
             server_name: ServerName::try_from("a.test").expect("a name"),
         };
-        let keepalive = KeepalivePool { size: 2, idle_timeout: PATIENCE, requests: 100 };
+        let keepalive = KeepalivePool { size: KEPT as u32, idle_timeout: PATIENCE, requests: 100 };
 
         let origin = Origins::default().intern("127.0.0.1", port, Some(tls), keepalive);
         let acceptor = TlsAcceptor::from(Arc::new(config));
@@ -63,6 +66,16 @@ impl TlsUpstream {
 
     pub async fn send(&self, request: Request<OutgoingBody>) -> Result<Response<UpstreamBody>, SendFailure> {
         self.send_within(PATIENCE, PATIENCE, request).await
+    }
+
+    /// As [`TlsUpstream::send`], to the upstream by another name.
+    pub async fn send_to(
+        &self,
+        origin: &Arc<Origin>,
+        mut request: Request<OutgoingBody>,
+    ) -> Result<Response<UpstreamBody>, SendFailure> {
+        let timeout = Timeout { connect: PATIENCE, send: PATIENCE, read: PATIENCE };
+        self.pool.send(origin, &mut request, &timeout).await.map(|sent| sent.response)
     }
 
     /// As [`TlsUpstream::send`], with these limits on how long the upstream may take nothing and say nothing.
