@@ -24,7 +24,7 @@ use serde_json::Value;
 
 use super::Refusal;
 use crate::definition::{self, Declare as _};
-use key::{Algorithm, VerificationKey};
+use key::{Algorithm, KeyError, VerificationKey};
 use location::Location;
 use token::{Claim, Token};
 
@@ -138,19 +138,16 @@ fn check(config: &Value, side: Side) -> Result<(), String> {
         return Ok(());
     }
     let credential: CredentialConfig = definition::read(config)?;
-    if !credential.algorithm.is_symmetric() {
-        let has_key = credential.public_key.is_some_and(|key| !key.is_empty());
-        return has_key.then_some(()).ok_or_else(|| "missing valid public key".to_owned());
-    }
-    let Some(secret) = &credential.secret else {
-        return Err("property \"secret\" is required when using HS based algorithms".to_owned());
-    };
+    let material = if credential.algorithm.is_symmetric() { &credential.secret } else { &credential.public_key };
     // What a reference stands for is not known at write time.
-    let is_reference = config::secret::Reference::parse(secret).is_some();
-    if credential.base64_secret && !is_reference && key::from_base64(secret).is_err() {
-        return Err("base64_secret required but the secret is not in base64 format".to_owned());
+    let is_reference = material.as_deref().is_some_and(|text| config::secret::Reference::parse(text).is_some());
+    match VerificationKey::new(&credential) {
+        Err(KeyError::NoSecret) => Err("property \"secret\" is required when using HS based algorithms".to_owned()),
+        Err(_) if is_reference => Ok(()),
+        Err(KeyError::NotBase64(_)) => Err("base64_secret required but the secret is not in base64 format".to_owned()),
+        Err(KeyError::NoPublicKey | KeyError::NotAKey(_)) => Err("missing valid public key".to_owned()),
+        Ok(_) => Ok(()),
     }
-    Ok(())
 }
 
 struct JwtAuth {

@@ -141,6 +141,6 @@ impl VerificationKey {
 }
 
 /// A secret written in base64.
-pub(super) fn from_base64(secret: &str) -> Result<Vec<u8>, base64::DecodeError> {
+fn from_base64(secret: &str) -> Result<Vec<u8>, base64::DecodeError> {
     STANDARD.decode(secret)
 }

@@ -45,6 +45,10 @@ fn pem(key: &impl AsDer<PublicKeyX509Der<'static>>) -> String {
     format!("-----BEGIN PUBLIC KEY-----\n{der}\n-----END PUBLIC KEY-----\n")
 }
 
+fn edwards_key() -> String {
+    pem(Ed25519KeyPair::generate().expect("a key pair").public_key())
+}
+
 /// The signature's second to last character carries whole bits; changing it changes the signature.
 fn tampered(token: &str) -> String {
     let at = token.len() - 2;
@@ -193,6 +197,8 @@ fn credentials_without_their_key_are_refused_when_written() {
              value should match only one schema, but matches none",
         ),
         (json!({"key": "k", "algorithm": "ES512", "public_key": ""}), "missing valid public key"),
+        (json!({"key": "k", "algorithm": "RS256", "public_key": "zz"}), "missing valid public key"),
+        (json!({"key": "k", "algorithm": "ES256", "public_key": edwards_key()}), "missing valid public key"),
         (
             json!({"key": "k", "algorithm": "RS999", "public_key": "p"}),
             "property \"algorithm\" validation failed: matches none of the enum values",
@@ -204,7 +210,8 @@ fn credentials_without_their_key_are_refused_when_written() {
     for config in [
         json!({"key": "k", "secret": "s"}),
         json!({"key": "k", "secret": "$env://JWT", "base64_secret": true}),
-        json!({"key": "k", "algorithm": "PS384", "public_key": "p"}),
+        json!({"key": "k", "algorithm": "EdDSA", "public_key": edwards_key()}),
+        json!({"key": "k", "algorithm": "PS384", "public_key": "$env://JWT_KEY"}),
     ] {
         assert_eq!(both(&config), Ok(()), "{config}");
     }
