@@ -53,7 +53,7 @@ const ADDED_KEYS: [&str; 2] = ["route_id", "service_id"];
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct LogOptions {
-    /// The whole entry: names to values, where `"$name"` is a variable. Objects may be nested.
+    /// The whole entry: names to values, where `"$name"` is a variable and `"$a $b"` two. Objects may be nested.
     pub log_format: Option<Map<String, Value>>,
     /// Added to the default entry.
     pub log_format_extra: Option<Map<String, Value>>,

@@ -1,11 +1,20 @@
 //! `log_format`: what users want in a log entry, as a JSON object whose `"$name"` texts stand for variables. Compiled
 //! once into fields; writing an entry walks them.
+//!
+//! A text that begins with `$` is one variable, as in APISIX, and keeps its type. Where it cannot be one, as
+//! `"$scheme://$host"`, it is a text with several variables in it, of which APISIX would show nothing. Whatever does not
+//! begin with `$` stands for itself.
 
-use config::vars::Vars as _;
+use config::template::Template;
+use config::vars::{Var, Vars};
 use gateway::exchange::Exchange;
 use serde_json::{Map, Value};
 
 use super::json::Object;
+
+/// The variables that stand for bodies, as far as they are shown.
+const REQUEST_BODY: &str = "request_body";
+const RESPONSE_BODY: &str = "resp_body";
 
 /// Objects may be nested so deep.
 const MAX_DEPTH: usize = 5;
@@ -25,6 +34,7 @@ struct Field {
 #[derive(Debug)]
 enum FieldValue {
     Variable(Box<str>),
+    Text(Template),
     RequestBody,
     ResponseBody,
     Literal(Value),
@@ -76,8 +86,9 @@ fn fields(source: &Map<String, Value>, depth: usize) -> Result<Box<[Field]>, Str
         let value = match value {
             Value::Object(nested) => FieldValue::Object(fields(nested, depth + 1)?),
             Value::String(text) => match text.strip_prefix('$') {
-                Some("request_body") => FieldValue::RequestBody,
-                Some("resp_body") => FieldValue::ResponseBody,
+                Some(REQUEST_BODY) => FieldValue::RequestBody,
+                Some(RESPONSE_BODY) => FieldValue::ResponseBody,
+                Some(rest) if !may_be_name(rest) => FieldValue::Text(Template::new(text)),
                 Some(name) => FieldValue::Variable(name.into()),
                 None => FieldValue::Literal(value.clone()),
             },
@@ -88,15 +99,38 @@ fn fields(source: &Map<String, Value>, depth: usize) -> Result<Box<[Field]>, Str
     compiled.collect()
 }
 
+/// `false` for what no variable is called: names may have almost anything in them, as `http_x-id` has a hyphen.
+fn may_be_name(text: &str) -> bool {
+    !text.starts_with('{') && !text.contains(|c: char| c == '$' || c.is_whitespace())
+}
+
 fn collect<'f>(fields: &'f [Field], names: &mut Vec<&'f str>) {
     for field in fields {
         match &field.value {
             FieldValue::Variable(name) => names.push(name),
-            FieldValue::RequestBody => names.push("request_body"),
-            FieldValue::ResponseBody => names.push("resp_body"),
+            FieldValue::Text(template) => names.extend(template.variables()),
+            FieldValue::RequestBody => names.push(REQUEST_BODY),
+            FieldValue::ResponseBody => names.push(RESPONSE_BODY),
             FieldValue::Object(nested) => collect(nested, names),
             FieldValue::Literal(_) => {}
         }
+    }
+}
+
+/// A request's variables, with its bodies as far as they are shown.
+struct WithBodies<'e> {
+    exchange: &'e Exchange,
+    bodies: Bodies<'e>,
+}
+
+impl Vars for WithBodies<'_> {
+    fn var(&self, name: &str) -> Var<'_> {
+        let body = match name {
+            REQUEST_BODY => self.bodies.request,
+            RESPONSE_BODY => self.bodies.response,
+            name => return self.exchange.var(name),
+        };
+        body.map_or(Var::Nil, |body| Var::Text(body.into()))
     }
 }
 
@@ -104,6 +138,13 @@ impl Field {
     fn write(&self, exchange: &Exchange, bodies: Bodies<'_>, into: &mut Object<'_>) {
         match &self.value {
             FieldValue::Variable(name) => into.variable(&*self.key, &exchange.var(name)),
+            FieldValue::Text(template) => {
+                let mut text = String::new();
+                // As a variable, it is left out if there is nothing of it.
+                if template.render(&WithBodies { exchange, bodies }, &mut text) > 0 {
+                    into.text(&*self.key, &text);
+                }
+            }
             FieldValue::RequestBody => into.optional_text(&*self.key, bodies.request),
             FieldValue::ResponseBody => into.optional_text(&*self.key, bodies.response),
             FieldValue::Literal(value) => into.value(&*self.key, value),

@@ -98,6 +98,23 @@ fn a_format_makes_the_whole_entry_and_absent_values_are_left_out() {
 }
 
 #[test]
+fn a_text_of_several_variables_is_filled_in_and_one_that_begins_otherwise_is_left_as_it_is() {
+    let format = json!({
+        "line": "$request_method $uri", "url": "$scheme://$host$request_uri", "done": "$status is told",
+        "braces": "${status}", "default": "${arg_x ?? none}", "nothing": "$arg_a $arg_b",
+        "name": "$http_x-id", "literal": "x-$status", "price": "5 $"
+    });
+    let logged = Logged::new(json!({"log_format": format}));
+    drop(logged.bench.answered(&Sent { uri: "/r/x", ..GET }));
+    let expected = json!({
+        "line": "GET /r/x", "url": "http://a.test.com/r/x", "done": "200 is told",
+        "braces": "200", "default": "none",
+        "literal": "x-$status", "price": "5 $", "service_id": "s1", "route_id": "r1"
+    });
+    assert_eq!(logged.only_entry(), expected);
+}
+
+#[test]
 fn the_metadata_gives_the_format_where_the_configuration_has_none() {
     let metadata = [("/apisix/plugin_metadata/file-logger", json!({"log_format": {"from": "metadata"}}))];
     for (options, from) in [(json!({}), "metadata"), (json!({"log_format": {"from": "route"}}), "route")] {
@@ -138,10 +155,12 @@ fn bodies_are_logged_where_asked_for_and_cut_at_their_limit() {
         let body = |of: &str| entry[of].get("body").and_then(Value::as_str);
         assert_eq!((body("request"), body("response")), (request, response), "{options}");
     }
-    let logged = Logged::new(json!({"log_format": {"in": "$request_body", "out": "$resp_body"}}));
+    let format = json!({"in": "$request_body", "out": "$resp_body", "both": "$request_body $resp_body"});
+    let logged = Logged::new(json!({"log_format": format}));
     drop(logged.bench.answered(&post));
     let entry = logged.only_entry();
     assert_eq!((entry["in"].as_str(), entry["out"].as_str()), (Some("{\"a\": \"é\"}"), Some("the answer")));
+    assert_eq!(entry["both"], "{\"a\": \"é\"} the answer");
 }
 
 #[test]
