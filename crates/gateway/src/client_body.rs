@@ -1,7 +1,7 @@
 //! A client's body on its way in. Whoever lets go of one before its end leaves the rest to be read and thrown away for
 //! a while (nginx's lingering close): a client that writes first and reads later would otherwise find the connection
 //! closed under its hands, and never see the answer. The rest is left alone where the client waits to be asked for its
-//! body, where it was too slow already, and over HTTP/2, which can refuse one body and go on.
+//! body, where it was too slow already, and over HTTP/2, which can refuse one body and go on. A drain ends it.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 
 use crate::exchange::Connection;
 use crate::self_wake::poll_client;
+use crate::worker::Life;
 
 /// How long the rest of a body is read (nginx's `lingering_time`).
 const LONGEST: Duration = Duration::from_secs(30);
@@ -89,8 +90,7 @@ impl Drop for ClientBody {
                 Poll::Ready(Some(Ok(_))) => {}
                 Poll::Ready(None | Some(Err(_))) => return,
                 Poll::Pending => {
-                    let connection = self.connection.clone();
-                    tokio::task::spawn_local(discard(incoming, move || connection.extend_wait()));
+                    tokio::task::spawn_local(discard(incoming, self.connection.clone()));
                     return;
                 }
             }
@@ -98,17 +98,21 @@ impl Drop for ClientBody {
     }
 }
 
-/// Reads what is left of a body and throws it away, within the bounds of time. `on_piece` is called for each piece.
-async fn discard(mut incoming: Incoming, on_piece: impl Fn()) {
+/// Reads what is left of a body and throws it away, within the bounds of time.
+async fn discard(mut incoming: Incoming, connection: Rc<Connection>) {
+    let mut life = connection.life.clone();
     let pieces = async {
         loop {
             let next = poll_fn(|cx| Pin::new(&mut incoming).poll_frame(cx));
             match tokio::time::timeout(LONGEST_SILENCE, next).await {
-                Ok(Some(Ok(_))) => on_piece(),
+                Ok(Some(Ok(_))) => connection.extend_wait(),
                 Ok(Some(Err(_)) | None) | Err(_) => return,
             }
         }
     };
     // What comes after it finds the connection closed.
-    let _ = tokio::time::timeout(LONGEST, pieces).await;
+    tokio::select! {
+        _ = tokio::time::timeout(LONGEST, pieces) => {}
+        _ = life.wait_for(|life| *life > Life::Serving) => {}
+    }
 }

@@ -106,6 +106,7 @@ fn connection_of(worker: &Worker, peer: SocketAddr, local: SocketAddr, tls: Opti
         waiting_since: Cell::new(Some(Instant::now())),
         under_way: Cell::new(0),
         cut: Cell::new(false),
+        life: worker.life.clone(),
     })
 }
 

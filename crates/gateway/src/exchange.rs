@@ -14,6 +14,7 @@ use config::expr::Expr;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Uri, Version};
 use rustls::pki_types::CertificateDer;
+use tokio::sync::watch;
 
 use crate::balance::InFlight;
 use crate::credential::CredentialPlace;
@@ -28,6 +29,7 @@ use crate::plan::{ChainRef, LocalPlan};
 use crate::request_body::RequestBody;
 use crate::settlement::Settlement;
 use crate::transport::{PassedBytes, Pool};
+use crate::worker::Life;
 
 // What tells the upstream who calls.
 const CONSUMER_USERNAME: HeaderName = HeaderName::from_static("x-consumer-username");
@@ -57,6 +59,8 @@ pub struct Connection {
     pub under_way: Cell<u32>,
     /// The process ends and takes the connection along.
     pub cut: Cell<bool>,
+    /// How far the process is on its way out.
+    pub life: watch::Receiver<Life>,
 }
 
 /// What the peer's own `X-Forwarded-*` headers are worth (`apisix.trusted_addresses`).

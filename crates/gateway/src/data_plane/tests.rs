@@ -2,4 +2,5 @@
 
 mod changes;
 mod client_certificates;
+mod draining;
 mod fixture;

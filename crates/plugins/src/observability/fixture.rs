@@ -106,6 +106,7 @@ impl Bench {
             waiting_since: std::cell::Cell::new(None),
             under_way: std::cell::Cell::new(0),
             cut: std::cell::Cell::new(false),
+            life: tokio::sync::watch::channel(gateway::worker::Life::Serving).1,
         };
         let body = RequestBody::Buffered(Bytes::from_static(sent.body.as_bytes()));
         let mut exchange = Exchange::new(Rc::new(connection), request, body, self.plan.clone());

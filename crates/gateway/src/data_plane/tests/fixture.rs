@@ -20,7 +20,7 @@ pub struct Gateway {
     pub tls: SocketAddr,
     pub store: store::Store,
     runtime: tokio::runtime::Runtime,
-    _plane: DataPlane,
+    plane: DataPlane,
 }
 
 impl Gateway {
@@ -34,12 +34,17 @@ impl Gateway {
         let (plain, http) = port(false);
         let (tls, https) = port(true);
         let plane = DataPlane::start(planner, services, &store, vec![http, https], 1).expect("a data plane");
-        Self { plain, tls, store, runtime, _plane: plane }
+        Self { plain, tls, store, runtime, plane }
     }
 
     pub fn put(&self, key: &str, value: Value) {
         let put = store::Write::Put { key: key.to_owned(), value, expect: store::Expect::Any, ttl: None };
         self.runtime.block_on(self.store.write(vec![put])).expect("a write");
+    }
+
+    /// `true` if nothing had to be cut after `limit`.
+    pub fn drain(&self, limit: Duration) -> bool {
+        self.runtime.block_on(self.plane.drain(limit))
     }
 
     /// Sends `request`, a whole request with `Connection: close`, and gives the whole response.

@@ -91,6 +91,7 @@ pub fn connection() -> Connection {
         waiting_since: std::cell::Cell::new(None),
         under_way: std::cell::Cell::new(0),
         cut: std::cell::Cell::new(false),
+        life: tokio::sync::watch::channel(crate::worker::Life::Serving).1,
     }
 }
 
