@@ -155,7 +155,7 @@ impl Pool {
         }
     }
 
-    /// Takes a connection back after its response, if it can be used again and there is room.
+    /// Takes a connection back after its response, if it can be used again.
     pub(super) fn put_back(&self, mut connection: Box<H1>) {
         let (node, keepalive) = (connection.origin.node, connection.origin.keepalive);
         if connection.requests >= keepalive.requests || !connection.is_idle() {

@@ -64,6 +64,9 @@ async fn names_share_their_nodes_bound_on_idle_http2_connections() {
         }
         upstream.pool.sweep();
         assert_eq!(upstream.pool.idle_connections(), KEPT);
+        for peer in &mut peers[..NAMES - KEPT] {
+            peer.closed().await;
+        }
     };
     tokio::task::LocalSet::new().run_until(Box::pin(test)).await;
 }

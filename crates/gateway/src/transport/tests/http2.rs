@@ -66,6 +66,14 @@ impl Peer {
         self.write(HEADERS, END_STREAM_AND_HEADERS, stream, &[0x88]).await;
     }
 
+    /// Waits until the gateway has closed the connection.
+    pub async fn closed(&mut self) {
+        let mut rest = Vec::new();
+        let end = tokio::time::timeout(PATIENCE, self.0.read_to_end(&mut rest)).await;
+        // An end without a farewell is one as well.
+        let _ = end.expect("an end in time");
+    }
+
     /// Takes the next request and refuses it.
     async fn refuse(&mut self) {
         let stream = self.request().await;
@@ -145,9 +153,7 @@ async fn given_up_after(send: Duration, read: Duration, body: OutgoingBody) -> D
     let upstream = TlsUpstream::speaking("h2").await;
     let started = Instant::now();
     let (sent, _peer) = tokio::join!(upstream.send_within(send, read, with_body(Method::POST, body)), async {
-        let mut peer = Peer::greet(upstream.accept().await).await;
-        peer.request().await;
-        peer
+        Peer::greet(upstream.accept().await).await
     });
     assert!(sent.err().expect("a failure").error.is_timeout());
     started.elapsed()
