@@ -143,7 +143,7 @@ fn for_each_text<'a>(protocol: Protocol, root: Raw<'a>, mut visit: impl FnMut(Co
     let mut piece = |text: Option<Raw<'a>>| text.and_then(Raw::text).into_iter().for_each(&mut visit);
     let Some(client) = protocol.client_dialect() else { return };
     match client {
-        ClientDialect::Shared(Dialect::OpenAiChat) => {
+        ClientDialect::Shared(Dialect::OpenAiChat) | ClientDialect::Mistral => {
             for choice in list(root, &["choices"]) {
                 match choice.at(&["message", "content"]) {
                     // Mistral's reasoning models answer with a list of parts.

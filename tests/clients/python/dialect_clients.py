@@ -28,13 +28,6 @@ NAME, ABOUT = "get_tide", "High or low water."
 LIMIT = 300
 
 
-class Client:
-    """What an SDK can do, unless it says otherwise."""
-
-    takes_calls_in_pieces = True
-    tells_usage = True
-
-
 @dataclass
 class Reply:
     """What every SDK tells of an answer."""
@@ -46,7 +39,7 @@ class Reply:
     output_tokens: int = 0
 
 
-class Chat(Client):
+class Chat:
     """OpenAI's SDK, Chat Completions."""
 
     error = openai.APIStatusError
@@ -88,7 +81,7 @@ class Chat(Client):
         return self.told(answer.choices[0], answer.usage)
 
 
-class Responses(Client):
+class Responses:
     """OpenAI's SDK, Responses."""
 
     error = openai.APIStatusError
@@ -124,7 +117,7 @@ class Responses(Client):
         return self.take(self.client.responses.create(**self.arguments()))
 
 
-class Messages(Client):
+class Messages:
     """Anthropic's SDK."""
 
     error = anthropic.APIStatusError
@@ -161,7 +154,7 @@ class Messages(Client):
         return self.take(self.client.messages.create(**self.arguments()))
 
 
-class Gemini(Client):
+class Gemini:
     """Google's SDK."""
 
     error = genai_errors.APIError
@@ -214,7 +207,7 @@ class Gemini(Client):
         return self.take([self.client.models.generate_content(**self.arguments())])
 
 
-class Converse(Client):
+class Converse:
     """Amazon's SDK, Bedrock Converse."""
 
     error = ClientError
@@ -290,7 +283,7 @@ def add_delta(blocks: dict[int, dict[str, Any]], index: int, delta: dict[str, An
         blocks[index]["toolUse"]["input"] += delta["toolUse"]["input"]
 
 
-class Cohere(Client):
+class Cohere:
     """Cohere's SDK, v2."""
 
     error = CohereError
@@ -353,11 +346,10 @@ class Cohere(Client):
         return self.whole()
 
 
-class MistralChat(Client):
-    """Mistral's SDK: OpenAI's dialect with manners of its own. It wants a call's name in each piece, and never asks for usage."""
+class MistralChat:
+    """Mistral's SDK: OpenAI's dialect with manners of its own. It wants a call's name in each piece, and counts unasked."""
 
     error = MistralError
-    takes_calls_in_pieces = tells_usage = False
     done, called = "stop", "tool_calls"
 
     def __init__(self, origin: str, model: str) -> None:

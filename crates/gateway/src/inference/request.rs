@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, HOST, HeaderMap, HeaderName,
-    HeaderValue,
+    HeaderValue, USER_AGENT,
 };
 use http::{Method, StatusCode, Uri};
 use llm::{Asked, BodyScan, Capability, ClientDialect, Course, Dialect, ErrorKind, Protocol, Shaped, UsageChunk};
@@ -100,7 +100,8 @@ fn shape(backend: &Backend, exchange: &Exchange) -> Result<Shape, Answer> {
         let wanted = Wanted { model: &call.model, is_configured, stream: call.stream, client_query };
         backend.targets.of(capability, wanted).ok_or_else(no_path)
     };
-    let client = ClientDialect::of(call.protocol, scan, &call.request_model);
+    let agent = exchange.request.headers.get(USER_AGENT).map_or(&b""[..], HeaderValue::as_bytes);
+    let client = ClientDialect::of(call.protocol, scan, &call.request_model).map(|client| client.of_agent(agent));
     let endpoint_path = backend.targets.endpoint_path();
     match backend.provider.course(Asked { protocol: call.protocol, client, model: &call.model, endpoint_path }) {
         Some(Course::Same(capability)) => Ok(Shape {

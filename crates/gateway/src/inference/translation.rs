@@ -59,7 +59,7 @@ impl Translation {
         let model = (!call.model.is_empty()).then_some(&*call.model);
         let path = PathFacts { model, stream: call.stream };
         let refuse = |message: String| match pair.client {
-            ClientDialect::Shared(_) | ClientDialect::Completions => {
+            ClientDialect::Shared(_) | ClientDialect::Completions | ClientDialect::Mistral => {
                 Answer::error_msg(StatusCode::BAD_REQUEST, &message)
             }
             ClientDialect::BedrockInvoke(_) => told(pair.client.relative(), ErrorKind::InvalidRequest, &message),
@@ -106,7 +106,7 @@ impl Translation {
     /// Adds the counts of a whole answer where the client's SDKs look for them in `headers`, too.
     pub(super) fn tell_counts(&self, headers: &mut HeaderMap, usage: &Usage) {
         match self.client {
-            ClientDialect::Shared(_) | ClientDialect::Completions => {}
+            ClientDialect::Shared(_) | ClientDialect::Completions | ClientDialect::Mistral => {}
             ClientDialect::BedrockInvoke(_) => {
                 for (name, count) in usage.bedrock_headers() {
                     headers.insert(HeaderName::from_static(name), HeaderValue::from(count));
@@ -160,7 +160,7 @@ impl Translation {
     /// client's dialect.
     pub(super) fn stream(&self, headers: &mut HeaderMap, kept_text: usize) -> StreamFilter {
         let framing = match self.client {
-            ClientDialect::Shared(_) | ClientDialect::Completions => {
+            ClientDialect::Shared(_) | ClientDialect::Completions | ClientDialect::Mistral => {
                 framing(self.client.relative(), self.reply.stream_form)
             }
             ClientDialect::BedrockInvoke(_) => {

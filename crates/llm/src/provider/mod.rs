@@ -72,6 +72,8 @@ pub struct Capability {
     pub max_tokens: Option<MaxTokensField>,
     pub models: Models,
     pub takes: Takes,
+    /// The form of the protocol that the provider's own clients speak, whose bytes pass as well.
+    pub own_form: Option<ClientDialect>,
     /// Fields that the body must have, as JSON; set where the client has not.
     pub adds: &'static [(&'static str, &'static str)],
     /// Fields that the body must not have, for the path tells them.
@@ -134,7 +136,7 @@ impl<'a> Asked<'a> {
             Some(ClientDialect::BedrockInvoke(family)) => {
                 InvokeFamily::of_model(self.model).is_some_and(|reads| reads != family)
             }
-            Some(ClientDialect::Shared(_) | ClientDialect::Completions) | None => false,
+            Some(ClientDialect::Shared(_) | ClientDialect::Completions | ClientDialect::Mistral) | None => false,
         }
     }
 }
@@ -174,15 +176,20 @@ impl Provider {
     pub fn course(&self, asked: Asked<'_>) -> Option<Course> {
         let Asked { protocol, client, model, .. } = asked;
         let mut serving = self.capabilities.iter().filter(|capability| capability.models.include(model));
+        let translated = |capability: &'static Capability, client| {
+            let provider = capability.protocol.provider_dialect()?;
+            Some(Course::Translated { client, provider, capability })
+        };
         let same = serving.clone().find(|capability| capability.protocol == protocol);
         if let Some(capability) = same.filter(|_| !asked.is_for_another_family()) {
-            return Some(Course::Same(capability));
+            return match client.filter(|client| !capability.understands(*client)) {
+                Some(client) => translated(capability, client),
+                None => Some(Course::Same(capability)),
+            };
         }
         if let Some(client) = client {
-            return serving.filter(|capability| capability.takes(client, asked)).find_map(|capability| {
-                let provider = capability.protocol.provider_dialect()?;
-                Some(Course::Translated { client, provider, capability })
-            });
+            let mut taking = serving.filter(|capability| capability.takes(client, asked));
+            return taking.find_map(|capability| translated(capability, client));
         }
         let mapped = serving.find_map(|capability| {
             let map = Map::between(protocol, capability.protocol, model)?;
@@ -197,6 +204,14 @@ impl Provider {
 }
 
 impl Capability {
+    /// `true` if the bytes of a `client` of the same protocol may pass.
+    fn understands(&self, client: ClientDialect) -> bool {
+        match client {
+            ClientDialect::Shared(_) | ClientDialect::Completions | ClientDialect::BedrockInvoke(_) => true,
+            ClientDialect::Mistral => self.own_form == Some(client),
+        }
+    }
+
     /// `true` if requests of `client` may be translated to the protocol.
     fn takes(&self, client: ClientDialect, asked: Asked<'_>) -> bool {
         match self.takes {

@@ -2,7 +2,7 @@
 //! APISIX.
 
 use super::{Capability, KeyPlace, MaxTokensField, Models, Provider, Takes};
-use crate::dialect::{Dialect, MULTIMODAL_MODELS, Quirks, Refused, ThinkingField, ToolChoices};
+use crate::dialect::{ClientDialect, Dialect, MULTIMODAL_MODELS, Quirks, Refused, ThinkingField, ToolChoices};
 use crate::protocol::Protocol;
 
 const fn at(protocol: Protocol, path: &'static str) -> Capability {
@@ -14,6 +14,7 @@ const fn at(protocol: Protocol, path: &'static str) -> Capability {
         max_tokens: None,
         models: Models::Any,
         takes: Takes::All,
+        own_form: None,
         adds: &[],
         removes: &[],
         stream_headers: &[],
@@ -303,7 +304,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         name: "mistral",
         host: Some("api.mistral.ai"),
         capabilities: &[
-            chat("/v1/chat/completions"),
+            Capability { own_form: Some(ClientDialect::Mistral), ..chat("/v1/chat/completions") },
             embeds("/v1/embeddings"),
             at(Protocol::OpenAiModerations, "/v1/moderations"),
         ],

@@ -5,6 +5,7 @@
 //! provider speak different dialects; where they speak the same one, bytes pass and none of this runs.
 
 mod names;
+mod own_form;
 mod pieces;
 mod stream;
 
@@ -101,7 +102,10 @@ pub fn translate_request(
     pieces::join(&mut request.turns);
     match client.is_foreign_to(target.dialect) {
         true => drop_foreign(&mut request, target.dialect.dialect(), &mut losses),
-        false => drop_unprovable(&mut request, target.dialect.dialect(), &mut losses),
+        false => {
+            own_form::drop_own(&mut request, client, &mut losses);
+            drop_unprovable(&mut request, target.dialect.dialect(), &mut losses);
+        }
     }
     drop_refused(&mut request, target.quirks.refuses, &mut losses);
     let body = target.dialect.write_request(&request, &target.quirks, &mut losses);

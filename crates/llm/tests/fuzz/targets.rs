@@ -24,7 +24,8 @@ fn reply(stream_form: StreamForm) -> Reply {
 /// Every form in which clients speak.
 fn clients() -> impl Iterator<Item = ClientDialect> {
     let invoked = InvokeFamily::ALL.into_iter().map(ClientDialect::BedrockInvoke);
-    Dialect::ALL.into_iter().map(ClientDialect::Shared).chain(invoked).chain([ClientDialect::Completions])
+    let alone = [ClientDialect::Completions, ClientDialect::Mistral];
+    Dialect::ALL.into_iter().map(ClientDialect::Shared).chain(invoked).chain(alone)
 }
 
 /// Every form in which providers are asked.
@@ -32,7 +33,8 @@ fn providers() -> impl Iterator<Item = ProviderDialect> {
     Dialect::ALL.into_iter().map(ProviderDialect::Shared).chain(ProviderDialect::OWN_FORMS)
 }
 
-fn assert_json(written: impl Into<Bytes>, input: &[u8], to: impl Debug) {
+/// What is written is JSON, and not many times as long as what was read.
+pub fn assert_json(written: impl Into<Bytes>, input: &[u8], to: impl Debug) {
     let written = written.into();
     assert!(written.len() <= MOST_MORE + MOST_TIMES * input.len(), "{to:?}: {} bytes", written.len());
     let scan = BodyScan::parse(&written, 1024);
@@ -130,6 +132,7 @@ fn check(client: ClientDialect, form: StreamForm, stream: &[u8]) -> Result<(), S
     match client {
         ClientDialect::Shared(dialect) => check_shared(dialect, form, stream),
         ClientDialect::BedrockInvoke(family) => grammar::invoke::check(family, stream),
+        ClientDialect::Mistral => grammar::mistral::check(stream),
         ClientDialect::Completions if stream.ends_with(b"data: [DONE]\n\n") => Ok(()),
         ClientDialect::Completions => Err("no end".to_owned()),
     }

@@ -8,6 +8,7 @@ mod broken_streams;
 mod call_identity;
 mod client_completions;
 mod client_invoke;
+mod client_mistral;
 mod conversations;
 mod detection;
 mod dialect_anthropic_answers;

@@ -112,7 +112,10 @@ pub(super) fn headers(dialect: ClientDialect, turn: &Turn) -> Vec<(HeaderName, H
             let counts = Usage::of(family.dialect(), &usage(turn)).bedrock_headers();
             counts.map(|(name, count)| (HeaderName::from_static(name), HeaderValue::from(count))).into()
         }
-        ClientDialect::BedrockInvoke(_) | ClientDialect::Shared(_) | ClientDialect::Completions => Vec::new(),
+        ClientDialect::BedrockInvoke(_)
+        | ClientDialect::Shared(_)
+        | ClientDialect::Completions
+        | ClientDialect::Mistral => Vec::new(),
     }
 }
 
@@ -123,7 +126,7 @@ pub(super) fn stream_headers(dialect: ClientDialect) -> Vec<(HeaderName, HeaderV
             let name = HeaderName::from_static("x-amzn-bedrock-content-type");
             vec![(name, HeaderValue::from_static("application/json"))]
         }
-        ClientDialect::Shared(_) | ClientDialect::Completions => Vec::new(),
+        ClientDialect::Shared(_) | ClientDialect::Completions | ClientDialect::Mistral => Vec::new(),
     }
 }
 

@@ -25,11 +25,11 @@ use crate::model::Feature;
 
 pub(in crate::dialect) use reasoning::marks_thoughts;
 pub(in crate::dialect) use request::read_setting;
-pub(in crate::dialect) use response::{read_choice, read_text_choice};
+pub(in crate::dialect) use response::{is_call_signature, read_choice, read_text_choice, write_answer, write_calls};
 pub(in crate::dialect) use stop::word as stop_word;
-pub(in crate::dialect) use stream::{Envelope, Reader};
+pub(in crate::dialect) use stream::{Envelope, Reader, Writer};
 pub(in crate::dialect) use usage::write as write_usage;
-pub(in crate::dialect) use write::write_thinking_switch;
+pub(in crate::dialect) use write::{write_thinking, write_thinking_switch};
 
 pub(super) static CODEC: Codec = Codec {
     read_request: request::read,

@@ -133,6 +133,18 @@ fn keep_message<'a>(told: &Extras<'a>, extras: &mut Extras<'a>) {
 
 /// Writes an answer. Nothing is lost: what OpenAI has no words for stands in fields that its SDKs pass by.
 pub(super) fn write(response: &Response<'_>, reply: &Reply, losses: &mut Losses) -> Vec<u8> {
+    write_answer(response, reply, &mut |parts, message| write_message(parts, message, losses))
+}
+
+/// Writes what a message says beside its role.
+type WriteMessage<'w> = &'w mut dyn FnMut(&[&Part<'_>], &mut ObjectWriter<'_>);
+
+/// Writes an answer whose messages are written by `write_message`.
+pub(in crate::dialect) fn write_answer(
+    response: &Response<'_>,
+    reply: &Reply,
+    write_message: WriteMessage<'_>,
+) -> Vec<u8> {
     let mut out = Vec::with_capacity(1024);
     let mut body = ObjectWriter::new(&mut out);
     let id = if response.id.is_empty() { &reply.id } else { response.id.as_ref() };
@@ -142,7 +154,7 @@ pub(super) fn write(response: &Response<'_>, reply: &Reply, losses: &mut Losses)
     body.string("model", response.model.as_deref().unwrap_or(&reply.model));
     let mut choices = body.array("choices");
     for choice in &response.choices {
-        write_choice(choice, response.dialect, &mut choices, losses);
+        write_choice(choice, response.dialect, &mut choices, write_message);
     }
     drop(choices);
     if let Some(counts) = &response.usage {
@@ -156,12 +168,12 @@ pub(super) fn write(response: &Response<'_>, reply: &Reply, losses: &mut Losses)
     out
 }
 
-fn write_choice(choice: &Choice<'_>, origin: Dialect, choices: &mut ArrayWriter<'_>, losses: &mut Losses) {
+fn write_choice(choice: &Choice<'_>, origin: Dialect, choices: &mut ArrayWriter<'_>, write_message: WriteMessage<'_>) {
     let mut object = choices.object();
     object.number("index", u64::from(choice.index));
     let mut message = object.object("message");
     message.string("role", "assistant");
-    write_message(&choice.parts, &mut message, losses);
+    write_message(&choice.parts.iter().collect::<Vec<_>>(), &mut message);
     let is_own = origin == Dialect::OpenAiChat;
     if let Some(extras) = choice.extras.get(MESSAGE).filter(|_| is_own) {
         extras.raw().members().for_each(|(key, value)| message.raw(&unescape(key), value.bytes));
@@ -189,18 +201,17 @@ fn finish_reason<'c>(choice: &'c Choice<'_>) -> &'c str {
     }
 }
 
-fn write_message(parts: &[Part<'_>], message: &mut ObjectWriter<'_>, losses: &mut Losses) {
-    let parts: Vec<&Part<'_>> = parts.iter().collect();
-    write_text(&parts, message);
+fn write_message(parts: &[&Part<'_>], message: &mut ObjectWriter<'_>, losses: &mut Losses) {
+    write_text(parts, message);
     let refusals: String = parts.iter().filter_map(|part| refusal(part)).collect();
     match refusals.is_empty() {
         true => message.null("refusal"),
         false => message.string("refusal", &refusals),
     }
-    write_reasoning(&parts, message);
-    write_annotations(&parts, message);
-    write_media(&parts, message, losses);
-    write_calls(&parts, message);
+    write_reasoning(parts, message);
+    write_annotations(parts, message);
+    write_media(parts, message, losses);
+    write_calls(parts, message);
 }
 
 fn refusal<'p>(part: &'p Part<'_>) -> Option<&'p str> {
@@ -223,7 +234,7 @@ fn write_text(parts: &[&Part<'_>], message: &mut ObjectWriter<'_>) {
         let mut content = message.array("content");
         for part in parts {
             match &part.body {
-                PartBody::Reasoning(thought) if is_thinking(&part) => write_thinking(thought, &mut content),
+                PartBody::Reasoning(thought) if is_thinking(&part) => write_thinking(&thought.text, None, &mut content),
                 PartBody::Text { text, .. } => {
                     let mut object = content.object();
                     object.string("type", "text");
@@ -275,7 +286,8 @@ fn thoughts<'p>(parts: &'p [&Part<'_>]) -> impl Iterator<Item = &'p Reasoning<'p
     })
 }
 
-fn is_call_signature(thought: &Reasoning<'_>) -> bool {
+/// `true` for nothing but the signature of the call that follows.
+pub(in crate::dialect) fn is_call_signature(thought: &Reasoning<'_>) -> bool {
     thought.text.is_empty() && Home::of_part(thought) == Some(Home::Call)
 }
 
@@ -315,7 +327,8 @@ fn sound_data<'p>(media: &'p Media<'p>) -> Option<(&'p Media<'p>, &'p str)> {
     }
 }
 
-fn write_calls(parts: &[&Part<'_>], message: &mut ObjectWriter<'_>) {
+/// Writes the calls, if there are any.
+pub(in crate::dialect) fn write_calls(parts: &[&Part<'_>], message: &mut ObjectWriter<'_>) {
     if !parts.iter().any(|part| is_call(part)) {
         return;
     }

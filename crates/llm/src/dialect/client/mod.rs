@@ -1,5 +1,5 @@
-//! In which form a client asks: in a dialect, in an older form that no provider is translated to, or in a model family's
-//! own through Bedrock's `invoke`.
+//! In which form a client asks: in a dialect, in Mistral's form of one, in an older form that no provider is translated
+//! to, or in a model family's own through Bedrock's `invoke`.
 //!
 //! Such a form has half a [codec](super::Codec): requests are read, answers are written, and nothing else is needed.
 //! Invariant: what only it knows is kept as extras, which no provider's dialect shares, so that it is named where it is
@@ -7,6 +7,7 @@
 
 mod completions;
 pub(in crate::dialect) mod invoke;
+mod mistral;
 
 use std::fmt;
 
@@ -25,6 +26,8 @@ pub enum ClientDialect {
     Shared(Dialect),
     /// OpenAI's older `/v1/completions`: a prompt instead of a conversation.
     Completions,
+    /// OpenAI Chat Completions as Mistral's SDKs speak it; its provider gets their bytes untouched.
+    Mistral,
     /// Amazon Bedrock's `invoke` and `invoke-with-response-stream`.
     BedrockInvoke(InvokeFamily),
 }
@@ -51,10 +54,27 @@ impl ClientDialect {
         }
     }
 
+    /// How a client speaks that names itself so in `User-Agent`.
+    pub fn of_agent(self, user_agent: &[u8]) -> Self {
+        match self {
+            ClientDialect::Shared(Dialect::OpenAiChat) if mistral::is_agent(user_agent) => ClientDialect::Mistral,
+            other => other,
+        }
+    }
+
+    /// What only this form of [its dialect](Self::dialect) knows of a request and of its turns.
+    pub(crate) const fn own_fields(self) -> &'static [&'static str] {
+        match self {
+            ClientDialect::Mistral => mistral::OWN_FIELDS,
+            ClientDialect::Shared(_) | ClientDialect::Completions | ClientDialect::BedrockInvoke(_) => &[],
+        }
+    }
+
     /// The dialect whose own fields and parts mean something to the client, if there is one.
     pub const fn dialect(self) -> Option<Dialect> {
         match self {
             ClientDialect::Shared(dialect) => Some(dialect),
+            ClientDialect::Mistral => Some(Dialect::OpenAiChat),
             ClientDialect::Completions => None,
             ClientDialect::BedrockInvoke(family) => Some(family.dialect()),
         }
@@ -64,7 +84,7 @@ impl ClientDialect {
     pub const fn relative(self) -> Dialect {
         match self {
             ClientDialect::Shared(dialect) => dialect,
-            ClientDialect::Completions => Dialect::OpenAiChat,
+            ClientDialect::Completions | ClientDialect::Mistral => Dialect::OpenAiChat,
             ClientDialect::BedrockInvoke(_) => Dialect::BedrockConverse,
         }
     }
@@ -74,6 +94,7 @@ impl ClientDialect {
         match self {
             ClientDialect::Shared(dialect) => dialect.protocol(),
             ClientDialect::Completions => Protocol::OpenAiCompletions,
+            ClientDialect::Mistral => Protocol::OpenAiChat,
             ClientDialect::BedrockInvoke(_) => Protocol::BedrockInvoke,
         }
     }
@@ -91,6 +112,7 @@ impl ClientDialect {
         match self {
             ClientDialect::Shared(dialect) => dialect.read_request(body),
             ClientDialect::Completions => completions::read_request(body),
+            ClientDialect::Mistral => mistral::read_request(body),
             ClientDialect::BedrockInvoke(family) => family.read_request(body),
         }
     }
@@ -100,6 +122,7 @@ impl ClientDialect {
         match self {
             ClientDialect::Shared(dialect) => dialect.write_response(response, reply, losses),
             ClientDialect::Completions => completions::write_response(response, reply, losses),
+            ClientDialect::Mistral => mistral::write_response(response, reply, losses),
             ClientDialect::BedrockInvoke(family) => family.dialect().write_response(response, reply, losses),
         }
     }
@@ -109,6 +132,7 @@ impl ClientDialect {
         match self {
             ClientDialect::Shared(dialect) => dialect.stream_writer(reply),
             ClientDialect::Completions => Box::new(completions::Writer::new(reply)),
+            ClientDialect::Mistral => Box::new(mistral::Writer::new(reply)),
             ClientDialect::BedrockInvoke(family) => Box::new(invoke::Writer::new(family, reply)),
         }
     }

@@ -6,4 +6,5 @@ pub mod chat;
 pub mod cohere;
 pub mod gemini;
 pub mod invoke;
+pub mod mistral;
 pub mod responses;

@@ -10,4 +10,4 @@ mod write;
 
 pub(in crate::dialect) use chunk::Envelope;
 pub(in crate::dialect) use read::Reader;
-pub(super) use write::Writer;
+pub(in crate::dialect) use write::Writer;

@@ -11,7 +11,7 @@ use super::super::{citation, stop, usage};
 use super::chunk::Envelope;
 use crate::dialect::{Dialect, EventWriter, Reply};
 use crate::errors::write_stream_error;
-use crate::json::ObjectWriter;
+use crate::json::{ArrayWriter, ObjectWriter};
 use crate::model::{Event, Media, MediaKind, MediaSource, Signature, Stop, StopReason, StreamStart, TokenCounts};
 use crate::numbered::Numbered;
 
@@ -20,7 +20,7 @@ const OBJECT: &str = "chat.completion.chunk";
 
 /// Writes one stream.
 #[derive(Debug)]
-pub(in super::super) struct Writer {
+pub(in crate::dialect) struct Writer {
     envelope: Envelope,
     reply: Reply,
     choices: Numbered<Choice>,
@@ -56,7 +56,7 @@ enum Open {
 }
 
 impl Writer {
-    pub(in super::super) fn new(reply: Reply) -> Self {
+    pub(in crate::dialect) fn new(reply: Reply) -> Self {
         let envelope = Envelope::new(OBJECT, &StreamStart::default(), &reply);
         Self { envelope, reply, choices: Numbered::default(), counts: None, has_failed: false }
     }
@@ -166,6 +166,16 @@ impl Writer {
         self.envelope.delta(choice, out, fill);
     }
 
+    /// Tells a piece of a choice's content as a list of parts, written by `fill`.
+    pub(in crate::dialect) fn parts(
+        &mut self,
+        choice: u32,
+        out: &mut Vec<u8>,
+        fill: impl FnOnce(&mut ArrayWriter<'_>),
+    ) {
+        self.delta(choice, out, |delta| fill(&mut delta.array("content")));
+    }
+
     fn reasoning(&mut self, choice: u32, text: &str, is_summary: bool, out: &mut Vec<u8>) {
         let kind = if is_summary { DetailKind::Summary } else { DetailKind::Text };
         let index = self.open(choice, Open::Reasoning(kind), out).detail;
@@ -219,7 +229,7 @@ impl Writer {
         }
         self.call_delta(choice, call, out, |object| {
             let mut function = object.object("function");
-            // Mistral's SDK wants the name in every piece; what collects pieces adds nothing to it.
+            // Mistral's clients want the name in every piece; what collects pieces adds nothing to it.
             function.string("name", "");
             function.string("arguments", json);
         });

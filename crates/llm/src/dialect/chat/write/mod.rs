@@ -13,7 +13,8 @@ use crate::model::{Effort, Extras, Feature, Json, Losses, ReasoningRequest, Requ
 
 pub(super) use part::write_url;
 pub(super) use tools::{write_call, write_signature};
-pub(super) use turn::{is_call, write_annotations, write_thinking};
+pub(in crate::dialect) use turn::write_thinking;
+pub(super) use turn::{is_call, write_annotations};
 
 /// The name of a schema that has none; APISIX's.
 const SCHEMA_NAME: &str = "structured_output";

@@ -245,7 +245,7 @@ impl Writer<'_> {
         let mut content = ArrayWriter::new(&mut out);
         for part in parts {
             match &part.body {
-                PartBody::Reasoning(thought) if is_thinking(part) => write_thinking(thought, &mut content),
+                PartBody::Reasoning(thought) if is_thinking(part) => write_thinking(&thought.text, None, &mut content),
                 _ => self.part(part, &mut content),
             }
         }
@@ -299,13 +299,18 @@ pub(in super::super) fn is_call(part: &Part<'_>) -> bool {
     }
 }
 
-pub(in super::super) fn write_thinking(thought: &Reasoning<'_>, content: &mut ArrayWriter<'_>) {
+/// Writes Mistral's part for thoughts, which may be empty, and what proves them.
+pub(in crate::dialect) fn write_thinking(text: &str, proof: Option<&str>, content: &mut ArrayWriter<'_>) {
     let mut part = content.object();
     part.string("type", "thinking");
     let mut pieces = part.array("thinking");
-    let mut piece = pieces.object();
-    piece.string("type", "text");
-    piece.string("text", &thought.text);
+    if !text.is_empty() {
+        let mut piece = pieces.object();
+        piece.string("type", "text");
+        piece.string("text", text);
+    }
+    drop(pieces);
+    part.maybe_string("signature", proof);
 }
 
 /// Writes the citations of all texts.
