@@ -20,12 +20,53 @@ pub enum Kind {
 
 /// Inputs of one kind of a form that no recordings are kept of: the files `FORM.KIND*`.
 pub fn of_form(form: ProviderDialect, kind: Kind) -> Vec<Vec<u8>> {
-    at_hand(&format!("{form}.{}", format!("{kind:?}").to_lowercase()))
+    at_hand(&format!("{form}.{}", word(kind)))
+}
+
+fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Request => "request",
+        Kind::Answer => "answer",
+        Kind::Stream => "stream",
+    }
 }
 
 /// Requests of clients of completions, whose answers no provider gives.
 pub fn completions() -> Vec<Vec<u8>> {
     at_hand("openai-completions.request")
+}
+
+/// Requests of Mistral's SDKs, among others of Chat.
+pub fn mistral() -> Vec<Vec<u8>> {
+    [at_hand("openai-chat.mistral-request"), of(Dialect::OpenAiChat, Kind::Request)].concat()
+}
+
+/// Requests and answers of embeddings, in every form: the files `PROTOCOL.KIND*`.
+pub fn embeddings(kind: Kind) -> Vec<Vec<u8>> {
+    let forms = [
+        "openai-embeddings",
+        "gemini-embed",
+        "gemini-batch-embed",
+        "vertex-predict",
+        "cohere-embed",
+        "bedrock-titan-embed",
+        "bedrock-nova-embed",
+        "ollama-embed",
+        "dashscope-embed",
+    ];
+    of_forms(&forms, kind)
+}
+
+/// Requests and answers of rankings, in every form.
+pub fn rankings(kind: Kind) -> Vec<Vec<u8>> {
+    of_forms(&["rerank", "voyage-rerank", "dashscope-rerank"], kind)
+}
+
+/// Clients speak fewer forms than providers.
+fn of_forms(forms: &[&str], kind: Kind) -> Vec<Vec<u8>> {
+    let inputs: Vec<_> = forms.iter().flat_map(|form| files(&format!("{form}.{}", word(kind)))).collect();
+    assert!(!inputs.is_empty(), "no file of {forms:?}");
+    inputs
 }
 
 fn at_hand(prefix: &str) -> Vec<Vec<u8>> {

@@ -9,6 +9,7 @@
 mod corpus;
 #[path = "../suite/grammar/mod.rs"]
 mod grammar;
+mod mapped;
 mod mutate;
 #[path = "../suite/pairs/recorded.rs"]
 mod recorded;
@@ -90,6 +91,31 @@ fn invoked_requests() {
 #[test]
 fn completions_requests() {
     run(&corpus::completions(), |input| targets::request(ClientDialect::Completions, input));
+}
+
+#[test]
+fn mistral_requests() {
+    run(&corpus::mistral(), |input| targets::request(ClientDialect::Mistral, input));
+}
+
+#[test]
+fn embeddings_requests() {
+    run(&corpus::embeddings(Request), mapped::embeddings_request);
+}
+
+#[test]
+fn embeddings_answers() {
+    run(&corpus::embeddings(Answer), mapped::embeddings_answer);
+}
+
+#[test]
+fn ranking_requests() {
+    run(&corpus::rankings(Request), mapped::ranking_request);
+}
+
+#[test]
+fn ranking_answers() {
+    run(&corpus::rankings(Answer), mapped::ranking_answer);
 }
 
 #[test]
