@@ -1,5 +1,5 @@
-//! Calls of tools, put one after the other: blocks of Anthropic, Bedrock and Cohere cannot be mixed, arguments of other
-//! dialects can.
+//! Calls of tools, put one after the other: blocks of Anthropic, Bedrock and Cohere and items of Responses cannot be
+//! mixed, arguments of other dialects can.
 //!
 //! The first call that is not complete is told as it comes; whatever begins meanwhile waits, be it a call or another
 //! part. Invariant: no argument is lost or reordered unless a call stays open until too much waits or the answer stops,

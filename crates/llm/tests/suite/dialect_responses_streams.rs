@@ -1,7 +1,9 @@
 //! OpenAI Responses' streams: by example, and over every recorded one.
 
 use serde_json::Value;
-use tidegate_llm::model::{Event, Fold, Json, PartBody, Response, Signature, StopReason, StreamStart, TokenCounts};
+use tidegate_llm::model::{
+    Event, Fold, Json, PartBody, Response, Signature, Stop, StopReason, StreamStart, TokenCounts,
+};
 use tidegate_llm::{Dialect, Frame, Renames, Reply, StreamTranslator, TranslatedEnd};
 
 use crate::golden;
@@ -102,6 +104,42 @@ fn calls_whose_arguments_come_mixed_are_each_told_whole() {
         .collect();
     assert_eq!((calls.as_slice(), ends), (["{\"a\":1}", "{}"].as_slice(), 1));
     assert_eq!(answer.choices[0].stop.as_ref().unwrap().reason, StopReason::ToolCalls);
+}
+
+/// What a stream is told to be when so much of it has been written: its events' kinds after the beginning.
+fn kinds_while_open(events: &[Event<'_>]) -> Vec<String> {
+    let mut writer = DIALECT.stream_writer(reply());
+    let mut out = Vec::new();
+    events.iter().for_each(|event| writer.write(event, &mut out));
+    kinds(std::str::from_utf8(&out).unwrap()).into_iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_call_is_done_when_its_arguments_are_and_not_when_the_stream_is() {
+    let call_told = [
+        "output_item.added",
+        "function_call_arguments.delta",
+        "function_call_arguments.delta",
+        "function_call_arguments.done",
+        "output_item.done",
+    ];
+    let told = kinds_while_open(&[call(0), arguments(0, "{\"a\":"), arguments(0, "1}")]);
+    assert_eq!(told, call_told);
+    let told = kinds_while_open(&[call(0), arguments(0, "{\"a\":"), arguments(0, "1}"), call(1)]);
+    assert_eq!(told[call_told.len()..], ["output_item.added"]);
+}
+
+#[test]
+fn a_call_without_arguments_is_done_when_the_answer_stops() {
+    let stop = Stop { reason: StopReason::ToolCalls, native: "".into(), sequence: None };
+    let told = kinds_while_open(&[call(0), Event::Stop { choice: CHOICE, stop }]);
+    assert_eq!(told, ["output_item.added", "function_call_arguments.done", "output_item.done"]);
+}
+
+#[test]
+fn a_call_that_begins_within_another_waits_for_its_end() {
+    let told = kinds_while_open(&[call(0), arguments(0, "{\"a\":"), call(1), arguments(1, "{}"), text("so")]);
+    assert_eq!(told, ["output_item.added", "function_call_arguments.delta"]);
 }
 
 #[test]

@@ -6,6 +6,10 @@ use tidegate_llm::{Dialect, TranslatedEnd};
 
 use crate::pairs::{check, reply, translate};
 
+/// Dialects in which nothing comes between the pieces of a call.
+const ONE_BY_ONE: [Dialect; 4] =
+    [Dialect::Anthropic, Dialect::BedrockConverse, Dialect::Cohere, Dialect::OpenAiResponses];
+
 fn call(call: u32, id: &'static str) -> Event<'static> {
     Event::ToolCall { choice: 0, call, id: id.into(), name: "f".into(), signature: None }
 }
@@ -126,7 +130,7 @@ fn told_beside_an_open_call(dialect: Dialect, events: &[Event<'_>]) -> String {
 fn a_call_that_never_ends_does_not_keep_all_else_waiting() {
     let long = || text("word".repeat(1 << 19));
     let many: Vec<_> = (0..20_000).map(|_| text("word")).collect();
-    for dialect in [Dialect::Anthropic, Dialect::BedrockConverse, Dialect::Cohere] {
+    for dialect in ONE_BY_ONE {
         assert!(!told_beside_an_open_call(dialect, &[text("word")]).contains("word"), "{dialect}");
         assert!(told_beside_an_open_call(dialect, &[long()]).contains("word"), "{dialect}");
         assert!(told_beside_an_open_call(dialect, &many).contains("word"), "{dialect}");
@@ -140,7 +144,7 @@ fn what_no_longer_waits_is_not_counted() {
     let round = |number| [piece(number, "}"), call(number + 1, "b"), piece(number + 1, "{"), text("x".repeat(1 << 17))];
     let mut events: Vec<_> = (0..32).flat_map(round).collect();
     events.push(text("word"));
-    for dialect in [Dialect::Anthropic, Dialect::BedrockConverse, Dialect::Cohere] {
+    for dialect in ONE_BY_ONE {
         assert!(!told_beside_an_open_call(dialect, &events).contains("word"), "{dialect}");
     }
 }

@@ -98,6 +98,9 @@ fn step(event: &Value, open: &mut BTreeMap<u64, Item>, done: &mut BTreeMap<u64, 
         if index != (open.len() + done.len()) as u64 {
             return Err("an item out of order".to_owned());
         }
+        if !open.is_empty() {
+            return Err("an item before the one before it is done".to_owned());
+        }
         open.insert(index, Item { id: event["item"]["id"].clone(), ..Item::default() });
         return Ok(());
     }

@@ -137,8 +137,6 @@ impl Reasoning {
 #[derive(Debug)]
 pub(super) struct Call {
     pub place: Place,
-    /// Its number among the answer's calls.
-    pub number: u32,
     pub call_id: String,
     pub name: String,
     pub arguments: String,

@@ -1,6 +1,6 @@
 //! What the model does: calls of functions, and images.
 
-use super::{Writer, event, item_place};
+use super::{Open, Writer, event, item_place};
 use crate::dialect::calls::Progress;
 use crate::dialect::responses::stream::items::{self, Call};
 use crate::dialect::responses::whole;
@@ -8,31 +8,30 @@ use crate::json::write_string;
 use crate::model::{Media, MediaKind, MediaSource};
 
 impl Writer {
-    pub(super) fn begin_call(&mut self, number: u32, call_id: &str, name: &str, out: &mut Vec<u8>) {
+    pub(super) fn begin_call(&mut self, call_id: &str, name: &str, out: &mut Vec<u8>) {
         let call = Call {
             place: self.place("fc"),
-            number,
             call_id: call_id.to_owned(),
             name: name.to_owned(),
             arguments: String::new(),
             progress: Progress::default(),
         };
         self.add_item(call.place.index, &call.begun(), out);
-        self.calls.keep(call);
+        self.open = Open::Call(call);
     }
 
-    pub(super) fn arguments(&mut self, number: u32, more: &str, out: &mut Vec<u8>) {
-        if more.is_empty() {
-            return;
-        }
-        let Some(mut call) = self.calls.take(number) else { return };
+    /// What comes after a whole object can only be blanks.
+    pub(super) fn arguments(&mut self, more: &str, out: &mut Vec<u8>) {
+        let Open::Call(call) = &mut self.open else { return };
         event(out, &mut self.sequence, "response.function_call_arguments.delta", |event| {
             item_place(event, &call.place);
             write_string(event.key("delta"), more);
         });
         call.arguments.push_str(more);
         call.progress.take(more);
-        self.calls.keep(call);
+        if call.progress.is_complete() {
+            self.close_open(out);
+        }
     }
 
     pub(super) fn end_call(&mut self, call: &Call, out: &mut Vec<u8>) {
@@ -48,7 +47,7 @@ impl Writer {
     /// Sound has no place in an answer of this dialect.
     pub(super) fn image(&mut self, media: &Media<'_>, out: &mut Vec<u8>) {
         let (MediaKind::Image, MediaSource::Base64(data)) = (media.kind, &media.source) else { return };
-        self.close_complete(out);
+        self.close_open(out);
         let place = self.place("ig");
         let item = |status: &str, data: &str| {
             items::object(|item| {

@@ -13,7 +13,7 @@ impl Writer {
             Open::Message(message) => message,
             other => {
                 self.open = other;
-                self.close_complete(out);
+                self.close_open(out);
                 let message = Message { place: self.place("msg"), done: Vec::new(), part: None };
                 self.add_item(message.place.index, &message.json("in_progress"), out);
                 message

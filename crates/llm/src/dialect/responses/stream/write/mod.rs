@@ -1,17 +1,15 @@
 //! Writing streams.
 //!
 //! Invariant: events are numbered from 0 without a gap; every item that is added is done before the last event, which
-//! holds the whole answer. Items follow each other, but for calls: their arguments may come mixed, so a call stays
-//! open until its end is told, or until it is complete and something else than a call begins.
+//! holds the whole answer; no item begins before the one before it is done. A call is done as soon as its arguments are
+//! a whole object. The writer stands behind a [`OneByOne`](crate::dialect::calls::OneByOne), which holds back what a
+//! provider mixes with the pieces of a call.
 
 mod call;
 mod message;
-mod open_calls;
 mod reasoning;
 
-use open_calls::OpenCalls;
-
-use super::items::{self, Message, Place, Reasoning, Thought};
+use super::items::{self, Call, Message, Place, Reasoning, Thought};
 use crate::dialect::responses::whole::{ItemNames, Whole};
 use crate::dialect::responses::{service_tier, stop};
 use crate::dialect::{EventWriter, Reply};
@@ -26,9 +24,7 @@ pub(in crate::dialect::responses) struct Writer {
     service_tier: Option<String>,
     names: ItemNames,
     sequence: u64,
-    /// What is being told, if it is no call.
     open: Open,
-    calls: OpenCalls,
     /// The items by their index; empty while they are open.
     output: Vec<Vec<u8>>,
     stop: Option<Stop<'static>>,
@@ -41,6 +37,7 @@ enum Open {
     Nothing,
     Message(Message),
     Reasoning(Reasoning),
+    Call(Call),
 }
 
 impl Writer {
@@ -51,7 +48,6 @@ impl Writer {
             names: ItemNames::default(),
             sequence: 0,
             open: Open::Nothing,
-            calls: OpenCalls::default(),
             output: Vec::new(),
             stop: None,
             usage: None,
@@ -70,23 +66,26 @@ impl EventWriter for Writer {
             }
             Event::Signature { choice: 0, signature } => self.sign(signature, out),
             Event::EncryptedReasoning { choice: 0, id, data } => self.encrypted(id.as_ref(), data, out),
-            Event::ToolCall { choice: 0, call, id, name, signature } => {
+            Event::ToolCall { choice: 0, call: _, id, name, signature } => {
                 self.close_open(out);
                 if let Some(signature) = signature {
                     self.proof(signature, out);
                 }
-                self.begin_call(*call, id, name, out);
+                self.begin_call(id, name, out);
             }
-            Event::Arguments { choice: 0, call, json } => self.arguments(*call, json, out),
+            Event::Arguments { choice: 0, call: _, json } => self.arguments(json, out),
             Event::Citation { choice: 0, citation } => self.cite(citation, out),
             Event::Media { choice: 0, media } => self.image(media, out),
             Event::Logprobs { choice: 0, logprobs } => self.logprobs(logprobs, out),
             Event::PartEnd { choice: 0 } => self.end_part(out),
             Event::Opaque { choice: 0, json } => {
-                self.close_complete(out);
+                self.close_open(out);
                 self.whole_item(json.bytes().to_vec(), out);
             }
             Event::Stop { choice: 0, stop } => {
+                if matches!(self.open, Open::Call(_)) {
+                    self.close_open(out);
+                }
                 let native = Text::Owned(stop.native.clone().into_owned());
                 self.stop = Some(Stop { reason: stop.reason, native, sequence: None });
             }
@@ -111,7 +110,7 @@ impl EventWriter for Writer {
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {
-        self.close_all(out);
+        self.close_open(out);
         let status = stop::write(self.stop.as_ref());
         let name = match status.name {
             "incomplete" => "response.incomplete",
@@ -185,18 +184,7 @@ impl Writer {
         self.end_item(place.index, item, out);
     }
 
-    /// Ends what is being told, but for calls that wait for the rest of their arguments.
-    fn close_complete(&mut self, out: &mut Vec<u8>) {
-        self.close_open(out);
-        self.calls.take_complete().for_each(|call| self.end_call(&call, out));
-    }
-
-    fn close_all(&mut self, out: &mut Vec<u8>) {
-        self.close_open(out);
-        self.calls.take_all().for_each(|call| self.end_call(&call, out));
-    }
-
-    /// Ends the item that is being told, if it is no call.
+    /// Ends the item that is being told.
     fn close_open(&mut self, out: &mut Vec<u8>) {
         match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Nothing => {}
@@ -210,16 +198,14 @@ impl Writer {
                 self.end_thought(&mut reasoning, out);
                 self.end_item(reasoning.place.index, reasoning.json(), out);
             }
+            Open::Call(call) => self.end_call(&call, out),
         }
     }
 
     fn end_part(&mut self, out: &mut Vec<u8>) {
         match std::mem::replace(&mut self.open, Open::Nothing) {
-            Open::Nothing => {
-                if let Some(call) = self.calls.take_last_ended() {
-                    self.end_call(&call, out);
-                }
-            }
+            Open::Nothing => {}
+            Open::Call(call) => self.end_call(&call, out),
             Open::Message(mut message) => {
                 self.end_content(&mut message, out);
                 self.open = Open::Message(message);

@@ -14,7 +14,7 @@ impl Writer {
             Open::Reasoning(reasoning) if reasoning.encrypted.is_none() => reasoning,
             other => {
                 self.open = other;
-                self.close_complete(out);
+                self.close_open(out);
                 let place = self.place("rs");
                 self.begin_reasoning(place, out)
             }
@@ -102,8 +102,8 @@ impl Writer {
             Open::Reasoning(reasoning) if reasoning.encrypted.is_none() && reasoning.has_text() => {
                 reasoning.encrypted = Some(signature.written(Dialect::OpenAiResponses).into_owned());
             }
-            Open::Nothing | Open::Message(_) | Open::Reasoning(_) => {
-                self.close_complete(out);
+            Open::Nothing | Open::Message(_) | Open::Reasoning(_) | Open::Call(_) => {
+                self.close_open(out);
                 self.proof(signature, out);
             }
         }
@@ -124,7 +124,7 @@ impl Writer {
         let is_own = data.origin == Dialect::OpenAiResponses;
         let continues = matches!(&self.open, Open::Reasoning(open) if is_own && open.encrypted.is_none());
         if !continues {
-            self.close_complete(out);
+            self.close_open(out);
             let mut place = self.place("rs");
             if let Some(id) = id.filter(|id| !id.is_empty()) {
                 place.id = id.to_string();
