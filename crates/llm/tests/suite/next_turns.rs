@@ -25,6 +25,46 @@ fn a_thought_that_google_s_sdk_sends_back_in_pieces_is_signed_as_a_whole() {
     assert_eq!((content.as_array().unwrap().len(), losses.as_str()), (2, ""));
 }
 
+/// An answer that Google's SDK has kept chunk by chunk, each a content of its own, and what the client says next.
+fn kept_chunk_by_chunk(chunks: &[Value]) -> Value {
+    let chunks = chunks.iter().map(|chunk| json!({"role": "model", "parts": [chunk]}));
+    let question = json!({"role": "user", "parts": [{"text": "hi"}]});
+    let next = json!({"role": "user", "parts": [{"text": "on"}]});
+    json!({"contents": std::iter::once(question).chain(chunks).chain([next]).collect::<Vec<_>>()})
+}
+
+#[test]
+fn a_thought_whose_pieces_are_contents_of_their_own_is_signed_as_a_whole() {
+    let thought = |text: &str| json!({"text": text, "thought": true});
+    let proof = json!({"text": "", "thought": true, "thoughtSignature": SIGNED});
+    let body = kept_chunk_by_chunk(&[thought("t"), thought("h"), proof, json!({"text": "hel"}), json!({"text": "lo"})]);
+    for claude in [ProviderDialect::from(Dialect::Anthropic), ProviderDialect::BedrockInvoke] {
+        let (claude, losses) = asked(Dialect::Gemini, claude, &body);
+        let content = json!([
+            {"type": "thinking", "thinking": "th", "signature": "SIG=="},
+            {"type": "text", "text": "hello"},
+        ]);
+        assert_eq!((&claude["messages"][1]["content"], losses.as_str()), (&content, ""));
+        assert_eq!(claude["messages"].as_array().unwrap().len(), 3);
+    }
+}
+
+#[test]
+fn an_answer_whose_pieces_are_contents_of_their_own_is_one_message_of_a_chat() {
+    let call = json!({"functionCall": {"id": "a", "name": "f", "args": {}}});
+    let body = kept_chunk_by_chunk(&[
+        json!({"text": ""}),
+        json!({"text": "o"}),
+        json!({"text": "k"}),
+        call,
+        json!({"text": ""}),
+    ]);
+    let (chat, _) = asked(Dialect::Gemini, Dialect::OpenAiChat, &body);
+    assert_eq!(chat["messages"].as_array().unwrap().len(), 3);
+    assert_eq!(chat["messages"][1]["content"], "ok");
+    assert_eq!(chat["messages"][1]["tool_calls"][0]["function"]["name"], "f");
+}
+
 #[test]
 fn a_thought_whose_details_are_collected_in_pieces_is_signed_as_a_whole() {
     let detail = |text: &str| json!({"type": "reasoning.text", "text": text, "index": 0});

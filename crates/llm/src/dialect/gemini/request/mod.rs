@@ -4,6 +4,7 @@
 //! `generationConfig.mediaResolution`, so that they find their way back and users can tell where they were.
 
 mod contents;
+mod pieces;
 mod read;
 mod thinking;
 mod tools;

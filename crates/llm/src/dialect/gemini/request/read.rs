@@ -4,7 +4,7 @@ use crate::dialect::{Dialect, ReadError};
 use crate::json::Raw;
 use crate::model::{Extras, Json, Part, Request, ResponseFormat, Role, Text, Turn};
 
-use super::{keep_in, thinking, tools};
+use super::{keep_in, pieces, thinking, tools};
 use crate::dialect::gemini::{part, schema};
 
 pub(in crate::dialect::gemini) fn read(body: Raw<'_>) -> Result<Request<'_>, ReadError> {
@@ -19,7 +19,7 @@ pub(in crate::dialect::gemini) fn read(body: Raw<'_>) -> Result<Request<'_>, Rea
         match key {
             b"contents" => {
                 has_contents = true;
-                request.turns = part::elements(value).map(read_turn).collect();
+                request.turns = pieces::join(part::elements(value).map(read_turn));
             }
             b"systemInstruction" | b"system_instruction" => system = Some(read_system(value)),
             b"tools" => request.tools = part::elements(value).flat_map(tools::read).collect(),
