@@ -146,7 +146,7 @@ pub struct Endpoint {
     pub body: BodyRule,
     pub answer: AnswerKind,
     pub framing: Framing,
-    /// How large an unfinished event of the stream may get before the stream is no longer followed.
+    /// How large an unfinished event of the stream may get before it is passed over.
     pub max_event_bytes: usize,
     /// Events that end a stream well: data for [`Framing::Sse`], names for [`Framing::NamedSse`].
     pub terminators: &'static [&'static str],

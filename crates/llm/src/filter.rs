@@ -3,7 +3,7 @@
 //!
 //! Invariant: complete events are never delayed. In the same dialect they are never rewritten either; an event is
 //! dropped whole or forwarded byte for byte. Only where a chunk may have to be dropped are bytes of an unfinished event
-//! held until its end arrives.
+//! held until its end arrives, or until it is too large to be that chunk.
 //! The data plane runs every chunk of a streamed answer through one filter.
 
 use std::ops::Range;
@@ -14,7 +14,7 @@ use crate::dialect::Dialect;
 use crate::errors::{ApiError, ErrorKind, stream_error_event, write_error};
 use crate::framing::{FrameError, Seam};
 use crate::model::Event;
-use crate::observe::{EventClass, StreamEnd, StreamObserver, Unfollowed};
+use crate::observe::{EventClass, StreamEnd, StreamObserver};
 use crate::protocol::Protocol;
 use crate::sse::Block;
 use crate::translate::{StreamTranslator, TranslatedEnd};
@@ -90,15 +90,7 @@ impl StreamFilter {
 
     fn push_hiding(&mut self, chunk: &Bytes) -> Option<Bytes> {
         let mut sorted = Sorted::default();
-        let decided = match self.observer.observe_blocks(chunk, |block, class| sorted.add(block, class)) {
-            Ok(decided) => decided,
-            // A stream that cannot be followed has nothing in it that could be told apart.
-            Err(Unfollowed { held }) => {
-                self.passage = Passage::Same(UsageChunk::Forward);
-                sorted.held.extend(held);
-                chunk.len()
-            }
-        };
+        let decided = self.observer.observe_blocks(chunk, |block, class| sorted.add(block, class));
         sorted.join(chunk, decided)
     }
 
@@ -143,8 +135,10 @@ impl StreamFilter {
     /// the error stands on its own. Empty where that cannot be done: only the connection's end can tell then.
     pub fn error_event(&mut self, kind: ErrorKind, message: &str) -> Bytes {
         match &mut self.passage {
-            Passage::Same(UsageChunk::Hide) => stream_error_event(self.observer.protocol(), kind, message),
-            Passage::Same(UsageChunk::Forward) => self.error_behind_forwarded(kind, message),
+            Passage::Same(UsageChunk::Hide) if !self.observer.is_passing_over() => {
+                stream_error_event(self.observer.protocol(), kind, message)
+            }
+            Passage::Same(_) => self.error_behind_forwarded(kind, message),
             Passage::Translated(translator) => {
                 let mut out = Vec::new();
                 let status = kind.status();

@@ -25,6 +25,21 @@ pub enum FrameError {
     Lines(#[from] LineError),
 }
 
+impl FrameError {
+    /// The bytes may be what they should be; they are only more than is read.
+    pub(crate) fn is_too_large(&self) -> bool {
+        match self {
+            FrameError::Sse(SseError::EventTooLarge { .. })
+            | FrameError::EventStream(EventStreamError::MessageTooLarge { .. })
+            | FrameError::JsonArray(ArrayError::ElementTooLarge { .. })
+            | FrameError::Lines(LineError::LineTooLong { .. }) => true,
+            FrameError::EventStream(
+                EventStreamError::BadLengths | EventStreamError::BadChecksum | EventStreamError::BadHeaders,
+            ) => false,
+        }
+    }
+}
+
 /// What carries a provider's stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StreamFraming {
@@ -59,9 +74,9 @@ pub(crate) enum Seam {
 }
 
 impl Seam {
-    /// The seam behind a stream of server-sent events, `pending` being the bytes of one that is not complete.
-    pub(crate) fn behind_events(pending: &[u8]) -> Self {
-        Seam::Event { before: if pending.is_empty() { "" } else { "\n\n" } }
+    /// The seam behind a stream of server-sent events that `decoder` has taken in.
+    pub(crate) fn behind_events(decoder: &SseDecoder) -> Self {
+        Seam::Event { before: if decoder.is_within_event() { "\n\n" } else { "" } }
     }
 }
 
@@ -90,7 +105,7 @@ impl Deframer {
     /// Where a frame of our own would have to join on now.
     pub(crate) fn seam(&self) -> Seam {
         match self {
-            Deframer::Sse(decoder) => Seam::behind_events(decoder.pending()),
+            Deframer::Sse(decoder) => Seam::behind_events(decoder),
             Deframer::AwsEventStream(decoder) if decoder.is_torn() => Seam::Torn,
             Deframer::AwsEventStream(_) | Deframer::Lines(_) | Deframer::SseOrJsonArray => Seam::Event { before: "" },
             Deframer::JsonArray(decoder) => match decoder.place() {

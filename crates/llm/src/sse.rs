@@ -2,7 +2,7 @@
 //!
 //! Follows the WHATWG grammar for line ends (LF, CRLF, CR), comments, several `data:` lines and a leading BOM.
 //! Invariant: each byte is looked at once; an event that lies whole in one chunk is handed out in place, only a
-//! split event is copied. Used by the stream observer; it knows nothing of LLMs.
+//! split event is copied. Used by the stream observer and the deframer; it knows nothing of LLMs.
 
 use std::borrow::Cow;
 
@@ -30,15 +30,18 @@ pub struct SseEvent<'a> {
     pub data: Cow<'a, [u8]>,
 }
 
-/// A complete block of lines, closing blank line included.
+/// A complete block of lines, closing blank line included; or a piece of one that is too large to be kept.
 #[derive(Debug, Clone, Copy)]
 pub struct Block<'a> {
-    /// The block's bytes; those that came with earlier chunks are among them.
+    /// The block's bytes; those that came with earlier chunks are among them. Of a block in pieces: its beginning in the
+    /// first piece, nothing in the others.
     pub bytes: &'a [u8],
     /// Those that came with earlier chunks.
     pub held: &'a [u8],
-    /// Where the block ends in the chunk that was pushed.
+    /// Where the block or the piece ends in the chunk that was pushed.
     pub end: usize,
+    /// It is a piece.
+    pub is_piece: bool,
 }
 
 impl<'a> Block<'a> {
@@ -95,6 +98,8 @@ pub struct SseDecoder {
     /// The byte before was a CR, so an LF now belongs to it.
     after_cr: bool,
     at_stream_start: bool,
+    /// The event that is not complete is too large to be kept, and its beginning has been handed out.
+    is_passing_over: bool,
     max_event_bytes: usize,
 }
 
@@ -107,7 +112,14 @@ impl Default for SseDecoder {
 impl SseDecoder {
     /// A decoder that holds at most `max_event_bytes` of an unfinished event.
     pub fn new(max_event_bytes: usize) -> Self {
-        Self { pending: Vec::new(), line_is_empty: true, after_cr: false, at_stream_start: true, max_event_bytes }
+        Self {
+            pending: Vec::new(),
+            line_is_empty: true,
+            after_cr: false,
+            at_stream_start: true,
+            is_passing_over: false,
+            max_event_bytes,
+        }
     }
 
     /// Bytes that belong to an event which is not complete.
@@ -115,9 +127,14 @@ impl SseDecoder {
         &self.pending
     }
 
-    /// What is pending, at the end of all following.
-    pub(crate) fn into_pending(self) -> Vec<u8> {
-        self.pending
+    /// The bytes so far end within an event whose beginning has been handed out.
+    pub(crate) fn is_passing_over(&self) -> bool {
+        self.is_passing_over
+    }
+
+    /// The bytes so far end within an event.
+    pub(crate) fn is_within_event(&self) -> bool {
+        self.is_passing_over || !self.pending.is_empty()
     }
 
     /// Takes in `chunk` and calls `on_block` for each block that it completes. Gives how many bytes of `chunk` are
@@ -127,22 +144,47 @@ impl SseDecoder {
     /// [`SseError::EventTooLarge`]; the decoder must then not be used again. What of earlier chunks is in no block is
     /// still pending.
     pub fn push(&mut self, chunk: &[u8], mut on_block: impl FnMut(Block<'_>)) -> Result<usize, SseError> {
+        let too_large = SseError::EventTooLarge { max: self.max_event_bytes };
         let mut start = 0;
         let mut pos = 0;
         while let Some(end) = self.next_block_end(chunk, &mut pos, &mut start) {
-            self.emit(chunk, start, end, &mut on_block)?;
+            if !self.pending.is_empty() && !self.has_room_for(end - start) {
+                return Err(too_large);
+            }
+            self.emit(chunk, start, end, &mut on_block);
             start = end;
         }
-        self.hold(&chunk[start..])?;
+        if !self.has_room_for(chunk.len() - start) {
+            return Err(too_large);
+        }
+        self.pending.extend_from_slice(&chunk[start..]);
         Ok(start)
     }
 
-    fn hold(&mut self, bytes: &[u8]) -> Result<(), SseError> {
-        if self.pending.len() + bytes.len() > self.max_event_bytes {
-            return Err(SseError::EventTooLarge { max: self.max_event_bytes });
+    /// Like [`push`](Self::push), but an event that is too large is passed over: handed out in pieces as it comes.
+    pub fn push_passing_over(&mut self, chunk: &[u8], mut on_block: impl FnMut(Block<'_>)) -> usize {
+        let mut start = 0;
+        let mut pos = 0;
+        while let Some(end) = self.next_block_end(chunk, &mut pos, &mut start) {
+            if self.is_passing_over || !self.pending.is_empty() && !self.has_room_for(end - start) {
+                self.emit_piece(chunk, start, end, &mut on_block);
+                self.is_passing_over = false;
+            } else {
+                self.emit(chunk, start, end, &mut on_block);
+            }
+            start = end;
         }
-        self.pending.extend_from_slice(bytes);
-        Ok(())
+        if self.is_passing_over || !self.has_room_for(chunk.len() - start) {
+            self.emit_piece(chunk, start, chunk.len(), &mut on_block);
+            self.is_passing_over = true;
+            return chunk.len();
+        }
+        self.pending.extend_from_slice(&chunk[start..]);
+        start
+    }
+
+    fn has_room_for(&self, bytes: usize) -> bool {
+        self.pending.len() + bytes <= self.max_event_bytes
     }
 
     /// Walks line ends from `pos` until one closes a block. Stray LFs between blocks move `start`.
@@ -180,25 +222,35 @@ impl SseDecoder {
         None
     }
 
-    fn emit(
-        &mut self,
-        chunk: &[u8],
-        start: usize,
-        end: usize,
-        on_block: &mut impl FnMut(Block<'_>),
-    ) -> Result<(), SseError> {
+    fn emit(&mut self, chunk: &[u8], start: usize, end: usize, on_block: &mut impl FnMut(Block<'_>)) {
         let first = std::mem::take(&mut self.at_stream_start);
         let without_bom = |bytes| if first { skip_bom(bytes) } else { bytes };
         if self.pending.is_empty() {
-            on_block(Block { bytes: without_bom(&chunk[start..end]), held: &[], end });
-            return Ok(());
+            on_block(Block { bytes: without_bom(&chunk[start..end]), held: &[], end, is_piece: false });
+            return;
         }
         let held = self.pending.len();
-        self.hold(&chunk[start..end])?;
-        on_block(Block { bytes: without_bom(&self.pending), held: &self.pending[..held], end });
+        self.pending.extend_from_slice(&chunk[start..end]);
+        on_block(Block { bytes: without_bom(&self.pending), held: &self.pending[..held], end, is_piece: false });
+        self.forget_pending();
+    }
+
+    /// Hands out a piece of an event that is too large.
+    fn emit_piece(&mut self, chunk: &[u8], start: usize, end: usize, on_block: &mut impl FnMut(Block<'_>)) {
+        let first = std::mem::take(&mut self.at_stream_start);
+        let head = match (self.is_passing_over, self.pending.is_empty()) {
+            (true, _) => &[],
+            (false, true) => &chunk[start..end],
+            (false, false) => self.pending.as_slice(),
+        };
+        let bytes = if first { skip_bom(head) } else { head };
+        on_block(Block { bytes, held: &self.pending, end, is_piece: true });
+        self.forget_pending();
+    }
+
+    fn forget_pending(&mut self) {
         self.pending.clear();
         self.pending.shrink_to(KEPT_CAPACITY);
-        Ok(())
     }
 }
 

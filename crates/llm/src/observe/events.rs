@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::Facts;
 use crate::dialect::{EventReader, ProviderDialect};
-use crate::framing::{Deframer, Seam};
+use crate::framing::{Deframer, FrameError, Seam};
 use crate::model::Event;
 use crate::protocol::Protocol;
 use crate::usage::Usage;
@@ -29,10 +29,13 @@ impl Events {
         Self { deframer: Deframer::new(provider.codec().framing), reader }
     }
 
-    /// Takes in the next bytes; `false` once the stream cannot be followed.
-    pub(super) fn push(&mut self, protocol: Protocol, facts: &mut Facts, chunk: &[u8]) -> bool {
+    /// Takes in the next bytes.
+    ///
+    /// # Errors
+    /// Once the stream cannot be followed.
+    pub(super) fn push(&mut self, protocol: Protocol, facts: &mut Facts, chunk: &[u8]) -> Result<(), FrameError> {
         let Self { deframer, reader } = self;
-        deframer.push(chunk, |frame| reader.read(frame, &mut |event| note(protocol, facts, &event))).is_ok()
+        deframer.push(chunk, |frame| reader.read(frame, &mut |event| note(protocol, facts, &event)))
     }
 
     pub(super) fn seam(&self) -> Seam {

@@ -42,13 +42,6 @@ pub(crate) enum EventClass {
     UsageOnly,
 }
 
-/// The stream cannot be followed any further.
-#[derive(Debug)]
-pub(crate) struct Unfollowed {
-    /// What of earlier chunks was told in no block.
-    pub held: Vec<u8>,
-}
-
 /// What has been learnt of a stream.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
@@ -168,6 +161,8 @@ enum Reader {
     Events(Box<events::Events>),
     /// Somebody else reads and tells.
     Told,
+    /// The bytes were no stream of the dialect: its end cannot come any more.
+    Broken,
 }
 
 impl StreamObserver {
@@ -211,27 +206,22 @@ impl StreamObserver {
 
     /// Takes in the next bytes from the provider.
     pub fn observe(&mut self, chunk: &[u8]) {
-        // What cannot be followed is passed over.
-        let _ = self.observe_blocks(chunk, |_, _| {});
+        self.observe_blocks(chunk, |_, _| {});
     }
 
     /// Takes in `chunk` and tells, for each block that it completes, what it was. Gives how many bytes of `chunk` are
-    /// done with.
-    ///
-    /// # Errors
-    /// [`Unfollowed`] once the stream cannot be followed.
-    pub(crate) fn observe_blocks(
-        &mut self,
-        chunk: &[u8],
-        mut seen: impl FnMut(Block<'_>, EventClass),
-    ) -> Result<usize, Unfollowed> {
+    /// done with. An event that is too large to be read is content; those after it are read again.
+    pub(crate) fn observe_blocks(&mut self, chunk: &[u8], mut seen: impl FnMut(Block<'_>, EventClass)) -> usize {
         let Self { protocol, reader, facts } = self;
-        let followed = match reader {
-            None => false,
-            Some(Reader::Told) => true,
-            Some(Reader::Events(events)) => events.push(*protocol, facts, chunk),
+        match reader {
+            None | Some(Reader::Told | Reader::Broken) => {}
+            Some(Reader::Events(events)) => {
+                if let Err(error) = events.push(*protocol, facts, chunk) {
+                    self.reader = (!error.is_too_large()).then_some(Reader::Broken);
+                }
+            }
             Some(Reader::Sse { decoder, chat }) => {
-                let done = decoder.push(chunk, |block| {
+                return decoder.push_passing_over(chunk, |block| {
                     let class = block.event().map_or(EventClass::Content, |event| match protocol.dialect() {
                         Some(Dialect::OpenAiResponses) => responses::observe(facts, &event),
                         Some(Dialect::Anthropic) => anthropic::observe(facts, &event),
@@ -239,22 +229,11 @@ impl StreamObserver {
                         // `/v1/completions` streams chunks of the same shape.
                         _ => chat::observe(facts, chat, &event),
                     });
-                    seen(block, class);
+                    seen(block, if block.is_piece { EventClass::Content } else { class });
                 });
-                if let Ok(done) = done {
-                    return Ok(done);
-                }
-                false
             }
-        };
-        if followed {
-            return Ok(chunk.len());
         }
-        let held = match self.reader.take() {
-            Some(Reader::Sse { decoder, .. }) => decoder.into_pending(),
-            Some(Reader::Events(_) | Reader::Told) | None => Vec::new(),
-        };
-        Err(Unfollowed { held })
+        chunk.len()
     }
 
     /// The dialect of the stream.
@@ -266,21 +245,30 @@ impl StreamObserver {
     pub(crate) fn pending(&self) -> &[u8] {
         match &self.reader {
             Some(Reader::Sse { decoder, .. }) => decoder.pending(),
-            Some(Reader::Events(_) | Reader::Told) | None => &[],
+            Some(Reader::Events(_) | Reader::Told | Reader::Broken) | None => &[],
+        }
+    }
+
+    /// The bytes so far end within an event that is too large to be held back.
+    pub(crate) fn is_passing_over(&self) -> bool {
+        match &self.reader {
+            Some(Reader::Sse { decoder, .. }) => decoder.is_passing_over(),
+            Some(Reader::Events(_) | Reader::Told | Reader::Broken) | None => false,
         }
     }
 
     /// Where an event of our own would have to join on to what was observed.
     pub(crate) fn seam(&self) -> Seam {
         match &self.reader {
-            Some(Reader::Sse { decoder, .. }) => Seam::behind_events(decoder.pending()),
+            Some(Reader::Sse { decoder, .. }) => Seam::behind_events(decoder),
             Some(Reader::Events(events)) => events.seam(),
+            Some(Reader::Broken) => Seam::Torn,
             Some(Reader::Told) | None => Seam::Event { before: "" },
         }
     }
 
     /// Judges the stream as if its bytes ended here. A stream that is not decoded, or could not be followed because
-    /// an event was too large, is taken for complete: nothing speaks against it.
+    /// a frame was too large, is taken for complete: nothing speaks against it.
     pub fn end(&self) -> StreamEnd {
         match &self.facts.error {
             Some(message) => StreamEnd::InStreamError(message.clone()),
@@ -295,13 +283,13 @@ impl StreamObserver {
             None => true,
             Some(Reader::Sse { chat, .. }) => chat.all_finished() || has_no_end_mark(self.protocol),
             Some(Reader::Events(events)) => events.may_end(),
-            Some(Reader::Told) => false,
+            Some(Reader::Told | Reader::Broken) => false,
         }
     }
 
     /// `true` while the stream's events are being read.
     pub fn is_following(&self) -> bool {
-        self.reader.is_some()
+        !matches!(self.reader, None | Some(Reader::Broken))
     }
 
     /// The token counts reported so far.

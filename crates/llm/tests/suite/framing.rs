@@ -93,6 +93,26 @@ fn an_event_without_end_is_refused_at_the_limit() {
 }
 
 #[test]
+fn an_event_beyond_the_limit_is_handed_out_in_pieces_and_not_kept() {
+    let mut decoder = SseDecoder::new(16);
+    let mut blocks: Vec<(String, bool)> = Vec::new();
+    let mut handed = Vec::new();
+    for chunk in ["data: x\n\nda", "ta: 123456789", "0123456789\n", "\r", "\ndata: y\n\n"] {
+        let mut last = 0;
+        decoder.push_passing_over(chunk.as_bytes(), |block| {
+            handed.extend([block.held, &chunk.as_bytes()[last..block.end]].concat());
+            last = block.end;
+            blocks.push((String::from_utf8_lossy(block.bytes).into_owned(), block.is_piece));
+        });
+        assert!(decoder.pending().len() <= 16);
+    }
+    let told: Vec<(&str, bool)> = blocks.iter().map(|(bytes, is_piece)| (bytes.as_str(), *is_piece)).collect();
+    let piece = ("", true);
+    assert_eq!(told, [("data: x\n\n", false), ("data: 123456789", true), piece, ("data: y\n\n", false)]);
+    assert_eq!(String::from_utf8(handed).unwrap(), "data: x\n\ndata: 1234567890123456789\n\r\ndata: y\n\n");
+}
+
+#[test]
 fn an_event_in_one_chunk_is_not_copied() {
     let chunk = b"data: first\n\ndata: second\n\n";
     let inside = chunk.as_ptr_range();

@@ -194,15 +194,93 @@ fn a_line_end_cut_between_chunks_loses_no_byte() {
     assert_eq!(filtered(&[head, tail, DONE]), [Some(head.to_owned()), Some(tail.to_owned()), Some(DONE.to_owned())]);
 }
 
+/// A picture in a chat's answer, larger than any event that is kept.
+fn huge_event() -> String {
+    TEXT.replace("hi", &"a".repeat(MAX_EVENT_BYTES))
+}
+
+/// What a filter that hides usage lets pass of `stream` in chunks of 64 KiB.
+fn passed(filter: &mut StreamFilter, stream: &str) -> Vec<u8> {
+    let chunks = stream.as_bytes().chunks(1 << 16);
+    chunks.flat_map(|chunk| filter.push(Bytes::copy_from_slice(chunk)).unwrap()).flatten().collect()
+}
+
 #[test]
-fn an_event_beyond_all_bounds_is_forwarded_unread() {
+fn what_follows_an_event_beyond_all_bounds_is_read_and_hidden_as_ever() {
     let mut filter = StreamFilter::new(StreamObserver::new(Protocol::OpenAiChat), UsageChunk::Hide);
-    let part = Bytes::from(vec![b'x'; MAX_EVENT_BYTES]);
-    assert_eq!(filter.push(part.clone()), Ok(None));
-    assert_eq!(filter.push(Bytes::from_static(b"more")).unwrap().unwrap().len(), part.len() + 4);
-    assert_eq!(filter.push(Bytes::from_static(b"and more")).unwrap().unwrap(), "and more");
-    assert!(!filter.observer().is_following());
+    let stream = [TEXT, &huge_event(), FINISH, USAGE, DONE].concat();
+    let expected = [TEXT, &huge_event(), FINISH, DONE].concat();
+    assert!(passed(&mut filter, &stream) == expected.as_bytes());
+    assert_eq!(filter.observer().usage().unwrap().total, 7);
+    assert_eq!(filter.observer().finish_reason(), Some("stop"));
     assert_eq!(filter.end(), (StreamEnd::Complete, None));
+}
+
+#[test]
+fn usage_beside_a_name_is_read_behind_an_event_beyond_all_bounds() {
+    let huge = format!("event: content_block_delta\ndata: {{\"x\":\"{}\"}}\n\n", "a".repeat(MAX_EVENT_BYTES));
+    let delta = "event: message_delta\ndata: {\"usage\":{\"output_tokens\":55}}\n\n";
+    let mut observer = StreamObserver::new(Protocol::AnthropicMessages);
+    [huge.as_str(), delta].concat().as_bytes().chunks(1 << 16).for_each(|chunk| observer.observe(chunk));
+    assert_eq!((observer.usage().unwrap().completion, observer.end()), (55, StreamEnd::Cut));
+}
+
+#[test]
+fn a_stream_that_ends_behind_or_within_an_event_beyond_all_bounds_is_cut() {
+    let huge = huge_event();
+    for stream in [huge.as_str(), huge.trim_end()] {
+        for usage_chunk in [UsageChunk::Forward, UsageChunk::Hide] {
+            let mut filter = StreamFilter::new(StreamObserver::new(Protocol::OpenAiChat), usage_chunk);
+            assert!(passed(&mut filter, stream) == stream.as_bytes());
+            assert_eq!(filter.end().0, StreamEnd::Cut);
+            let error = filter.error_event(ErrorKind::StreamCut, "cut");
+            let joined = [stream.as_bytes(), &error].concat();
+            assert!(joined.windows(16).any(|bytes| bytes == b"\n\ndata: {\"error\""), "{usage_chunk:?}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_whose_last_event_is_beyond_all_bounds_is_known_by_that_event_s_name() {
+    let completed = format!(
+        "event: response.completed\ndata: {{\"type\":\"response.completed\",\"response\":{{\"output\":\"{}\"}}}}\n\n",
+        "a".repeat(16 << 20)
+    );
+    let mut observer = StreamObserver::new(Protocol::OpenAiResponses);
+    completed.as_bytes().chunks(1 << 16).for_each(|chunk| observer.observe(chunk));
+    assert_eq!(observer.end(), StreamEnd::Complete);
+}
+
+/// An event stream's message that the provider, or the way to it, has spoilt.
+fn spoilt() -> Vec<u8> {
+    let mut message = Vec::new();
+    write_message(&mut message, &[(":event-type", "messageStart")], |out| out.extend_from_slice(b"{}"));
+    message.pop();
+    message.push(0);
+    message
+}
+
+#[test]
+fn an_event_stream_that_is_none_any_more_is_cut_and_nothing_can_follow_it() {
+    for bytes in [spoilt(), b"this is no event stream at all".to_vec()] {
+        let mut filter = StreamFilter::new(StreamObserver::new(Protocol::BedrockConverse), UsageChunk::Forward);
+        assert_eq!(filter.push(Bytes::from(bytes.clone())), Ok(Some(Bytes::from(bytes))));
+        assert_eq!(filter.end(), (StreamEnd::Cut, None));
+        assert!(filter.error_event(ErrorKind::StreamCut, "cut").is_empty());
+    }
+}
+
+#[test]
+fn what_comes_behind_an_event_stream_s_end_changes_nothing() {
+    let mut stream = Vec::new();
+    write_message(&mut stream, &[(":event-type", "messageStop")], |out| {
+        out.extend_from_slice(b"{\"stopReason\":\"end_turn\"}");
+    });
+    write_message(&mut stream, &[(":event-type", "metadata")], |out| out.extend_from_slice(b"{}"));
+    stream.extend(spoilt());
+    let mut observer = StreamObserver::new(Protocol::BedrockConverse);
+    observer.observe(&stream);
+    assert_eq!(observer.end(), StreamEnd::Complete);
 }
 
 #[test]
