@@ -24,7 +24,8 @@ pub(super) fn of_word(word: &str) -> Option<ErrorKind> {
         | "arrearage"
         | "exceededcurrentquotaerror"
         | "servicequotaexceededexception"
-        | "throttlingallocationquota" => ErrorKind::QuotaExceeded,
+        | "throttlingallocationquota"
+        | "allocationquotafreetieronly" => ErrorKind::QuotaExceeded,
         "contextlengthexceeded" | "exceedcontextsizeerror" | "contextwindowexceeded" | "stringabovemaxlength" => {
             ErrorKind::ContextTooLong
         }
@@ -118,7 +119,7 @@ pub(super) fn of_minimax_code(code: u64) -> ErrorKind {
 }
 
 /// Phrases by which providers that know no better code tell what is wrong; all in lower case.
-const PHRASES: [(ErrorKind, &[&str]); 4] = [
+const PHRASES: [(ErrorKind, &[&str]); 5] = [
     (
         ErrorKind::ContextTooLong,
         &[
@@ -133,6 +134,11 @@ const PHRASES: [(ErrorKind, &[&str]); 4] = [
             "too many input tokens",
             "too many total text bytes",
             "token count exceeds",
+            // Together (a 403), Moonshot, Cohere, DashScope.
+            "tokens + `max_new_tokens` must be",
+            "exceeded model token limit",
+            "tokens in the prompt cannot exceed",
+            "range of input length should be",
         ],
     ),
     (
@@ -154,6 +160,11 @@ const PHRASES: [(ErrorKind, &[&str]); 4] = [
     (
         ErrorKind::Authentication,
         &["incorrect api key", "invalid api key", "invalid api-key", "api key not valid", "api key is invalid"],
+    ),
+    (
+        ErrorKind::NotFound,
+        // DeepSeek, OpenRouter, xAI, Bedrock: all of them with 400.
+        &["model not exist", "is not a valid model id", "model not found", "provided model identifier is invalid"],
     ),
 ];
 

@@ -28,6 +28,8 @@ struct Told<'a> {
     reason: Option<Cow<'a, str>>,
     /// What the provider behind OpenRouter said.
     behind: Option<Cow<'a, str>>,
+    /// OpenRouter gives the reasons for which a filter has refused the request.
+    is_flagged: bool,
     minimax: Option<u64>,
     is_nested: bool,
 }
@@ -112,7 +114,10 @@ impl<'a> Told<'a> {
                 let mut reasons = value.elements().filter_map(|detail| detail.first("reason")?.text());
                 self.reason = reasons.next().or(self.reason.take());
             }
-            b"metadata" => self.behind = value.first("raw").and_then(Raw::text),
+            b"metadata" => {
+                self.behind = value.first("raw").and_then(Raw::text);
+                self.is_flagged = value.first("reasons").is_some_and(|reasons| reasons.elements().next().is_some());
+            }
             b"base_resp" => {
                 self.minimax = value.first("status_code").and_then(Raw::count);
                 self.message = value.first("status_msg").and_then(Raw::text).or(self.message.take());
@@ -139,6 +144,9 @@ impl<'a> Told<'a> {
     fn meaning(&self, dialect: Dialect, exception: Option<&str>, status: u16) -> ErrorKind {
         if let Some(code) = self.minimax {
             return meaning::of_minimax_code(code);
+        }
+        if self.is_flagged {
+            return ErrorKind::ContentFiltered;
         }
         let words =
             [self.code.as_deref(), self.reason.as_deref(), exception, self.kind.as_deref(), self.status.as_deref()];

@@ -29,6 +29,8 @@ fn money_is_told_from_limits_whatever_the_status() {
         (Dialect::OpenAiChat, 402, json!({"error": {"message": "Insufficient Balance"}})),
         (Dialect::OpenAiChat, 403, json!({"error": {"code": "AccountOverdueError", "message": "overdue"}})),
         (Dialect::OpenAiChat, 429, json!({"error": {"code": "1113", "message": "欠费"}})),
+        (Dialect::OpenAiChat, 403, openai("AllocationQuota.FreeTierOnly", "AllocationQuota.FreeTierOnly", "exhausted")),
+        (Dialect::OpenAiChat, 403, json!({"code": "AllocationQuota.FreeTierOnly", "message": "x", "request_id": "r"})),
         (Dialect::OpenAiChat, 200, json!({"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}})),
     ] {
         assert_eq!(kind(dialect, status, body.clone()), ErrorKind::QuotaExceeded, "{body}");
@@ -57,6 +59,29 @@ fn a_conversation_too_long_is_told_from_other_bad_requests() {
         (Dialect::BedrockConverse, 400, json!({"message": "Input is too long for requested model."})),
         (Dialect::OpenAiChat, 403, json!({"error": {"message": "input plus max_tokens exceeds the context window"}})),
         (Dialect::OpenAiChat, 400, json!({"error": {"code": "1261", "message": "Prompt 超长"}})),
+        (
+            Dialect::OpenAiChat,
+            403,
+            json!({"error": {"type": "invalid_request_error",
+            "message": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 32769. Given: 40000"}}),
+        ),
+        (
+            Dialect::OpenAiChat,
+            400,
+            json!({"error": {"type": "invalid_request_error",
+            "message": "Invalid request: Your request exceeded model token limit: 8192"}}),
+        ),
+        (
+            Dialect::Cohere,
+            400,
+            json!({"id": "x",
+            "message": "too many tokens: total number of tokens in the prompt cannot exceed 4081 - received 5000"}),
+        ),
+        (
+            Dialect::OpenAiChat,
+            400,
+            openai("invalid_parameter_error", "invalid_request_error", "Range of input length should be [1, 30720]"),
+        ),
     ] {
         assert_eq!(kind(dialect, status, body.clone()), ErrorKind::ContextTooLong, "{body}");
     }
@@ -74,6 +99,29 @@ fn a_bad_key_and_a_filter_are_found_behind_400() {
     assert_eq!(kind(Dialect::OpenAiChat, 400, azure), ErrorKind::ContentFiltered);
     let dashscope = json!({"code": "DataInspectionFailed", "message": "no", "request_id": "r"});
     assert_eq!(kind(Dialect::OpenAiChat, 400, dashscope), ErrorKind::ContentFiltered);
+}
+
+#[test]
+fn an_unknown_model_is_found_behind_400() {
+    for (dialect, body) in [
+        (Dialect::OpenAiChat, openai("invalid_request_error", "invalid_request_error", "Model Not Exist")),
+        (
+            Dialect::OpenAiChat,
+            json!({"error": {"message": "x/y is not a valid model ID", "code": 400}, "user_id": "u"}),
+        ),
+        (Dialect::OpenAiChat, json!({"code": "invalid-argument", "error": "Model not found: grok-9"})),
+        (Dialect::BedrockConverse, json!({"message": "The provided model identifier is invalid."})),
+    ] {
+        assert_eq!(kind(dialect, 400, body.clone()), ErrorKind::NotFound, "{body}");
+    }
+}
+
+#[test]
+fn reasons_of_a_filter_tell_it_from_a_key_that_may_not_do_this() {
+    let refused = |metadata: Value| json!({"error": {"message": "no", "code": 403, "metadata": metadata}});
+    let flagged = refused(json!({"reasons": ["violence"], "flagged_input": "x", "provider_name": "OpenAI"}));
+    assert_eq!(kind(Dialect::OpenAiChat, 403, flagged), ErrorKind::ContentFiltered);
+    assert_eq!(kind(Dialect::OpenAiChat, 403, refused(json!({"reasons": []}))), ErrorKind::PermissionDenied);
 }
 
 #[test]
