@@ -229,8 +229,11 @@ pub enum Refused {
 /// How a provider of OpenAI's chat dialect is asked to think, or not to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ThinkingField {
-    /// With `reasoning_effort`; the wish not to think is left unsaid.
+    /// With `reasoning_effort`; there is no word for the wish not to think.
     Effort,
+    /// With `reasoning_effort`, or with `thinking.type` not to think. APISIX tells the provider nothing of that wish where
+    /// it comes from Anthropic's clients.
+    EffortOrType,
     /// With `thinking.type` and the effort, for its models think unless they are told not to.
     Type,
     /// With `enable_thinking` and `thinking_budget`.

@@ -128,7 +128,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         name: "deepseek",
         host: Some("api.deepseek.com"),
         capabilities: &[chat("/chat/completions"), completes("/beta/completions")],
-        quirks: Quirks { tool_choice: ToolChoices::FreeWhileThinking, ..PLAIN },
+        quirks: Quirks { thinking: ThinkingField::EffortOrType, tool_choice: ToolChoices::FreeWhileThinking, ..PLAIN },
         ..HOSTED
     },
     Provider {

@@ -37,6 +37,37 @@ fn mistral_has_its_own_word_for_the_seed_and_identifiers_of_nine_characters() {
 }
 
 #[test]
+fn the_wish_not_to_think_is_told_in_the_provider_s_word_or_named() {
+    let body = |client: Dialect| match client {
+        Dialect::Gemini => json!({"contents": [{"parts": [{"text": "hi"}]}],
+            "generationConfig": {"thinkingConfig": {"thinkingBudget": 0}}}),
+        Dialect::BedrockConverse => json!({"messages": [{"role": "user", "content": [{"text": "hi"}]}],
+            "additionalModelRequestFields": {"thinking": {"type": "disabled"}}}),
+        _ => json!({"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}],
+            "thinking": {"type": "disabled"}}),
+    };
+    let disabled = json!({"type": "disabled"});
+    for (provider, client, word, lost) in [
+        ("deepseek", Dialect::Gemini, Some(&disabled), ""),
+        ("deepseek", Dialect::Cohere, Some(&disabled), ""),
+        ("deepseek", Dialect::BedrockConverse, Some(&disabled), ""),
+        ("deepseek", Dialect::Anthropic, None, "reasoning_effort"),
+        ("volcengine-ark", Dialect::Anthropic, Some(&disabled), ""),
+        ("openai", Dialect::Gemini, None, "reasoning_effort"),
+        ("groq", Dialect::Cohere, None, "reasoning_effort"),
+        ("openai", Dialect::Anthropic, None, "reasoning_effort"),
+    ] {
+        let quirks = Provider::by_name(provider).unwrap().quirks;
+        let target = Target { dialect: Dialect::OpenAiChat.into(), quirks, losses: LossPolicy::Drop };
+        let text = body(client).to_string();
+        let asked = translate_request(client, &target, raw(text.as_bytes()), PathFacts::default()).unwrap();
+        let chat: Value = serde_json::from_slice(&asked.body).unwrap();
+        assert_eq!((chat.get("thinking"), asked.losses.to_string().as_str()), (word, lost), "{client} to {provider}");
+        assert_eq!(chat.get("reasoning_effort"), None, "{client} to {provider}");
+    }
+}
+
+#[test]
 fn minimax_tells_errors_with_status_200() {
     let body = json!({"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}).to_string();
     assert!(tells_error(raw(body.as_bytes())));

@@ -135,46 +135,47 @@ impl Writer<'_> {
         }
     }
 
-    /// OpenAI knows an effort alone: a budget becomes one, thinking without either is `medium`, and the wish not to
-    /// think, which most of its models refuse, is the default elsewhere and so left unsaid.
+    /// OpenAI knows an effort alone: a budget becomes one, and thinking without either is `medium`. Most of its models
+    /// refuse the wish not to think: where the provider has no word for it, it is left out.
     fn reasoning(&mut self, wanted: &ReasoningRequest<'_>, body: &mut ObjectWriter<'_>) {
         if self.origin == Origin::Own {
             return own_reasoning(wanted, body);
         }
-        match (self.quirks.thinking, wanted.switch()) {
-            (ThinkingField::Effort, _) | (_, None) => {}
-            (ThinkingField::Type, Some((enabled, _))) => write_thinking_type(enabled, body),
+        let is_anthropics = self.dialect == Dialect::Anthropic;
+        let is_declined = match (self.quirks.thinking, wanted.switch()) {
             (ThinkingField::Budget, Some(_)) => return write_thinking_switch(wanted, body),
-        }
-        if self.dialect == Dialect::Anthropic {
-            return self.thinking(wanted, body);
-        }
-        let effort = match (&wanted.effort, wanted.budget_tokens, wanted.enabled) {
-            (Some(effort), _, _) => effort.clone(),
-            (None, _, Some(false)) | (None, Some(0), _) | (None, None, None) => return,
-            (None, Some(budget), _) => Effort::from_budget(budget),
-            (None, None, Some(true)) => Effort("medium".into()),
+            (ThinkingField::Type, Some((enabled, _))) => {
+                write_thinking_type(enabled, body);
+                false
+            }
+            (ThinkingField::EffortOrType, Some((false, _))) if !is_anthropics => {
+                return write_thinking_type(false, body);
+            }
+            (ThinkingField::Effort | ThinkingField::EffortOrType, Some((enabled, _))) => !enabled,
+            (_, None) => false,
         };
-        // Anthropic's top word has no equal here.
-        let word = if effort.0 == "max" { "xhigh" } else { effort.0.as_ref() };
-        body.string("reasoning_effort", word);
+        let effort = if is_anthropics { self.effort_of_thinking(wanted) } else { plain_effort(wanted) };
+        match effort {
+            Some(effort) => body.string("reasoning_effort", &effort.0),
+            None if is_declined => self.losses.lose(Feature::ReasoningEffort),
+            None => {}
+        }
     }
 
-    /// Anthropic's clients, as APISIX has it: a budget becomes an effort, adaptive thinking has its own, word for word. An
-    /// effort without thinking is for all that a model writes, and models that do not reason refuse the field.
-    fn thinking(&mut self, wanted: &ReasoningRequest<'_>, body: &mut ObjectWriter<'_>) {
-        let effort = match (wanted.enabled, wanted.budget_tokens, &wanted.effort) {
-            (Some(true), Some(budget), _) => Effort::from_budget(budget),
-            (Some(true), None, Some(effort)) => effort.clone(),
-            (Some(true), None, None) => Effort("medium".into()),
+    /// Of Anthropic's clients, as APISIX has it: a budget becomes an effort, adaptive thinking has its own, word for word.
+    /// An effort without thinking is for all that a model writes, and models that do not reason refuse the field.
+    fn effort_of_thinking<'r>(&mut self, wanted: &'r ReasoningRequest<'_>) -> Option<Effort<'r>> {
+        match (wanted.enabled, wanted.budget_tokens, &wanted.effort) {
+            (Some(true), Some(budget), _) => Some(Effort::from_budget(budget)),
+            (Some(true), None, Some(effort)) => Some(Effort(effort.0.as_ref().into())),
+            (Some(true), None, None) => Some(Effort("medium".into())),
             (Some(false) | None, _, effort) => {
                 if effort.is_some() {
                     self.losses.lose_field("output_config.effort");
                 }
-                return;
+                None
             }
-        };
-        body.string("reasoning_effort", &effort.0);
+        }
     }
 
     fn tier<'t>(&self, told: &'t str) -> &'t str {
@@ -191,6 +192,18 @@ impl Writer<'_> {
             Origin::Own => extras.iter().for_each(|(key, value)| object.raw(key, value.bytes())),
             Origin::Foreign => self.losses.lose_extras(extras),
         }
+    }
+}
+
+/// The effort that is asked for, in OpenAI's words; `None` if there is none or no thought is wanted.
+fn plain_effort<'r>(wanted: &'r ReasoningRequest<'_>) -> Option<Effort<'r>> {
+    match (&wanted.effort, wanted.budget_tokens, wanted.enabled) {
+        // Anthropic's top word has no equal here.
+        (Some(effort), _, _) if effort.0 == "max" => Some(Effort("xhigh".into())),
+        (Some(effort), _, _) => Some(Effort(effort.0.as_ref().into())),
+        (None, _, Some(false)) | (None, Some(0), _) | (None, None, None) => None,
+        (None, Some(budget), _) => Some(Effort::from_budget(budget)),
+        (None, None, Some(true)) => Some(Effort("medium".into())),
     }
 }
 
