@@ -15,6 +15,7 @@ use crate::answer::Answer;
 use crate::client_body::ClientBody;
 use crate::exchange::{Connection, Exchange, Request};
 use crate::forwarded;
+use crate::headers;
 use crate::path::{NormalPath, is_host};
 use crate::plan::BodyReads;
 use crate::request_body::{BodyError, RequestBody};
@@ -181,21 +182,14 @@ pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     if !headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
         return;
     }
-    if headers.contains_key(CONNECTION) {
-        let named: Vec<HeaderName> = headers
-            .get_all(CONNECTION)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .filter_map(|name| name.trim().parse().ok())
-            .collect();
-        for name in named {
-            headers.remove(name);
-        }
-    }
-    for name in &HOP_BY_HOP {
-        headers.remove(name);
-    }
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    headers::retain(headers, |name| !HOP_BY_HOP.contains(name) && !named.contains(name));
 }
 
 /// nginx's realip: the address that a trusted peer tells, else the peer's own.

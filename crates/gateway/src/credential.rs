@@ -7,6 +7,8 @@ use std::borrow::Cow;
 
 use http::header::{COOKIE, HeaderMap, HeaderName, HeaderValue};
 
+use crate::headers;
+
 /// One place that carried a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CredentialPlace {
@@ -17,15 +19,17 @@ pub enum CredentialPlace {
     Cookie(Box<str>),
 }
 
-/// Removes from `headers` what stands in `places`.
-pub(crate) fn strip_headers(headers: &mut HeaderMap, places: &[CredentialPlace]) {
+/// `true` if all of the header `name` is one of `places`.
+pub(crate) fn is_header(places: &[CredentialPlace], name: &HeaderName) -> bool {
+    places.iter().any(|place| matches!(place, CredentialPlace::Header(known) if known == name))
+}
+
+/// Removes from `headers` the cookies among `places`.
+pub(crate) fn strip_cookies(headers: &mut HeaderMap, places: &[CredentialPlace]) {
     for place in places {
         match place {
-            CredentialPlace::Header(name) => {
-                headers.remove(name);
-            }
             CredentialPlace::Cookie(name) => remove_cookie(headers, name),
-            CredentialPlace::Argument(_) => {}
+            CredentialPlace::Header(_) | CredentialPlace::Argument(_) => {}
         }
     }
 }
@@ -73,7 +77,7 @@ pub fn remove_cookie(headers: &mut HeaderMap, name: &str) {
             headers.insert(COOKIE, value);
         }
         None => {
-            headers.remove(COOKIE);
+            headers::remove(headers, &COOKIE);
         }
     }
 }

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use crate::balance::InFlight;
 use crate::credential::CredentialPlace;
+use crate::headers;
 use crate::inference::ask::Caller;
 use crate::inference::{Backend, LlmCall};
 use crate::metrics::Held;
@@ -449,7 +450,7 @@ fn set_or_remove(headers: &mut HeaderMap, name: HeaderName, value: Option<Header
             headers.insert(name, value);
         }
         None => {
-            headers.remove(name);
+            headers::remove(headers, &name);
         }
     }
 }

@@ -5,6 +5,7 @@
 use http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
 
 use crate::exchange::{Exchange, ForwardsTrust};
+use crate::headers;
 use crate::path::port_of;
 
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
@@ -27,9 +28,7 @@ pub(crate) fn sanitize(headers: &mut HeaderMap, trust: ForwardsTrust) -> Option<
     }
     let sent = headers.iter().filter(|(name, _)| **name == X_FORWARDED_FOR || disbelieved.contains(name));
     let original = sent.map(|(name, value)| (name.clone(), value.clone())).collect();
-    for name in disbelieved {
-        headers.remove(name);
-    }
+    headers::retain(headers, |name| !disbelieved.contains(name));
     Some(Box::new(original))
 }
 

@@ -13,6 +13,7 @@ pub mod delivery;
 pub mod error_response;
 pub mod exchange;
 mod forwarded;
+pub mod headers;
 pub mod health;
 pub mod inference;
 mod lazy_timer;

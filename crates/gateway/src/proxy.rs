@@ -13,6 +13,7 @@ use crate::answer::{Answer, ResponseHead};
 use crate::balance::TriedSet;
 use crate::exchange::{Exchange, ResponseSource};
 use crate::forwarded;
+use crate::headers;
 use crate::health::Outcome as Health;
 use crate::pipeline::before_proxy;
 use crate::plan::UpstreamRef;
@@ -236,7 +237,7 @@ impl ForwardHead {
         });
         let mut headers =
             if keep { exchange.request.headers.clone() } else { std::mem::take(&mut exchange.request.headers) };
-        headers.remove(http::header::EXPECT);
+        headers::remove(&mut headers, &http::header::EXPECT);
         frame(&mut headers, &exchange.body, &exchange.request.method);
         forwarded::add(&mut headers, exchange, client_host.as_ref());
         let uri = match &exchange.forward.uri {
@@ -311,10 +312,13 @@ pub(crate) fn frame(headers: &mut HeaderMap, body: &RequestBody, method: &Method
         RequestBody::Empty if [Method::POST, Method::PUT, Method::PATCH].contains(method) => {
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        // Read or replaced: the length of what is sent is written with it.
-        RequestBody::Empty | RequestBody::Buffered(_) | RequestBody::Sent => {
-            headers.remove(CONTENT_LENGTH);
+        RequestBody::Buffered(bytes) => {
+            // Read or replaced. Where nothing is told the length is written with what is sent.
+            if let Some(told) = headers.get_mut(CONTENT_LENGTH) {
+                *told = HeaderValue::from(bytes.len());
+            }
         }
+        RequestBody::Empty | RequestBody::Sent => drop(headers::remove(headers, &CONTENT_LENGTH)),
     }
 }
 

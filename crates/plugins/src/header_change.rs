@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use config::template::Template;
 use config::vars::Vars;
+use gateway::headers;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
@@ -106,7 +107,7 @@ impl Change {
                 headers.insert(name.clone(), value);
             }
             (Change::Remove(name), _) => {
-                headers.remove(name);
+                headers::remove(headers, name);
             }
             (Change::Add(..) | Change::Set(..), None) => {}
         }

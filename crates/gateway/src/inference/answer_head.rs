@@ -6,10 +6,15 @@ use http::header::{ACCEPT_RANGES, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, LAS
 
 use super::stream::Reading;
 use crate::content_coding::Encoding;
+use crate::headers;
 
 const STREAMS: [&str; 3] = ["text/event-stream", "application/vnd.amazon.eventstream", "application/x-ndjson"];
 
-const DIGESTS: [HeaderName; 4] = [
+/// What tells one body from another, or which parts of it can be asked for.
+const VALIDATORS: [HeaderName; 7] = [
+    ACCEPT_RANGES,
+    ETAG,
+    LAST_MODIFIED,
     HeaderName::from_static("content-digest"),
     HeaderName::from_static("content-md5"),
     HeaderName::from_static("digest"),
@@ -52,7 +57,5 @@ pub(super) fn reading(status: StatusCode, encoding: Encoding) -> Reading {
 
 /// Takes out what tells bodies apart, where the client gets another than the provider's.
 pub(super) fn remove_validators(headers: &mut HeaderMap) {
-    for name in [ACCEPT_RANGES, ETAG, LAST_MODIFIED].iter().chain(&DIGESTS) {
-        headers.remove(name);
-    }
+    headers::retain(headers, |name| !VALIDATORS.contains(name));
 }

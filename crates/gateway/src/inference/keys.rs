@@ -9,6 +9,7 @@ use llm::KeyPlace;
 
 use super::target::parse_query;
 use crate::credential::{CredentialPlace, strip_query};
+use crate::headers;
 
 /// Headers in which clients of the dialects show a key, other than as a bearer.
 const KEY_HEADERS: [HeaderName; 3] = [
@@ -25,22 +26,15 @@ const DIALECT_PREFIXES: [&str; 6] = ["anthropic-", "x-stainless-", "openai-", "x
 
 /// Takes out the headers of the client's dialect and every key, and gives the client's. A signature is no key.
 pub(super) fn take(headers: &mut HeaderMap) -> Option<HeaderValue> {
-    let mut key = None;
-    for name in KEY_HEADERS {
-        if let Some(value) = headers.remove(&name) {
-            key.get_or_insert(value);
-        }
-    }
-    let bearer = headers.remove(AUTHORIZATION).filter(is_bearer);
-    headers_of_dialects(headers).into_iter().for_each(|name| drop(headers.remove(name)));
-    bearer.as_ref().and_then(token).or(key)
+    let bearer = headers.get(AUTHORIZATION).filter(|value| is_bearer(value)).and_then(token);
+    let key = bearer.or_else(|| KEY_HEADERS.iter().find_map(|name| headers.get(name)).cloned());
+    headers::retain(headers, |name| !is_key(name) && !is_of_dialect(name));
+    key
 }
 
 /// Takes out every key, for a request that stays in its dialect.
 pub(super) fn forget(headers: &mut HeaderMap) {
-    for name in KEY_HEADERS.iter().chain(&[AUTHORIZATION]) {
-        headers.remove(name);
-    }
+    headers::retain(headers, |name| !is_key(name));
 }
 
 /// The key that Google's clients may show in `query`.
@@ -51,7 +45,7 @@ pub(super) fn argument(query: &str) -> Option<HeaderValue> {
 
 /// `headers` show a key.
 pub(super) fn are_in(headers: &HeaderMap) -> bool {
-    KEY_HEADERS.iter().chain(&[AUTHORIZATION]).any(|name| headers.contains_key(name))
+    headers.keys().any(is_key)
 }
 
 /// `query` without the arguments in which clients show a key.
@@ -82,13 +76,16 @@ pub(super) fn show_bearer(headers: &mut HeaderMap, place: KeyPlace) {
     let Some(key) = key.filter(|key| !key.as_bytes().starts_with(OAUTH_TOKEN) && !headers.contains_key(name)) else {
         return;
     };
-    headers.remove(AUTHORIZATION);
+    headers::remove(headers, &AUTHORIZATION);
     show(headers, key, place);
 }
 
-fn headers_of_dialects(headers: &HeaderMap) -> Vec<HeaderName> {
-    let of_dialect = |name: &&HeaderName| DIALECT_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix));
-    headers.keys().filter(of_dialect).cloned().collect()
+fn is_key(name: &HeaderName) -> bool {
+    *name == AUTHORIZATION || KEY_HEADERS.contains(name)
+}
+
+fn is_of_dialect(name: &HeaderName) -> bool {
+    DIALECT_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
 }
 
 fn is_bearer(value: &HeaderValue) -> bool {

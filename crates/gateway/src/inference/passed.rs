@@ -20,6 +20,7 @@ use super::target::parse_query;
 use crate::answer::Answer;
 use crate::credential;
 use crate::exchange::Exchange;
+use crate::headers;
 use crate::multipart::{self, Field, MULTIPART};
 use crate::proxy;
 use crate::request_body::RequestBody;
@@ -121,6 +122,6 @@ fn forget_key_protocol(headers: &mut HeaderMap) {
     let kept = HeaderValue::from_str(&kept.join(", ")).ok().filter(|value| !value.is_empty());
     match kept {
         Some(kept) => drop(headers.insert(SEC_WEBSOCKET_PROTOCOL, kept)),
-        None => drop(headers.remove(SEC_WEBSOCKET_PROTOCOL)),
+        None => drop(headers::remove(headers, &SEC_WEBSOCKET_PROTOCOL)),
     }
 }

@@ -20,10 +20,14 @@ use super::translation::{Pair, Translation};
 use crate::answer::Answer;
 use crate::credential;
 use crate::exchange::Exchange;
+use crate::headers;
 use crate::transport::OutgoingBody;
 
-/// What the gateway itself told the request about the consumer; no provider's business.
-const OWN_HEADERS: [HeaderName; 3] = [
+/// What concerns the client's connection, or what the gateway itself told the request about the consumer; no provider's
+/// business.
+const NOT_PASSED: [HeaderName; 5] = [
+    ACCEPT_ENCODING,
+    EXPECT,
     HeaderName::from_static("x-consumer-username"),
     HeaderName::from_static("x-credential-identifier"),
     HeaderName::from_static("x-consumer-custom-id"),
@@ -58,10 +62,14 @@ pub(super) fn prepare(backend: &Backend, exchange: &mut Exchange) -> Result<Prep
     let passes = call.protocol == Protocol::Passthrough;
     let stream = call.stream;
     let Shape { uri, body, retelling, capability } = shape(backend, exchange)?;
+    let length = body.body.len();
     let mut request = http::Request::new(OutgoingBody::Full(body.body));
     *request.method_mut() = if passes { exchange.request.method.clone() } else { Method::POST };
     *request.uri_mut() = uri;
     *request.headers_mut() = request_headers(backend, exchange, &retelling);
+    if let Some(told) = request.headers_mut().get_mut(CONTENT_LENGTH) {
+        *told = HeaderValue::from(length);
+    }
     if let Some(capability) = capability {
         for (name, value) in capability.stream_headers.iter().filter(|_| stream) {
             request.headers_mut().insert(*name, HeaderValue::from_static(value));
@@ -207,12 +215,17 @@ fn request_headers(backend: &Backend, exchange: &mut Exchange, retelling: &Retel
 /// The client's headers, but for those that concern its connection, the gateway or a credential of the gateway's.
 pub(super) fn client_headers(exchange: &mut Exchange) -> HeaderMap {
     let keep = exchange.plan.global_chain().needs().merge(exchange.chain.needs()).headers;
-    let mut headers =
-        if keep { exchange.request.headers.clone() } else { std::mem::take(&mut exchange.request.headers) };
-    for name in [CONTENT_LENGTH, ACCEPT_ENCODING, EXPECT].iter().chain(&OWN_HEADERS) {
-        headers.remove(name);
-    }
-    credential::strip_headers(&mut headers, exchange.credential_places());
+    let all = if keep { None } else { Some(std::mem::take(&mut exchange.request.headers)) };
+    let places = exchange.credential_places();
+    let passes = |name: &HeaderName| !NOT_PASSED.contains(name) && !credential::is_header(places, name);
+    let mut headers = match all {
+        None => headers::copy(&exchange.request.headers, passes),
+        Some(mut all) => {
+            headers::retain(&mut all, passes);
+            all
+        }
+    };
+    credential::strip_cookies(&mut headers, places);
     headers
 }
 

@@ -26,6 +26,7 @@ use super::failure::{SendError, SendFailure, is_refusal};
 use super::io::UpstreamIo;
 use super::origin::Origin;
 use super::outgoing::OutgoingBody;
+use crate::headers;
 use crate::lazy_timer::LazyTimer;
 use crate::local::LocalExecutor;
 
@@ -206,9 +207,8 @@ fn as_http2(request: &mut Request<OutgoingBody>, watch: &Rc<UploadWatch>) -> Req
     *message.version_mut() = Version::HTTP_2;
     *message.method_mut() = request.method().clone();
     *message.uri_mut() = request.uri().clone();
-    *message.headers_mut() = request.headers().clone();
-    let Some(host) = message.headers_mut().remove(HOST) else { return message };
-    message.headers_mut().remove(TRANSFER_ENCODING);
+    *message.headers_mut() = headers::copy(request.headers(), |name| name != HOST && name != TRANSFER_ENCODING);
+    let Some(host) = request.headers().get(HOST) else { return message };
     let mut parts = request.uri().clone().into_parts();
     parts.scheme = Some(Scheme::HTTPS);
     parts.authority = Authority::try_from(host.as_bytes()).ok();

@@ -67,7 +67,7 @@ impl PathForm {
         match self.id {
             IdPlace::Nowhere => {
                 ends_with(path.normal.text, self.suffix)
-                    && (self.names_model != NamesModel::Must || self.model_segment(path.sent.text).is_some())
+                    && (self.names_model != NamesModel::Must || self.model_name(path.sent.text).is_some())
             }
             // An escaped slash belongs to the identifier.
             IdPlace::Behind(before) => {
@@ -88,14 +88,16 @@ impl PathForm {
 
     /// The model that a path of this form names.
     pub(super) fn model<'a>(&self, path: RequestPath<'a>) -> Option<Cow<'a, str>> {
-        Some(percent_encoding::percent_decode_str(self.model_segment(path.sent)?).decode_utf8_lossy())
+        Some(percent_encoding::percent_decode_str(self.model_name(path.sent)?).decode_utf8_lossy())
     }
 
-    fn model_segment<'a>(&self, sent: &'a str) -> Option<&'a str> {
+    /// What stands behind the first segment `model` or `models`. Names of open models hold slashes, which some SDKs send as
+    /// they are.
+    fn model_name<'a>(&self, sent: &'a str) -> Option<&'a str> {
         let before = sent.strip_suffix(self.suffix).filter(|_| self.names_model != NamesModel::No)?;
-        let (collections, segment) = before.rsplit_once('/')?;
-        let collection = collections.rsplit('/').next()?;
-        (matches!(collection, "model" | "models") && !segment.is_empty()).then_some(segment)
+        let behind = |collection: &str| before.find(collection).map(|at| at + collection.len());
+        let start = [behind("/model/"), behind("/models/")].into_iter().flatten().min()?;
+        Some(&before[start..]).filter(|name| !name.is_empty())
     }
 }
 

@@ -152,6 +152,14 @@ fn a_path_may_name_the_model() {
     let cases = [
         ("/v1beta/models/gemini-2.5-flash:generateContent", r#"{"contents":[]}"#, Some("gemini-2.5-flash")),
         ("/model/us.anthropic.claude%3A0/converse", r#"{"messages":[]}"#, Some("us.anthropic.claude:0")),
+        ("/v1beta/models/openai/gpt-oss-20b:generateContent", r#"{"contents":[]}"#, Some("openai/gpt-oss-20b")),
+        (
+            "/a/v1beta/models/accounts/f/models/m:streamGenerateContent",
+            r#"{"contents":[]}"#,
+            Some("accounts/f/models/m"),
+        ),
+        ("/v1/publishers/google/models/m:generateContent", r#"{"contents":[]}"#, Some("m")),
+        ("/v1beta/models/:generateContent", r#"{"contents":[],"model":"b"}"#, Some("b")),
         ("/model/arn%3Aaws%3Ax%2Fy/converse-stream", r#"{"messages":[]}"#, Some("arn:aws:x/y")),
         ("/bedrock/converse", r#"{"messages":[],"model":"m"}"#, Some("m")),
         ("/v1/chat/completions", r#"{"messages":[],"model":"m"}"#, Some("m")),

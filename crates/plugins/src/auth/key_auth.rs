@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use gateway::credential::CredentialPlace;
 use gateway::exchange::Exchange;
+use gateway::headers;
 use gateway::plugin::{CompileContext, Phases, Plugin, PluginDef, Step};
 use http::HeaderName;
 use http::header::AUTHORIZATION;
@@ -130,7 +131,7 @@ impl KeyAuth {
 
     /// Removes the header, or the argument if it was that which carried the key.
     fn hide(&self, exchange: &mut Exchange) {
-        if exchange.request.headers.remove(&self.header).is_none() {
+        if !headers::remove(&mut exchange.request.headers, &self.header) {
             query::hide(exchange, &self.query);
         }
     }

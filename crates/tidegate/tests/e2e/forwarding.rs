@@ -55,6 +55,48 @@ fn the_upstream_is_told_whom_the_request_is_from() {
 }
 
 #[test]
+fn headers_reach_the_upstream_in_the_order_in_which_they_came() {
+    let gateway = Gateway::start();
+    let upstream = Upstream::saying("");
+    gateway.put("/consumers", &json!({"username": "jack", "plugins": {"key-auth": {"key": "k"}}}));
+    let mut rules = route("/*", upstream.addr);
+    rules["plugins"] = json!({
+        "key-auth": {"hide_credentials": true},
+        "proxy-rewrite": {"headers": {"remove": ["X-Gone"], "set": {"X-B": "2"}}}
+    });
+    gateway.put("/routes/1", &rules);
+    let names = |seen: crate::harness::Seen| -> Vec<String> {
+        seen.headers.into_iter().map(|(name, _)| name).filter(|name| !name.starts_with("x-forwarded")).collect()
+    };
+    let headers = [
+        ("X-A", "1"),
+        ("Connection", "keep-alive, X-Named"),
+        ("X-B", "1"),
+        ("apikey", "k"),
+        ("X-Forwarded-Proto", "https"),
+        ("Content-Type", "text/plain"),
+        ("TE", "trailers"),
+        ("X-C", "1"),
+        ("Cookie", "c=1"),
+        ("X-Gone", "1"),
+        ("Expect", "100-continue"),
+        ("X-D", "1"),
+        ("X-Named", "1"),
+        ("X-E", "1"),
+        ("X-A", "2"),
+    ];
+    let with = |request: Request| headers.iter().fold(request, |request, (name, value)| request.header(name, *value));
+    gateway.send(with(get("/")));
+    let seen = names(upstream.last());
+    let expected = ["x-a", "x-a", "x-b", "content-type", "x-c", "cookie", "x-d", "x-e"];
+    let kept: Vec<&str> = seen.iter().map(String::as_str).filter(|name| expected.contains(name)).collect();
+    assert_eq!(kept, expected, "{seen:?}");
+    for gone in ["connection", "apikey", "te", "x-gone", "expect", "x-named"] {
+        assert!(!seen.iter().any(|name| name == gone), "{gone} in {seen:?}");
+    }
+}
+
+#[test]
 fn trusted_and_untrusted_peers_differ_in_what_they_may_tell() {
     let upstream = Upstream::saying("");
     let ask = |trusted: &str| {

@@ -30,6 +30,7 @@ use self::fetch::{FetchError, World};
 use self::google::GoogleTokens;
 use self::token_cache::TokenCache;
 use crate::answer::Answer;
+use crate::headers;
 use crate::services::Services;
 use crate::transport::OutgoingBody;
 
@@ -98,7 +99,7 @@ impl Credentials {
 /// Puts `bearer` in the place of every other key.
 fn show(bearer: &HeaderValue, provider: &Provider, request: &mut http::Request<OutgoingBody>) {
     if let KeyPlace::Header(name) = provider.key {
-        request.headers_mut().remove(HeaderName::from_static(name));
+        headers::remove(request.headers_mut(), &HeaderName::from_static(name));
     }
     request.headers_mut().insert(AUTHORIZATION, bearer.clone());
 }

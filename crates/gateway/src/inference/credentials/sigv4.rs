@@ -16,6 +16,7 @@ use http::{Request, Uri};
 use percent_encoding::{percent_decode_str, percent_encode, utf8_percent_encode};
 
 use super::super::target::UNRESERVED;
+use crate::headers;
 use crate::variables::timestamp;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -70,9 +71,7 @@ impl Signing<'_> {
         *request.uri_mut() = escaped(request.uri())?;
         let time = timestamp::compact(self.at);
         let headers = request.headers_mut();
-        for name in [AUTHORIZATION, DATE, SECURITY_TOKEN, CONTENT_HASH] {
-            headers.remove(name);
-        }
+        headers::retain(headers, |name| ![AUTHORIZATION, DATE, SECURITY_TOKEN, CONTENT_HASH].contains(name));
         headers.insert(DATE, HeaderValue::from_str(&time).map_err(|_| SignError::Header)?);
         if let Some(token) = &self.keys.session_token {
             headers.insert(SECURITY_TOKEN, sensitive(token.expose())?);

@@ -10,6 +10,7 @@ use http::{Request, StatusCode, Uri, Version};
 
 use super::fault::Malformed;
 use super::framing::{FramingFields, RequestFraming};
+use crate::headers::ROOM;
 use crate::transport::outgoing::OutgoingBody;
 
 /// An answer's head may not be longer.
@@ -124,7 +125,7 @@ pub(super) fn parse_response(received: &Bytes, spare: &mut HeaderMap) -> Result<
     }
     let mut headers = std::mem::take(spare);
     headers.clear();
-    headers.reserve(response.headers.len());
+    headers.reserve(response.headers.len() + ROOM);
     let mut framing = FramingFields::default();
     for line in response.headers.iter() {
         let name = HeaderName::from_bytes(line.name.as_bytes());

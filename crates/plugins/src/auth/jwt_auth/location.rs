@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use gateway::credential::{CredentialPlace, remove_cookie};
 use gateway::exchange::{Exchange, Request};
+use gateway::headers;
 use http::header::{COOKIE, HeaderMap, HeaderName};
 
 use crate::query;
@@ -56,7 +57,7 @@ impl Location {
     pub fn hide(&self, exchange: &mut Exchange, place: Place) {
         match place {
             Place::Header => {
-                exchange.request.headers.remove(&self.header);
+                headers::remove(&mut exchange.request.headers, &self.header);
             }
             Place::Query => query::hide(exchange, &self.query),
             Place::Cookie => remove_cookie(&mut exchange.request.headers, &self.cookie),

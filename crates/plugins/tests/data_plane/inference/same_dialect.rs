@@ -54,6 +54,20 @@ fn no_key_of_a_client_goes_along_where_the_operator_has_configured_one() {
 }
 
 #[test]
+fn headers_reach_the_provider_in_the_order_in_which_they_came() {
+    let headers = [("X-A", "1"), ("Connection", "close"), ("Accept-Encoding", "gzip"), ("X-B", "1"), ("api-key", "c")];
+    let headers = [&headers[..], &[("X-C", "1"), ("X-Credential-Identifier", "c"), ("X-D", "1")]].concat();
+    let own = json!({"provider": "openai", "auth": {"header": {"Authorization": "Bearer own"}}});
+    let asked = asked(own, CHAT, &headers, &chat(false));
+    let names: Vec<&str> = asked.head.lines().skip(1).filter_map(|line| Some(line.split_once(':')?.0)).collect();
+    let own: Vec<&str> = names.iter().copied().filter(|name| name.starts_with("x-")).collect();
+    assert_eq!(own, ["x-a", "x-b", "x-c", "x-d"], "{}", asked.head);
+    assert_eq!(names.iter().filter(|name| **name == "content-length").count(), 1, "{}", asked.head);
+    assert!(["connection", "accept-encoding", "api-key"].iter().all(|gone| !names.contains(gone)), "{}", asked.head);
+    assert_eq!(asked.body["messages"], chat(false)["messages"], "its length is right");
+}
+
+#[test]
 fn a_key_in_the_query_of_googles_clients_is_shown_where_the_provider_looks() {
     let path = format!("{GENERATE}?key=c1&alt=json");
     let google = asked(json!({"provider": "gemini", "auth": {}}), &path, &[], &contents());
