@@ -89,7 +89,7 @@ fn thinking_becomes_effort() {
         let thinking = json!({"type": "enabled", "budget_tokens": budget});
         assert_eq!(effort(json!({"thinking": thinking, "output_config": {"effort": "max"}})), of(word));
     }
-    assert_eq!(effort(json!({"thinking": {"type": "disabled"}})), (Value::Null, String::new()));
+    assert_eq!(effort(json!({"thinking": {"type": "disabled"}})), (Value::Null, "reasoning_effort".to_owned()));
     let alone = json!({"output_config": {"effort": "low"}});
     assert_eq!(effort(alone.clone()), (Value::Null, "field:output_config.effort".to_owned()));
     let body = json!({"model": "m", "max_tokens": 99, "messages": [{"role": "user", "content": "hi"}],
