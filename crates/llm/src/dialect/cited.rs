@@ -30,13 +30,6 @@ impl Default for CitedText {
 }
 
 impl CitedText {
-    /// The whole text of an answer.
-    pub(in crate::dialect) fn of(text: &str) -> Self {
-        let mut whole = Self::default();
-        whole.push(text);
-        whole
-    }
-
     pub(in crate::dialect) fn push(&mut self, piece: &str) {
         match &mut self.kept {
             Some(kept) if kept.len() + piece.len() <= MOST_BYTES => kept.push_str(piece),

@@ -16,6 +16,7 @@ mod data_uri;
 mod gemini;
 mod native;
 mod origin;
+mod placed;
 mod responses;
 mod strict_schema;
 

@@ -110,13 +110,18 @@ pub struct Citation<'a> {
     pub title: Option<Text<'a>>,
     /// The words of the source.
     pub cited_text: Option<Text<'a>>,
-    /// The part of the answer's text that it backs, in characters, end excluded.
+    /// The part of the answer's whole text that it backs, in characters, end excluded.
     pub span: Option<(u64, u64)>,
     /// The whole citation as its own dialect writes it.
     pub native: Option<Json<'a>>,
 }
 
 impl Citation<'_> {
+    /// It says neither what it backs nor where its source is.
+    pub fn is_lost(&self) -> bool {
+        self.span.is_none() && self.url.is_none()
+    }
+
     /// The same citation without a tie to the text it was read from.
     pub fn into_owned(self) -> Citation<'static> {
         let owned = |text: Text<'_>| Text::Owned(text.into_owned());

@@ -322,6 +322,7 @@ pub fn translate_response(
 /// hold, and takes out what only the provider's dialect knows. Signatures stay: they travel with a tag.
 fn fit_answer(response: &mut Response<'_>, client: ClientDialect, renames: &Renames, losses: &mut Losses) {
     let foreign = client.dialect() != Some(response.dialect);
+    let places_citations = foreign && places_citations(client);
     response.usage = response.usage.map(|counts| counts.bounded());
     let seed = response.id.clone();
     let mut calls = 0;
@@ -339,8 +340,24 @@ fn fit_answer(response: &mut Response<'_>, client: ClientDialect, renames: &Rena
                 losses.lose(Feature::ServerTools);
                 false
             }
+            PartBody::Text { citations, .. } if places_citations => {
+                let told = citations.len();
+                citations.retain(|citation| !citation.is_lost());
+                if citations.len() < told {
+                    losses.lose(Feature::Citations);
+                }
+                true
+            }
             _ => true,
         });
+    }
+}
+
+/// In these dialects a citation has a place in the text or the address of its source.
+fn places_citations(client: ClientDialect) -> bool {
+    match client.dialect() {
+        Some(Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Cohere) => true,
+        Some(Dialect::Anthropic | Dialect::Gemini | Dialect::BedrockConverse) | None => false,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::json::Raw;
 use crate::model::{Event, StreamStart, TokenCounts};
 
 use super::names::Renames;
-use super::{call_id, fit_event, name};
+use super::{call_id, fit_event, name, places_citations};
 
 /// Translates one stream.
 pub struct StreamTranslator {
@@ -53,6 +53,7 @@ impl StreamTranslator {
                 reply,
                 renames,
                 foreign: client.is_foreign_to(provider),
+                places_citations: client.is_foreign_to(provider) && places_citations(client),
                 started: false,
                 state: State::Open,
                 calls: 0,
@@ -143,6 +144,8 @@ struct Output {
     reply: Reply,
     renames: Renames,
     foreign: bool,
+    /// Citations without a place are not told.
+    places_citations: bool,
     started: bool,
     state: State,
     /// Calls told so far.
@@ -176,6 +179,7 @@ impl Output {
                 }
                 return self.start(start, out);
             }
+            Event::Citation { citation, .. } if self.places_citations && citation.is_lost() => return,
             _ if !std::mem::replace(&mut self.started, true) => self.start(&StreamStart::default(), out),
             _ => {}
         }

@@ -6,6 +6,7 @@
 mod anthropic_clients;
 mod broken_streams;
 mod call_identity;
+mod citations;
 mod client_completions;
 mod client_invoke;
 mod client_mistral;

@@ -3,6 +3,7 @@
 use crate::dialect::anthropic::block::{self, write_extras};
 use crate::dialect::anthropic::stop::{self, Content};
 use crate::dialect::anthropic::usage;
+use crate::dialect::placed::{Cites, place};
 use crate::dialect::{Dialect, Origin, ReadError, Reply};
 use crate::json::{ArrayWriter, Kind, ObjectWriter, Raw};
 use crate::model::{
@@ -23,6 +24,7 @@ pub(super) fn read(body: Raw<'_>) -> Result<Response<'_>, ReadError> {
             b"content" => {
                 has_content = value.kind == Kind::Array;
                 choice.parts = block::read_all(value).unwrap_or_default();
+                place(&mut choice.parts, Cites::Blocks);
             }
             b"stop_reason" => stop_reason = value.text(),
             b"stop_sequence" => stop_sequence = Some(value),

@@ -18,6 +18,7 @@ mod usage;
 pub(crate) use stream::write_exception;
 
 use crate::dialect::calls::OneByOne;
+use crate::dialect::placed::{Cites, Placed};
 use crate::dialect::{Codec, NameRule};
 use crate::model::Feature;
 
@@ -26,7 +27,7 @@ pub(super) static CODEC: Codec = Codec {
     write_request: request::write,
     read_response: response::read,
     write_response: response::write,
-    stream_reader: || Box::new(stream::Reader::default()),
+    stream_reader: || Box::new(Placed::new(stream::Reader::default(), Cites::Blocks)),
     stream_writer: |reply| Box::new(OneByOne::new(stream::Writer::new(reply))),
     carries: CARRIES,
     names: NameRule { min_length: 1, max_length: 64, punctuation: "_-" },

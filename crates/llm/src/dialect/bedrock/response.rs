@@ -1,6 +1,7 @@
 //! Whole answers.
 
 use super::{block, media, stop, usage};
+use crate::dialect::placed::{Cites, place};
 use crate::dialect::{Dialect, Origin, ReadError, Reply};
 use crate::json::{ArrayWriter, ObjectWriter, Raw};
 use crate::model::{
@@ -22,7 +23,10 @@ pub(super) fn read(body: Raw<'_>) -> Result<Response<'_>, ReadError> {
                     has_message = true;
                     match key {
                         b"role" => {}
-                        b"content" => choice.parts = block::read_all(value),
+                        b"content" => {
+                            choice.parts = block::read_all(value);
+                            place(&mut choice.parts, Cites::Blocks);
+                        }
                         _ => choice.extras.keep(key, value),
                     }
                 }

@@ -152,10 +152,12 @@ fn convert(mut offsets: Vec<&mut u64>, text: &str, from: Unit) {
     }
 }
 
-/// A citation and where the text stands whose span it tells.
+/// A citation and the text that it stands on.
 pub(super) struct Grounded<'c, 't> {
     pub citation: &'c Citation<'c>,
     pub text: &'t str,
+    /// Characters of the answer before the text.
+    pub before: u64,
     /// Which part of the answer the text is.
     pub part: u64,
 }
@@ -168,13 +170,14 @@ pub(super) fn write(candidate: &mut ObjectWriter<'_>, cited: &[Grounded<'_, '_>]
     let mut sources: Vec<&Citation<'_>> = Vec::new();
     let mut known: HashMap<[Option<&str>; 3], u64> = HashMap::new();
     let mut supports = Vec::new();
-    for Grounded { citation, text, part } in cited.iter().take(MOST) {
+    for Grounded { citation, text, before, part } in cited.iter().take(MOST) {
         let identity = [&citation.url, &citation.title, &citation.cited_text].map(Option::as_deref);
         let index = *known.entry(identity).or_insert_with(|| {
             sources.push(citation);
             sources.len() as u64 - 1
         });
         if let Some((start, end)) = citation.span {
+            let (start, end) = (start.saturating_sub(*before), end.saturating_sub(*before));
             supports.push(Support { source: index, part: *part, text, start, end });
         }
     }

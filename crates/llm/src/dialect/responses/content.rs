@@ -55,14 +55,15 @@ pub(super) fn read_annotation(annotation: Raw<'_>) -> Citation<'_> {
     citation
 }
 
-/// Writes one annotation: as it was told, if this dialect told it; else a source with an address as `url_citation`
-/// and any other as `file_citation`.
-pub(super) fn write_annotation(out: &mut Vec<u8>, citation: &Citation<'_>) {
+/// Writes one annotation of a part that begins at the character `start`: as it was told, if this dialect told it; else a
+/// source with an address as `url_citation` and any other as `file_citation`.
+pub(super) fn write_annotation(out: &mut Vec<u8>, citation: &Citation<'_>, start: u64) {
     if let Some(native) = citation.native.as_ref().filter(|native| is_annotation(native)) {
         out.extend_from_slice(native.bytes());
         return;
     }
-    let (start, end) = citation.span.unwrap_or_default();
+    let span = citation.span.unwrap_or_default();
+    let (start, end) = (span.0.saturating_sub(start), span.1.saturating_sub(start));
     let mut annotation = ObjectWriter::new(out);
     match &citation.url {
         Some(url) => {
@@ -144,12 +145,12 @@ impl OutputText<'_> {
     }
 }
 
-/// The array of `citations`.
-pub(super) fn annotations(citations: &[Citation<'_>]) -> Vec<u8> {
+/// The array of `citations` of a part that begins at the character `start`.
+pub(super) fn annotations(citations: &[Citation<'_>], start: u64) -> Vec<u8> {
     let mut out = Vec::new();
     let mut array = ArrayWriter::new(&mut out);
     for citation in citations {
-        write_annotation(array.element(), citation);
+        write_annotation(array.element(), citation, start);
     }
     drop(array);
     out

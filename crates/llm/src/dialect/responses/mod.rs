@@ -19,6 +19,7 @@ mod whole;
 use std::borrow::Cow;
 
 use crate::dialect::calls::OneByOne;
+use crate::dialect::placed::{Cites, Placed};
 use crate::dialect::{Codec, NameRule};
 use crate::json::{ObjectWriter, Raw};
 use crate::model::{Extras, Feature};
@@ -28,7 +29,7 @@ pub(super) static CODEC: Codec = Codec {
     write_request: request::write,
     read_response: response::read,
     write_response: response::write,
-    stream_reader: || Box::new(stream::Reader::default()),
+    stream_reader: || Box::new(Placed::new(stream::Reader::default(), Cites::Parts)),
     stream_writer: |reply| Box::new(OneByOne::new(stream::Writer::new(reply))),
     carries: &[
         Feature::SystemPosition,

@@ -8,6 +8,7 @@ use super::request::{Thoughts, add_thought, thought_together, write_of_message, 
 use super::stop::{self, Calls, Status};
 use super::whole::{self, ItemNames, Whole};
 use super::{service_tier, usage};
+use crate::dialect::placed::{Cites, place};
 use crate::dialect::{Dialect, ReadError, Reply};
 use crate::json::{ArrayWriter, ObjectWriter, Raw};
 use crate::model::{
@@ -40,6 +41,7 @@ pub(super) fn read(body: Raw<'_>) -> Result<Response<'_>, ReadError> {
             _ => response.extras.keep(key, value),
         }
     }
+    place(&mut choice.parts, Cites::Parts);
     let calls = Calls::among(choice.parts.iter().map(|part| &part.body));
     choice.stop =
         status.map(|native| Stop { reason: stop::read(&native, incomplete.as_deref(), calls), native, sequence: None });
@@ -102,6 +104,7 @@ fn write_output(choice: &Choice<'_>, own: bool, id: &str, status: Status<'_>, lo
         index: 0,
         own,
         names: ItemNames::of(id),
+        characters: 0,
         logprobs: choice.logprobs.as_ref().and_then(content::logprobs_array),
         losses,
     };
@@ -122,6 +125,8 @@ struct OutputWriter<'o, 'l> {
     /// The answer is of this dialect.
     own: bool,
     names: ItemNames,
+    /// Characters of the texts so far.
+    characters: u64,
     /// Told with the first text.
     logprobs: Option<Raw<'o>>,
     losses: &'l mut Losses,
@@ -205,7 +210,8 @@ impl OutputWriter<'_, '_> {
                         continue;
                     }
                     let mut object = array.object();
-                    let annotations = content::annotations(citations);
+                    let annotations = content::annotations(citations, self.characters);
+                    self.characters += text.chars().count() as u64;
                     let logprobs = self.logprobs.take().map(|array| array.bytes);
                     content::OutputText { text, annotations: &annotations, logprobs }.write(&mut object);
                     if self.own {

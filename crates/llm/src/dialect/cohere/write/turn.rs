@@ -227,18 +227,19 @@ pub(in super::super) fn write_call(call: &ToolCall<'_>, object: &mut ObjectWrite
 pub(in super::super) fn write_citations(parts: &[Part<'_>], message: &mut ObjectWriter<'_>) {
     let cited = || {
         parts.iter().filter_map(|part| match &part.body {
-            PartBody::Text { text, citations, .. } if !citations.is_empty() => Some((text, citations)),
+            PartBody::Text { text, citations, .. } => Some((text, citations)),
             _ => None,
         })
     };
-    if cited().next().is_none() {
+    if cited().all(|(_, citations)| citations.is_empty()) {
         return;
     }
+    let mut whole = CitedText::default();
+    cited().for_each(|(text, _)| whole.push(text));
     let mut list = message.array("citations");
-    for (text, citations) in cited() {
-        let mut text = CitedText::of(text);
-        citations.iter().for_each(|citation| citation::write(citation, &mut text, list.element()));
-    }
+    cited()
+        .flat_map(|(_, citations)| citations)
+        .for_each(|citation| citation::write(citation, &mut whole, list.element()));
 }
 
 pub(in super::super) fn write_text(text: &str, content: &mut ArrayWriter<'_>) {

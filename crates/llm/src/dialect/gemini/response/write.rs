@@ -74,9 +74,11 @@ fn write_choice(candidate: &mut ObjectWriter<'_>, choice: &Choice<'_>, origin: O
 
 fn cited<'p>(parts: &'p [Part<'_>]) -> Vec<Grounded<'p, 'p>> {
     let mut cited = Vec::new();
+    let mut before = 0;
     for (part, at) in parts.iter().zip(0..) {
         if let PartBody::Text { text, citations, .. } = &part.body {
-            cited.extend(citations.iter().map(|citation| Grounded { citation, text, part: at }));
+            cited.extend(citations.iter().map(|citation| Grounded { citation, text, before, part: at }));
+            before += text.chars().count() as u64;
         }
     }
     cited

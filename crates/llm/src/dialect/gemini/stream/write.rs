@@ -29,10 +29,8 @@ struct Open {
     /// In the order in which they began, and how many of them are not complete.
     calls: Numbered<OpenCall>,
     incomplete: usize,
-    /// All its visible text, which citations point into, and how many characters stood before the open part.
+    /// All its visible text, which citations point into.
     text: CitedText,
-    characters: u64,
-    part_start: u64,
     citations: Vec<Citation<'static>>,
     finish_reason: Option<Box<str>>,
 }
@@ -64,10 +62,7 @@ impl Writer {
     fn send_part(&mut self, choice: u32, kind: OpenPart, out: &mut Vec<u8>, fill: impl FnOnce(&mut ArrayWriter<'_>)) {
         self.send_complete_calls(choice, out);
         let open = self.choices.entry(choice).or_default();
-        if open.part != kind {
-            open.part = kind;
-            open.part_start = open.characters;
-        }
+        open.part = kind;
         self.chunks.send(out, |candidates| write_parts(candidates, choice, fill));
     }
 
@@ -78,7 +73,6 @@ impl Writer {
         self.send_part(choice, OpenPart::Text, out, |parts| write_text(&mut parts.object(), text, None));
         let open = self.choices.entry(choice).or_default();
         open.text.push(text);
-        open.characters += text.chars().count() as u64;
     }
 
     fn send_signature(&mut self, choice: u32, signature: &Signature<'_>, out: &mut Vec<u8>) {
@@ -174,10 +168,7 @@ impl EventWriter for Writer {
                 if open.citations.len() == grounding::MOST {
                     return;
                 }
-                let mut citation = citation.as_ref().clone().into_owned();
-                let shift = |at: u64| at.saturating_add(open.part_start);
-                citation.span = citation.span.map(|(start, end)| (shift(start), shift(end)));
-                open.citations.push(citation);
+                open.citations.push(citation.as_ref().clone().into_owned());
             }
             Event::Media { choice, media } => {
                 let part = PartBody::Media(media.clone()).into();
@@ -217,7 +208,8 @@ impl EventWriter for Writer {
                 fill_content(&mut candidate, |parts| write_text(&mut parts.object(), "", None));
                 candidate.string("finishReason", open.finish_reason.as_deref().unwrap_or(stop::END));
                 candidate.number("index", u64::from(*choice));
-                let cited = |citation| Grounded { citation, text: open.text.get().unwrap_or_default(), part: 0 };
+                let cited =
+                    |citation| Grounded { citation, text: open.text.get().unwrap_or_default(), before: 0, part: 0 };
                 grounding::write(&mut candidate, &open.citations.iter().map(cited).collect::<Vec<_>>());
             }
         });

@@ -336,7 +336,7 @@ fn write_said(array: &mut ArrayWriter<'_>, parts: &[Part<'_>], own: bool) {
 }
 
 fn write_output_text(object: &mut ObjectWriter<'_>, text: &str, citations: &[Citation<'_>]) {
-    let annotations = content::annotations(citations);
+    let annotations = content::annotations(citations, 0);
     OutputText { text, annotations: &annotations, logprobs: None }.write(object);
 }
 

@@ -28,6 +28,8 @@ pub(super) struct Message {
 pub(super) enum Part {
     Text {
         text: String,
+        /// Characters of the parts before it.
+        start: u64,
         /// Each as JSON.
         annotations: Vec<Vec<u8>>,
         logprobs: content::Logprobs,
@@ -36,15 +38,15 @@ pub(super) enum Part {
 }
 
 impl Part {
-    /// An empty text.
-    pub(super) fn text() -> Self {
-        Part::Text { text: String::new(), annotations: Vec::new(), logprobs: content::Logprobs::default() }
+    /// An empty text behind `start` characters.
+    pub(super) fn text(start: u64) -> Self {
+        Part::Text { text: String::new(), start, annotations: Vec::new(), logprobs: content::Logprobs::default() }
     }
 
     /// The part as JSON, so far.
     pub(super) fn json(&self) -> Vec<u8> {
         match self {
-            Part::Text { text, annotations, logprobs } => {
+            Part::Text { text, annotations, logprobs, .. } => {
                 whole::text_part(text, &array(annotations), Some(&logprobs.array()))
             }
             Part::Refusal(refusal) => whole::refusal_part(refusal),
@@ -167,10 +169,10 @@ impl Call {
     }
 }
 
-/// A citation as JSON.
-pub(super) fn annotation(citation: &Citation<'_>) -> Vec<u8> {
+/// A citation as JSON, in a part that begins at the character `start`.
+pub(super) fn annotation(citation: &Citation<'_>, start: u64) -> Vec<u8> {
     let mut out = Vec::new();
-    content::write_annotation(&mut out, citation);
+    content::write_annotation(&mut out, citation, start);
     out
 }
 

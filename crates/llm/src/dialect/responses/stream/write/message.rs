@@ -7,8 +7,9 @@ use crate::json::{ObjectWriter, write_string};
 use crate::model::{Citation, Json};
 
 impl Writer {
-    /// Takes the message that is being told, or begins one, with a part that `fits`, or with `new`.
-    pub(super) fn message(&mut self, fits: fn(&Part) -> bool, new: fn() -> Part, out: &mut Vec<u8>) -> Message {
+    /// Takes the message that is being told, or begins one, with a part that `fits`, or with `new`, which is told
+    /// how many characters stand before it.
+    pub(super) fn message(&mut self, fits: fn(&Part) -> bool, new: fn(u64) -> Part, out: &mut Vec<u8>) -> Message {
         let mut message = match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Message(message) => message,
             other => {
@@ -21,7 +22,7 @@ impl Writer {
         };
         if !message.part.as_ref().is_some_and(fits) {
             self.end_content(&mut message, out);
-            let part = new();
+            let part = new(self.characters);
             self.tell_content("response.content_part.added", &message, &part, out);
             message.part = Some(part);
         }
@@ -38,6 +39,7 @@ impl Writer {
         }
         let mut message = self.text_message(out);
         self.tell_text(&message, more, b"[]", out);
+        self.characters += more.chars().count() as u64;
         if let Some(Part::Text { text, .. }) = &mut message.part {
             text.push_str(more);
         }
@@ -65,9 +67,8 @@ impl Writer {
 
     pub(super) fn cite(&mut self, citation: &Citation<'_>, out: &mut Vec<u8>) {
         let mut message = self.text_message(out);
-        let annotation = items::annotation(citation);
-        if let Some(Part::Text { annotations, .. }) = &mut message.part {
-            annotations.push(annotation);
+        if let Some(Part::Text { annotations, start, .. }) = &mut message.part {
+            annotations.push(items::annotation(citation, *start));
         }
         if let Some(Part::Text { annotations, .. }) = &message.part
             && let Some((last, before)) = annotations.split_last()
@@ -82,7 +83,7 @@ impl Writer {
     }
 
     pub(super) fn refusal(&mut self, more: &str, out: &mut Vec<u8>) {
-        let new = || Part::Refusal(String::new());
+        let new = |_| Part::Refusal(String::new());
         let mut message = self.message(|part| matches!(part, Part::Refusal(_)), new, out);
         event(out, &mut self.sequence, "response.refusal.delta", |event| {
             content_place(event, &message);

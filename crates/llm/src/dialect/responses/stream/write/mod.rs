@@ -25,6 +25,8 @@ pub(in crate::dialect::responses) struct Writer {
     names: ItemNames,
     sequence: u64,
     open: Open,
+    /// Characters of the texts so far.
+    characters: u64,
     /// The items by their index; empty while they are open.
     output: Vec<Vec<u8>>,
     stop: Option<Stop<'static>>,
@@ -48,6 +50,7 @@ impl Writer {
             names: ItemNames::default(),
             sequence: 0,
             open: Open::Nothing,
+            characters: 0,
             output: Vec::new(),
             stop: None,
             usage: None,
