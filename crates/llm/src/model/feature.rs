@@ -64,7 +64,7 @@ features! {
     ServerTools => "server_tools",
     /// Arguments must follow a tool's schema exactly.
     StrictTools => "strict",
-    /// Whether tools must or must not be called.
+    /// Whether tools must or must not be called; Converse has no word for the latter where the history has calls.
     ToolChoice => "tool_choice",
     /// The model must call this very tool.
     ToolChoiceFunction => "tool_choice_function",
@@ -82,7 +82,7 @@ features! {
     StopSequences => "stop_sequences",
     /// Temperatures above 1, which elsewhere become 1; and any beside thinking.
     HighTemperature => "temperature",
-    /// Nucleus sampling.
+    /// Nucleus sampling; Claude from 4.1 on takes none beside a temperature.
     TopP => "top_p",
     /// Sampling from the k likeliest tokens.
     TopK => "top_k",

@@ -273,13 +273,16 @@ fn sampling_gives_way_to_thinking() {
 }
 
 #[test]
-fn of_temperature_and_top_p_the_first_stays() {
+fn of_temperature_and_top_p_the_first_stays_where_a_model_takes_one() {
     let mut request = question();
     request.temperature = Some(Json(Cow::Borrowed(b"0.70")));
     request.top_p = Some(json(json!(0.5)));
-    let (body, losses) = write(&request);
-    assert_eq!((&body["temperature"], &body["top_p"]), (&json!(0.7), &Value::Null));
-    assert!(losses.lost(Feature::TopP));
+    for (model, top_p) in [("claude-3-5-haiku-20241022", json!(0.5)), ("claude-sonnet-4-5", Value::Null)] {
+        request.model = Some(model.into());
+        let (body, losses) = write(&request);
+        assert_eq!((&body["temperature"], &body["top_p"]), (&json!(0.7), &top_p), "{model}");
+        assert_eq!(losses.lost(Feature::TopP), top_p.is_null(), "{model}");
+    }
 }
 
 #[test]

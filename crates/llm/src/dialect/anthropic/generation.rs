@@ -47,6 +47,11 @@ impl Generation {
         self.takes_budget()
     }
 
+    /// `temperature` and `top_p` may both be chosen.
+    pub(super) fn takes_both(self) -> bool {
+        self < Self { major: 4, minor: 1 }
+    }
+
     /// Thoughts are shown only if that is asked for.
     pub(super) fn hides_thoughts(self) -> bool {
         !self.takes_budget()

@@ -160,7 +160,7 @@ impl<'r> Plan<'r> {
         }
         if let Some(number) = top_p {
             // Later models take either of the two, so the commoner one stays.
-            let clashes = self.temperature.is_some() || !generation.samples();
+            let clashes = (self.temperature.is_some() && !generation.takes_both()) || !generation.samples();
             if clashes || (thinks && number < LEAST_TOP_P_THINKING) || is_default(number) {
                 self.top_p = None;
                 if !is_default(number) {
