@@ -90,7 +90,7 @@ impl Map {
                 let own = request.model.take();
                 request.model = model.map(Into::into).or_else(|| own.clone());
                 let sent = provider.write_request(&request)?;
-                let losses = provider.losses(&request);
+                let losses = provider.losses(client, &request);
                 let inputs = request.inputs.len();
                 let form = Form::Embeddings { client, provider, encoding: request.encoding, inputs };
                 let told = own.or(request.model).unwrap_or_default();

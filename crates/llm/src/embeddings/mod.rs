@@ -209,11 +209,14 @@ impl EmbedProvider {
         }
     }
 
-    /// What `request` says and the provider has no words for.
-    pub fn losses(self, request: &EmbedRequest<'_>) -> Losses {
+    /// What `request` says, in the form of `client`, and the provider has no words for.
+    pub fn losses(self, client: EmbedClient, request: &EmbedRequest<'_>) -> Losses {
         let mut losses = request.unread.clone();
         if request.task.is_some() && !self.tells_tasks() {
-            losses.lose_field("input_type");
+            losses.lose_field(match client {
+                EmbedClient::OpenAi | EmbedClient::Cohere => "input_type",
+                EmbedClient::Gemini | EmbedClient::GeminiBatch => "taskType",
+            });
         }
         if request.truncation.is_some_and(|truncation| !self.truncates(truncation)) {
             losses.lose_field("truncate");

@@ -247,8 +247,11 @@ fn what_a_provider_has_no_words_for_is_named() {
         (EmbedProvider::GeminiBatch, "field:user, field:truncate"),
         (EmbedProvider::Cohere, "field:user"),
     ] {
-        assert_eq!(provider.losses(&request).to_string(), expected, "{provider:?}");
+        assert_eq!(provider.losses(EmbedClient::OpenAi, &request).to_string(), expected, "{provider:?}");
     }
+    let body = json!({"content": {"parts": [{"text": "a"}]}, "taskType": "RETRIEVAL_QUERY"});
+    let request = asked(EmbedClient::Gemini, &body);
+    assert_eq!(EmbedProvider::OpenAi.losses(EmbedClient::Gemini, &request).to_string(), "field:taskType");
 }
 
 /// What a client of `from` gets of a provider's answer, and what is sent to the provider.
