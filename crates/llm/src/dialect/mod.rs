@@ -190,12 +190,15 @@ pub(crate) struct NameRule {
     pub max_length: usize,
     /// Allowed beside ASCII letters and digits.
     pub punctuation: &'static str,
+    /// What it does not begin with.
+    pub never_first: &'static str,
 }
 
 impl NameRule {
     pub(crate) fn accepts(self, name: &str) -> bool {
         let allowed = |character: char| character.is_ascii_alphanumeric() || self.punctuation.contains(character);
-        (self.min_length..=self.max_length).contains(&name.len()) && name.chars().all(allowed)
+        let begins_well = !name.starts_with(|first: char| self.never_first.contains(first));
+        begins_well && (self.min_length..=self.max_length).contains(&name.len()) && name.chars().all(allowed)
     }
 }
 
@@ -264,7 +267,12 @@ impl Quirks {
 
     /// Which identifiers of calls the provider accepts; `usual` are those of its dialect.
     pub(crate) fn call_ids(&self, usual: NameRule) -> NameRule {
-        self.call_id_length.map_or(usual, |length| NameRule { min_length: length, max_length: length, punctuation: "" })
+        self.call_id_length.map_or(usual, |length| NameRule {
+            min_length: length,
+            max_length: length,
+            punctuation: "",
+            never_first: "",
+        })
     }
 }
 

@@ -71,7 +71,10 @@ pub(super) fn fit_names(request: &mut Request<'_>, rule: NameRule) -> Renames {
 fn fitted(name: &str, rule: NameRule) -> String {
     let allowed = |character: char| character.is_ascii_alphanumeric() || rule.punctuation.contains(character);
     let filler = if rule.punctuation.contains('_') { '_' } else { '0' };
-    let plain: String = name.chars().map(|character| if allowed(character) { character } else { filler }).collect();
+    let mut plain: String = name.chars().map(|character| if allowed(character) { character } else { filler }).collect();
+    if plain.starts_with(|first: char| rule.never_first.contains(first)) {
+        plain.insert(0, filler);
+    }
     let hash = Sha256::digest(name.as_bytes());
     let kept = KEPT_CHARS.min(rule.max_length.saturating_sub(9));
     let separator = if filler == '_' { "_" } else { "" };

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 use tidegate_llm::model::{Event, PartBody};
-use tidegate_llm::{Dialect, ProviderDialect, Raw, Renames, TranslatedEnd, translate_response};
+use tidegate_llm::{
+    Dialect, PathFacts, ProviderDialect, Raw, Renames, TranslatedEnd, translate_request, translate_response,
+};
 
 use crate::nothing_lost::asked;
 use crate::pairs::{raw, reply, translate};
@@ -222,4 +224,29 @@ fn an_event_that_cannot_be_decoded_is_passed_over() {
     let mut out = Vec::new();
     translator.push(b"data: {bad\n\n", &mut out, &mut |_: &Event<'_>| count += 1).unwrap();
     assert_eq!((translator.skipped(), count), (1, 0));
+}
+
+#[test]
+fn a_function_whose_name_begins_with_a_digit_has_another_at_gemini_and_its_own_in_the_answer() {
+    let function = json!({"type": "function", "function": {"name": "1st", "parameters": {"type": "object"}}});
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}], "tools": [function]}).to_string();
+    let target = crate::pairs::to(Dialect::Gemini);
+    let asked = translate_request(Dialect::OpenAiChat, &target, raw(body.as_bytes()), PathFacts::default()).unwrap();
+    let gemini: Value = serde_json::from_slice(&asked.body).unwrap();
+    let name = gemini["tools"][0]["functionDeclarations"][0]["name"].as_str().unwrap();
+    assert!(name.starts_with("_1st_"), "{name}");
+    let call = json!({"functionCall": {"name": name, "args": {}}});
+    let body = json!({"candidates": [{"content": {"parts": [call]}, "finishReason": "STOP"}]}).to_string();
+    let raw = raw(body.as_bytes());
+    let (answer, _) = translate_response(Dialect::Gemini, Dialect::OpenAiChat, raw, &reply(), &asked.renames).unwrap();
+    let answer: Value = serde_json::from_slice(&answer).unwrap();
+    assert_eq!(answer["choices"][0]["message"]["tool_calls"][0]["function"]["name"], "1st");
+}
+
+#[test]
+fn a_message_of_which_cohere_can_be_told_nothing_is_not_empty() {
+    let audio = json!({"type": "input_audio", "input_audio": {"data": "AA==", "format": "mp3"}});
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": [audio]}]});
+    let (cohere, losses) = asked(Dialect::OpenAiChat, Dialect::Cohere, &body);
+    assert_eq!((&cohere["messages"][0]["content"], losses.as_str()), (&json!("Continue."), "audio"));
 }

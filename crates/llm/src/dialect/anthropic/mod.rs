@@ -28,8 +28,8 @@ pub(super) static CODEC: Codec = Codec {
     stream_reader: || Box::new(Placed::new(stream::Reader::default(), Cites::Blocks)),
     stream_writer: |reply| Box::new(OneByOne::new(stream::Writer::new(reply))),
     carries: CARRIES,
-    names: NameRule { min_length: 1, max_length: 64, punctuation: "_-" },
-    call_ids: NameRule { min_length: 1, max_length: 64, punctuation: "_-" },
+    names: NameRule { min_length: 1, max_length: 64, punctuation: "_-", never_first: "" },
+    call_ids: NameRule { min_length: 1, max_length: 64, punctuation: "_-", never_first: "" },
 };
 
 /// What the dialect has words for. A few of them are left out where the API refuses the combination, such as a

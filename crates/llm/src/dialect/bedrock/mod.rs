@@ -30,8 +30,8 @@ pub(super) static CODEC: Codec = Codec {
     stream_reader: || Box::new(Placed::new(stream::Reader::default(), Cites::Blocks)),
     stream_writer: |reply| Box::new(OneByOne::new(stream::Writer::new(reply))),
     carries: CARRIES,
-    names: NameRule { min_length: 1, max_length: 64, punctuation: "_-" },
-    call_ids: NameRule { min_length: 1, max_length: 64, punctuation: "_-" },
+    names: NameRule { min_length: 1, max_length: 64, punctuation: "_-", never_first: "" },
+    call_ids: NameRule { min_length: 1, max_length: 64, punctuation: "_-", never_first: "" },
 };
 
 /// What the dialect has words for. Some more is carried in part: `top_k` and thinking for the families that know them,

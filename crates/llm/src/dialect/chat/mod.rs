@@ -39,9 +39,9 @@ pub(super) static CODEC: Codec = Codec {
     stream_reader: || Box::new(stream::Reader::default()),
     stream_writer: |reply| Box::new(stream::Writer::new(reply)),
     carries: CARRIES,
-    names: NameRule { min_length: 1, max_length: 64, punctuation: "_-" },
+    names: NameRule { min_length: 1, max_length: 64, punctuation: "_-", never_first: "" },
     // OpenAI takes up to 40 characters.
-    call_ids: NameRule { min_length: 1, max_length: 40, punctuation: "_-" },
+    call_ids: NameRule { min_length: 1, max_length: 40, punctuation: "_-", never_first: "" },
 };
 
 /// What has its words here. Of media, images go by URL and documents by file; reasoning goes back only if a chat

@@ -59,6 +59,7 @@ pub(super) static CODEC: Codec = Codec {
         Feature::MediaOutput,
     ],
     // Some models take dots and colons as well.
-    names: NameRule { min_length: 1, max_length: 64, punctuation: "_-" },
-    call_ids: NameRule { min_length: 1, max_length: 64, punctuation: "_-" },
+    // Vertex wants a letter or an underscore first.
+    names: NameRule { min_length: 1, max_length: 64, punctuation: "_-", never_first: "0123456789-" },
+    call_ids: NameRule { min_length: 1, max_length: 64, punctuation: "_-", never_first: "" },
 };

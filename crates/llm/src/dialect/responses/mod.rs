@@ -62,8 +62,8 @@ pub(super) static CODEC: Codec = Codec {
         Feature::Refusal,
         Feature::Citations,
     ],
-    names: NameRule { min_length: 1, max_length: 64, punctuation: "_-" },
-    call_ids: NameRule { min_length: 1, max_length: 64, punctuation: "_-" },
+    names: NameRule { min_length: 1, max_length: 64, punctuation: "_-", never_first: "" },
+    call_ids: NameRule { min_length: 1, max_length: 64, punctuation: "_-", never_first: "" },
 };
 
 /// Keeps a member of the object `parent`, under a dotted name.

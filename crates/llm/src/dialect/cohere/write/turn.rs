@@ -8,6 +8,9 @@ use crate::dialect::cited::CitedText;
 use crate::json::{ArrayWriter, ObjectWriter};
 use crate::model::{Feature, Media, MediaKind, MediaSource, Part, PartBody, Role, ToolCall, ToolResult, Turn};
 
+/// Stands for a message of which nothing can be said.
+const UNSAID: &str = "Continue.";
+
 impl Writer<'_> {
     pub(super) fn turn(&mut self, turn: &Turn<'_>, messages: &mut ArrayWriter<'_>) {
         self.losses.lose_some(Feature::TurnName, turn.name.as_ref());
@@ -77,8 +80,14 @@ impl Writer<'_> {
         if let Some(text) = lone_text(&told).filter(|_| told.iter().all(|part| part.cache.is_none())) {
             return message.string("content", text);
         }
-        let mut content = message.array("content");
+        let mut json = Vec::new();
+        let mut content = ArrayWriter::new(&mut json);
         told.into_iter().for_each(|part| self.part(part, &mut content));
+        drop(content);
+        match json.as_slice() {
+            b"[]" => message.string("content", UNSAID),
+            told => message.raw("content", told),
+        }
     }
 
     /// Writes what the model said: the text of a message that calls is its plan.

@@ -22,8 +22,8 @@ pub(super) const CODEC: ProviderCodec = ProviderCodec {
     stream_reader: || Box::new(answer::Reader::default()),
     framing: StreamFraming::Sse,
     carries: CARRIES,
-    names: NameRule { min_length: 1, max_length: 64, punctuation: "_-" },
-    call_ids: NameRule { min_length: 1, max_length: 64, punctuation: "_-" },
+    names: NameRule { min_length: 1, max_length: 64, punctuation: "_-", never_first: "" },
+    call_ids: NameRule { min_length: 1, max_length: 64, punctuation: "_-", never_first: "" },
 };
 
 /// What the form has words for. Media are for the models that see or hear; others are told without them.

@@ -19,8 +19,8 @@ pub(super) const CODEC: ProviderCodec = ProviderCodec {
     stream_reader: || Box::new(answer::Reader::default()),
     framing: StreamFraming::Lines,
     carries: CARRIES,
-    names: NameRule { min_length: 1, max_length: 64, punctuation: "_-" },
-    call_ids: NameRule { min_length: 1, max_length: 64, punctuation: "_-" },
+    names: NameRule { min_length: 1, max_length: 64, punctuation: "_-", never_first: "" },
+    call_ids: NameRule { min_length: 1, max_length: 64, punctuation: "_-", never_first: "" },
 };
 
 /// What the form has words for. Documents of plain text are carried as text.
