@@ -66,6 +66,45 @@ fn models_that_see_read_lists() {
     );
 }
 
+#[test]
+fn results_calls_and_thoughts_have_their_places_in_either_form_of_content() {
+    let picture = json!({"type": "image_url", "image_url": {"url": "data:image/gif;base64,AA=="}});
+    let file = json!({"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,AA=="}});
+    let messages = json!([
+        {"role": "user", "content": [{"type": "text", "text": "a"}, picture, file, {"type": "text", "text": "b"}]},
+        {"role": "assistant", "reasoning_content": "hm", "content": null, "tool_calls": [
+            {"id": "c1", "type": "function", "function": {"name": "look", "arguments": ""}}]},
+        {"role": "tool", "tool_call_id": "c1", "content": [{"type": "text", "text": "x"}, picture]}]);
+    let call = json!([{"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}]);
+    let thought = |content: Value| {
+        json!({
+            "role": "assistant", "reasoning_content": "hm", "content": content, "tool_calls": call,
+        })
+    };
+    let (text, list) = (json!({"text": "x"}), json!({"image": "data:image/gif;base64,AA=="}));
+    for (model, asked_for, lost) in [
+        (
+            "qwen-plus",
+            json!([
+            {"role": "user", "content": "a\nb"}, thought(json!("")),
+            {"role": "tool", "tool_call_id": "c1", "name": "look", "content": "x"}]),
+            ["image", "document"].as_slice(),
+        ),
+        (
+            "qwen-vl-max",
+            json!([
+            {"role": "user", "content": [{"text": "a"}, list, {"text": "b"}]}, thought(json!([])),
+            {"role": "tool", "tool_call_id": "c1", "name": "look", "content": [text, list]}]),
+            &["document"],
+        ),
+    ] {
+        let (body, losses) = asked(DASHSCOPE, &json!({"model": model, "messages": messages}));
+        assert_eq!(body["input"]["messages"], asked_for, "{model}");
+        assert!(lost.iter().all(|name| losses.contains(name)), "{model}: {losses}");
+        assert_eq!(losses.contains("image"), lost.contains(&"image"), "{model}: {losses}");
+    }
+}
+
 fn event(output: &Value, usage: &Value) -> String {
     let data = json!({"output": output, "usage": usage, "request_id": "r1"});
     format!("id:1\nevent:result\n:HTTP_STATUS/200\ndata:{data}\n\n")

@@ -29,7 +29,7 @@ pub(in crate::dialect) use response::{is_call_signature, read_choice, read_text_
 pub(in crate::dialect) use stop::word as stop_word;
 pub(in crate::dialect) use stream::{Envelope, Reader, Writer};
 pub(in crate::dialect) use usage::write as write_usage;
-pub(in crate::dialect) use write::{write_thinking, write_thinking_switch};
+pub(in crate::dialect) use write::{write_thinking, write_thinking_switch, write_tools_and_format};
 
 pub(super) static CODEC: Codec = Codec {
     read_request: request::read,

@@ -60,7 +60,10 @@ impl<'a> Fields<'a> {
     /// What the part is; `None` if it is not understood.
     fn body(&mut self) -> Option<PartBody<'a>> {
         let mut media = match self.kind {
-            b"text" | b"input_text" | b"output_text" => return self.text.take().map(|text| Part::text(text).body),
+            // DashScope's have no type.
+            b"text" | b"input_text" | b"output_text" | b"" => {
+                return self.text.take().map(|text| Part::text(text).body);
+            }
             b"refusal" => return self.refusal.take().map(PartBody::Refusal),
             b"thinking" => return Some(PartBody::Reasoning(read_thinking(self.thinking?))),
             b"image_url" => media::read_image(self.medium?),

@@ -36,21 +36,29 @@ pub(super) struct Delta<'a> {
 }
 
 impl<'a> ChoiceDelta<'a> {
-    pub(super) fn read(raw: Raw<'a>) -> Self {
+    /// Reads a choice whose news stand in the member `place`: Chat's in `delta`.
+    pub(super) fn read(raw: Raw<'a>, place: &[u8]) -> Self {
         let mut choice = Self::default();
         for (key, value) in raw.members() {
             match key {
                 b"index" => choice.index = value.count().and_then(|index| index.try_into().ok()).unwrap_or(0),
-                b"delta" => choice.delta = Delta::read(value),
                 b"finish_reason" => choice.reason = Some(value),
                 b"stop_reason" if value.kind == Kind::String => choice.stop_sequence = Some(value),
                 b"logprobs" => choice.logprobs = value.object(),
                 b"usage" => choice.usage = value.object(),
+                key if key == place => choice.delta = Delta::read(value),
                 // Perplexity repeats the whole message so far in `message`.
                 _ => {}
             }
         }
         choice
+    }
+}
+
+impl<'a> ChoiceDelta<'a> {
+    /// A choice that is plain text.
+    pub(super) fn of_text(text: Raw<'a>, reason: Option<Raw<'a>>) -> Self {
+        Self { delta: Delta { content: Some(text), ..Delta::default() }, reason, ..Self::default() }
     }
 }
 

@@ -95,11 +95,10 @@ impl Reader {
         }
         // Azure opens with a chunk that names nothing.
         let says_something = !start.id.is_empty() || choices.is_some_and(|choices| choices.elements().next().is_some());
-        if !self.has_started && says_something {
-            self.has_started = true;
-            tell(Event::Start(start));
+        if says_something {
+            self.start(start, tell);
         }
-        for choice in choices.into_iter().flat_map(Raw::elements).map(ChoiceDelta::read) {
+        for choice in choices.into_iter().flat_map(Raw::elements).map(|choice| ChoiceDelta::read(choice, b"delta")) {
             nested_counts = nested_counts.or(choice.usage);
             self.choice(choice.index).read(&choice, tell);
         }
@@ -113,6 +112,33 @@ impl Reader {
         if is_error {
             tell(Event::Error(read_error(Dialect::OpenAiChat, 0, None, chunk.bytes)));
         }
+    }
+
+    fn start(&mut self, start: StreamStart<'_>, tell: Tell<'_>) {
+        if !std::mem::replace(&mut self.has_started, true) {
+            tell(Event::Start(start));
+        }
+    }
+
+    /// Takes in an event of a provider's own form that has Chat's choices in another envelope, with their news in
+    /// `message`.
+    pub(in crate::dialect) fn read_messages(&mut self, id: Text<'_>, choices: Raw<'_>, tell: Tell<'_>) {
+        self.start(StreamStart { id, ..StreamStart::default() }, tell);
+        for choice in choices.elements().map(|choice| ChoiceDelta::read(choice, b"message")) {
+            self.choice(choice.index).read(&choice, tell);
+        }
+    }
+
+    /// Takes in an event that is plain text, as [`read_text_choice`](super::super::read_text_choice) does a whole answer.
+    pub(in crate::dialect) fn read_text(
+        &mut self,
+        id: Text<'_>,
+        text: Raw<'_>,
+        reason: Option<Raw<'_>>,
+        tell: Tell<'_>,
+    ) {
+        self.start(StreamStart { id, ..StreamStart::default() }, tell);
+        self.choice(0).read(&ChoiceDelta::of_text(text, reason), tell);
     }
 
     fn choice(&mut self, index: u32) -> &mut Choice {

@@ -27,6 +27,20 @@ pub(super) fn write(request: &Request<'_>, quirks: &Quirks, losses: &mut Losses)
     out
 }
 
+/// Writes tools, the choice among them and the form of the answer, for a provider's own form that has these from Chat.
+pub(in crate::dialect) fn write_tools_and_format(
+    request: &Request<'_>,
+    object: &mut ObjectWriter<'_>,
+    losses: &mut Losses,
+) {
+    let quirks = &Quirks::OF_OPENAI;
+    let mut writer = Writer { origin: Origin::Foreign, dialect: Dialect::OpenAiChat, quirks, losses };
+    writer.tools(request, object);
+    if let Some(format) = &request.response_format {
+        writer.format(format, object);
+    }
+}
+
 struct Writer<'w> {
     origin: Origin,
     dialect: Dialect,

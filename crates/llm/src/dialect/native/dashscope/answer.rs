@@ -1,13 +1,11 @@
 //! Answers, whole and streamed: an event of a stream has the form of a whole answer.
 //!
-//! Invariant: a choice is read as Chat's choice, an event as Chat's chunk; nothing that only DashScope knows is kept.
-
-use std::borrow::Cow;
+//! Invariant: choices are read as Chat's, whole and in pieces; nothing that only DashScope knows is kept.
 
 use crate::dialect::{Dialect, EventReader, Frame, ReadError, chat};
 use crate::errors::read_error;
-use crate::json::{Kind, ObjectWriter, Raw, unescape, write_string};
-use crate::model::{Event, Extras, Json, Part, PartBody, Response, Text, TokenCounts};
+use crate::json::{Kind, Raw};
+use crate::model::{Event, Extras, PartBody, Response, Text, TokenCounts};
 
 /// The envelope's members.
 #[derive(Default)]
@@ -82,26 +80,16 @@ pub(super) fn read(body: Raw<'_>) -> Result<Response<'_>, ReadError> {
         Response { id: envelope.id, choices, usage: envelope.usage, ..Response::new(Dialect::OpenAiChat) };
     for choice in &mut response.choices {
         choice.extras = Extras::default();
-        choice.parts = std::mem::take(&mut choice.parts).into_iter().filter_map(with_type).collect();
+        choice.parts.retain(|part| !matches!(part.body, PartBody::Opaque(_)));
+        choice.parts.iter_mut().for_each(|part| part.extras = Extras::default());
     }
     Ok(response)
-}
-
-/// A part of a list of content, which has no type here; `None` for what Chat has no words for.
-fn with_type(part: Part<'_>) -> Option<Part<'_>> {
-    match part.body {
-        PartBody::Opaque(Json(Cow::Borrowed(json))) => Raw::new(json)?.first("text")?.text().map(Part::text),
-        PartBody::Opaque(Json(Cow::Owned(_))) => None,
-        body => Some(body.into()),
-    }
 }
 
 /// Reads one stream.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
-    chunks: chat::Reader,
-    /// The chunk that is being read.
-    chunk: Vec<u8>,
+    choices: chat::Reader,
 }
 
 impl EventReader for Reader {
@@ -111,16 +99,18 @@ impl EventReader for Reader {
         if frame.name == b"error" {
             return tell(Event::Error(read_error(Dialect::OpenAiChat, status_of(raw), None, frame.data)));
         }
-        self.chunk.clear();
-        write_chunk(&envelope, &mut self.chunk);
-        self.chunks.read(Frame { name: b"", data: &self.chunk, is_exception: false }, tell);
+        match (envelope.choices, envelope.text) {
+            (Some(choices), _) => self.choices.read_messages(envelope.id, choices, tell),
+            (None, Some(text)) => self.choices.read_text(envelope.id, text, envelope.reason, tell),
+            (None, None) => {}
+        }
         if let Some(counts) = envelope.usage {
             tell(Event::Usage(counts));
         }
     }
 
     fn may_end(&self) -> bool {
-        self.chunks.may_end()
+        self.choices.may_end()
     }
 }
 
@@ -128,38 +118,4 @@ impl EventReader for Reader {
 fn status_of(error: Raw<'_>) -> u16 {
     let code = error.first("code").and_then(Raw::text);
     if code.is_some_and(|code| code.starts_with("InvalidParameter")) { 400 } else { 0 }
-}
-
-/// Writes an event as Chat's chunk.
-fn write_chunk(envelope: &Envelope<'_>, out: &mut Vec<u8>) {
-    let mut chunk = ObjectWriter::new(out);
-    chunk.string("id", &envelope.id);
-    let mut choices = chunk.array("choices");
-    for choice in envelope.choices.into_iter().flat_map(Raw::elements) {
-        let mut object = choices.object();
-        for (key, value) in choice.members() {
-            match key {
-                b"message" => write_delta(value, &mut object.object("delta")),
-                _ => object.raw(&unescape(key), value.bytes),
-            }
-        }
-    }
-    if let (None, Some(text)) = (envelope.choices, envelope.text) {
-        let mut object = choices.object();
-        object.object("delta").raw("content", text.bytes);
-        if let Some(reason) = envelope.reason {
-            object.raw("finish_reason", reason.bytes);
-        }
-    }
-}
-
-fn write_delta(message: Raw<'_>, delta: &mut ObjectWriter<'_>) {
-    for (key, value) in message.members() {
-        if key == b"content" && value.kind == Kind::Array {
-            let text: String = value.elements().filter_map(|part| part.first("text")?.text()).collect();
-            write_string(delta.key("content"), &text);
-        } else {
-            delta.raw(&unescape(key), value.bytes);
-        }
-    }
 }

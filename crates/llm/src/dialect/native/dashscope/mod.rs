@@ -3,9 +3,10 @@
 //! OpenAI Chat's messages, tools and choices in an envelope: what the model reads in `input`, all settings in `parameters`,
 //! the choices in `output`. Its peculiarities: pieces of a stream repeat what was said before unless only increments are
 //! asked for; a finish reason that is not told yet is the word `null`; models that see or hear read content as a list whose
-//! parts have no type. Invariant: whatever is the same in Chat is read and written by Chat's own code.
+//! parts have no type. Invariant: tools are written and choices read by Chat's own code.
 
 mod answer;
+mod message;
 mod request;
 
 use super::ProviderCodec;
@@ -52,5 +53,4 @@ const CARRIES: &[Feature] = &[
     Feature::Choices,
     Feature::ReasoningEffort,
     Feature::Reasoning,
-    Feature::ReasoningSignature,
 ];
