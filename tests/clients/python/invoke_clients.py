@@ -13,7 +13,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from dialect_clients import ABOUT, LIMIT, NAME, SCHEMA, Client, Messages, Reply, add_delta
+from dialect_clients import ABOUT, LIMIT, NAME, SCHEMA, Messages, Reply, add_delta
 
 VERSION = "bedrock-2023-05-31"
 
@@ -34,7 +34,7 @@ class BedrockMessages(Messages):
         self.turns: list[Any] = []
 
 
-class Invoke(Client):
+class Invoke:
     """Amazon's SDK. A family says what stands in the bodies."""
 
     error = ClientError
