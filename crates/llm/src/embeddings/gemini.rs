@@ -1,6 +1,6 @@
 //! Gemini's `:embedContent` and `:batchEmbedContents`. A batch repeats the model in each of its requests.
 
-use super::{EmbedError, EmbedInput, EmbedRequest, EmbedTask, Embeddings, Encoding, Vector};
+use super::{EmbedError, EmbedInput, EmbedRequest, EmbedTask, Embeddings, Encoding, MOST_MODEL_BYTES, Vector};
 use crate::dialect::ReadError;
 use crate::json::{ObjectWriter, Raw};
 use crate::model::Text;
@@ -94,6 +94,9 @@ pub(super) fn write_request(request: &EmbedRequest<'_>) -> Result<Vec<u8>, Embed
 pub(super) fn write_batch(request: &EmbedRequest<'_>) -> Result<Vec<u8>, EmbedError> {
     let texts = request.texts()?;
     let model = request.model.as_deref().unwrap_or_default();
+    if model.len() > MOST_MODEL_BYTES {
+        return Err(EmbedError::LongModel(model.len()));
+    }
     let mut out = Vec::new();
     let mut body = ObjectWriter::new(&mut out);
     let mut requests = body.array("requests");

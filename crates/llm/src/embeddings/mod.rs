@@ -124,6 +124,9 @@ pub struct Embeddings<'a> {
     pub input_tokens: Option<u64>,
 }
 
+/// Google's names have far fewer.
+const MOST_MODEL_BYTES: usize = 256;
+
 /// A provider cannot be asked for this.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EmbedError {
@@ -131,6 +134,9 @@ pub enum EmbedError {
     OneInput(usize),
     #[error("the provider takes no token lists, only text")]
     Tokens,
+    /// The provider wants it with each input, so that a long one would make a small request a large one.
+    #[error("the model's name must have at most {MOST_MODEL_BYTES} bytes, got {0}")]
+    LongModel(usize),
 }
 
 impl EmbedClient {

@@ -82,6 +82,13 @@ fn models_that_take_one_text_refuse_two() {
 }
 
 #[test]
+fn a_batch_repeats_no_long_name_of_a_model() {
+    let request = asked(EmbedClient::OpenAi, &json!({"model": "m".repeat(300), "input": ["a", "b"]}));
+    assert_eq!(EmbedProvider::GeminiBatch.write_request(&request), Err(EmbedError::LongModel(300)));
+    assert!(EmbedProvider::Cohere.write_request(&request).is_ok());
+}
+
+#[test]
 fn token_lists_reach_vertex_as_numbers_between_blanks() {
     let request = asked(EmbedClient::OpenAi, &json!({"input": [[1, 2], "x"]}));
     let expected = json!({"instances": [{"content": "1 2"}, {"content": "x"}]});
