@@ -186,6 +186,17 @@ fn log_probabilities_follow_their_text() {
 }
 
 #[test]
+fn log_probabilities_within_a_call_cost_it_no_argument() {
+    let logprobs =
+        Json::owned(br#"{"content":[{"token":"{","logprob":-0.5,"bytes":[123],"top_logprobs":[]}]}"#.to_vec());
+    let stream =
+        written(&[call(0), arguments(0, "{\"a\":"), Event::Logprobs { choice: CHOICE, logprobs }, arguments(0, "1}")]);
+    let (answer, _, _) = through(&stream);
+    let [part] = answer.choices[0].parts.as_slice() else { unreachable!("{answer:?}") };
+    assert!(matches!(&part.body, PartBody::ToolCall(call) if call.arguments == "{\"a\":1}"), "{part:?}");
+}
+
+#[test]
 fn a_failed_answer_is_an_error() {
     let mut reader = DIALECT.stream_reader();
     let failed = br#"{"type":"response.failed","response":{"id":"r","status":"failed","output":[],"error":{"code":"rate_limit_exceeded","message":"slow"}}}"#;

@@ -54,8 +54,11 @@ impl Writer {
         });
     }
 
-    /// They come after their text, so they are told with an empty piece.
+    /// They come after their text, so they are told with an empty piece. Those of a call have no place.
     pub(super) fn logprobs(&mut self, logprobs: &Json<'_>, out: &mut Vec<u8>) {
+        if matches!(self.open, Open::Call(_)) {
+            return;
+        }
         let Some(array) = content::logprobs_array(logprobs) else { return };
         let mut message = self.text_message(out);
         self.tell_text(&message, "", array.bytes, out);
