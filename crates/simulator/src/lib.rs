@@ -10,6 +10,8 @@
 //! |---|---|
 //! | `…/chat/completions` | OpenAI Chat, whole or streamed, with tools, `n`, `stream_options.include_usage` |
 //! | `…/responses` | OpenAI Responses, whole or streamed |
+//! | `…/completions` | OpenAI's older completions, whole or streamed |
+//! | `…/moderations` | OpenAI moderations, which find nothing |
 //! | `…/embeddings` | OpenAI embeddings, as floats or base64 |
 //! | `…:embedContent`, `…:batchEmbedContents`, `…:predict` | embeddings of Gemini and Vertex AI |
 //! | `…/v2/embed`, `…/api/embed`, `…/text-embedding` | embeddings of Cohere, Ollama and DashScope |
@@ -31,7 +33,7 @@
 //! | `/slow?ms=…`, `/stream?n=…&interval_ms=…` | a late answer; n chunks with pauses |
 //! | `/ws` | a WebSocket that sends back each message |
 //! | `/`, `/health`, `/healthz` | `ok` |
-//! | `/__simulator/health`, `/__simulator/requests`, `/__simulator/reset`, `/__simulator/script` | control, see [`control`] |
+//! | `/__simulator/health`, `/__simulator/requests`, `/__simulator/reset`, `/__simulator/script` | control |
 //!
 //! # What it says
 //!
@@ -40,8 +42,8 @@
 //!
 //! # Invariant
 //!
-//! OpenAI's and Anthropic's dialects share no code with the gateway, so that a mistake there cannot hide behind the same
-//! mistake here. The other three are written by the `llm` crate; recorded exchanges and SDKs are what checks them.
+//! The dialects of OpenAI's conversations and of Anthropic share no code with the gateway, so that a mistake there cannot hide
+//! behind the same mistake here. The others are written by the `llm` crate; recorded exchanges and SDKs are what checks them.
 
 mod answer;
 mod body;

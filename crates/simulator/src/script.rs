@@ -21,7 +21,7 @@
 //! | `after` | not the first N requests that the rule matches |
 //! | `first` | of those after `after`, only the first N |
 //! | `every` | of those, only each Nth |
-//! | `simulate` | directives, see [`crate::directives`] |
+//! | `simulate` | directives, as the header `x-simulate` has them |
 //!
 //! Each rule counts the requests that it matches, whether or not it then applies. The first rule that matches and applies
 //! is used, and those after it do not see the request. `/__simulator/reset` starts the counts afresh.

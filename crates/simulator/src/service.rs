@@ -19,7 +19,7 @@ use crate::dialect::embedding_form::Form as EmbeddingForm;
 use crate::dialect::embeddings::Embeddings;
 use crate::dialect::refusal::Voice;
 use crate::dialect::rerank::{self, Form as RerankForm};
-use crate::dialect::{Dialect, Refusal, Turn, messages, modelled, models};
+use crate::dialect::{Dialect, Refusal, Turn, messages, modelled, models, moderations};
 use crate::directives::{Directives, Pace};
 use crate::journal::{Journal, Visit};
 use crate::media::{self, Media};
@@ -167,6 +167,9 @@ impl Simulator {
             Some(Endpoint::Rerank(form)) => {
                 exchange.posted().and_then(|()| rerank::answer(form, &exchange.body, directives)).map(Outcome::json)
             }
+            Some(Endpoint::Moderations) => {
+                exchange.posted().and_then(|()| moderations::answer(&exchange.body)).map(Outcome::json)
+            }
             Some(Endpoint::Models) => Ok(Outcome::json(models::list())),
             Some(Endpoint::Model(id)) => models::one(id).map(Outcome::json),
             Some(Endpoint::Media(media)) => {
@@ -239,6 +242,7 @@ enum Endpoint<'a> {
     CountTokens,
     Embeddings(EmbeddingForm),
     Rerank(RerankForm),
+    Moderations,
     Models,
     Model(&'a str),
     Media(Media),
@@ -250,6 +254,7 @@ fn endpoint(path: &str) -> Option<Endpoint<'_>> {
     let (rest, last) = path.rsplit_once('/')?;
     match last {
         "completions" if rest.ends_with("/chat") => Some(Endpoint::Conversation(Dialect::Chat)),
+        "completions" => Some(Endpoint::Conversation(Dialect::Modelled(llm::ClientDialect::Completions))),
         "responses" => Some(Endpoint::Conversation(Dialect::Responses)),
         "messages" => Some(Endpoint::Conversation(Dialect::Messages)),
         "count_tokens" if rest.ends_with("/messages") => Some(Endpoint::CountTokens),
@@ -270,6 +275,7 @@ fn endpoint(path: &str) -> Option<Endpoint<'_>> {
         action if action.ends_with(":embedContent") => Some(Endpoint::Embeddings(EmbeddingForm::Gemini)),
         action if action.ends_with(":batchEmbedContents") => Some(Endpoint::Embeddings(EmbeddingForm::GeminiBatch)),
         action if action.ends_with(":predict") => Some(Endpoint::Embeddings(EmbeddingForm::VertexPredict)),
+        "moderations" => Some(Endpoint::Moderations),
         "models" => Some(Endpoint::Models),
         id if rest.ends_with("/models") => Some(Endpoint::Model(id)),
         "speech" if rest.ends_with("/audio") => Some(Endpoint::Media(Media::Speech)),
@@ -369,6 +375,7 @@ impl Exchange {
             Some(
                 Endpoint::Conversation(Dialect::Chat | Dialect::Responses)
                 | Endpoint::Rerank(RerankForm::DashScope)
+                | Endpoint::Moderations
                 | Endpoint::Models
                 | Endpoint::Model(_)
                 | Endpoint::Media(_),

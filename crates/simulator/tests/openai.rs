@@ -245,6 +245,24 @@ fn an_embedding_is_the_same_in_both_encodings_and_has_length_one() {
 }
 
 #[test]
+fn an_older_completion_is_a_text() {
+    let simulator = simulator();
+    let body = json!({"model": "gpt-3.5-turbo-instruct", "prompt": "Hi"}).to_string();
+    let answer = request(&simulator, "POST", "/v1/completions", &body).json();
+    assert_eq!(answer["object"], "text_completion");
+    assert!(!answer["choices"][0]["text"].as_str().unwrap().is_empty(), "{answer}");
+}
+
+#[test]
+fn a_moderation_has_a_result_for_each_input() {
+    let simulator = simulator();
+    let answer = request(&simulator, "POST", "/v1/moderations", r#"{"input": ["a", "b"]}"#).json();
+    assert_eq!(answer["results"].as_array().unwrap().len(), 2, "{answer}");
+    assert_eq!(answer["results"][0]["categories"]["violence"], false);
+    assert_eq!(request(&simulator, "POST", "/v1/moderations", "{}").status, 400);
+}
+
+#[test]
 fn models_are_listed_and_looked_up() {
     let simulator = simulator();
     assert_eq!(request(&simulator, "GET", "/v1/models", "").json()["object"], "list");

@@ -103,7 +103,8 @@ impl Form {
             Self::OpenAi => {
                 let item = |(index, vector): (usize, Value)| json!({"object": "embedding", "index": index, "embedding": vector});
                 let data: Vec<Value> = vectors.into_iter().enumerate().map(item).collect();
-                json!({"object": "list", "data": data, "model": model})
+                // OpenAI sends no `id`; Mistral does, and its SDK insists on it.
+                json!({"id": "embedded", "object": "list", "data": data, "model": model})
             }
             Self::Gemini => json!({"embedding": {"values": vectors.first()}}),
             Self::GeminiBatch => {

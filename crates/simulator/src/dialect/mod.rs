@@ -6,6 +6,7 @@ pub(crate) mod embeddings;
 pub(crate) mod messages;
 pub(crate) mod modelled;
 pub(crate) mod models;
+pub(crate) mod moderations;
 pub(crate) mod refusal;
 pub(crate) mod rerank;
 pub(crate) mod responses;

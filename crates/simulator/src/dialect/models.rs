@@ -9,7 +9,7 @@ use super::wire::to_json;
 /// The one model that does not exist.
 pub(crate) const NO_SUCH_MODEL: &str = "no-such-model";
 
-const LISTED: [&str; 4] = ["tidegate-simulator", "gpt-4o-mini", "claude-sonnet-4-5", "text-embedding-3-small"];
+const LISTED: [&str; 4] = ["simulated", "gpt-4o-mini", "claude-sonnet-4-5", "text-embedding-3-small"];
 
 pub(crate) fn list() -> Bytes {
     to_json(&json!({"object": "list", "data": LISTED.map(model)}))
