@@ -80,8 +80,8 @@ fn plain_kind(schema: &Value) -> String {
 fn accepts(schema: &Value) -> String {
     let mut parts: Vec<String> = Vec::new();
     for form in variants(schema) {
-        parts.extend(values(form));
-        parts.extend(bounds(form, "minimum", "maximum", ""));
+        // The bounds beside a list of values are only those of its type.
+        parts.extend(values(form).or_else(|| bounds(form, "minimum", "maximum", "")));
         parts.extend(form["exclusiveMinimum"].as_f64().map(|low| format!("more than {low}")));
         parts.extend(bounds(form, "minLength", "maxLength", " characters"));
         parts.extend(bounds(form, "minItems", "maxItems", " items"));

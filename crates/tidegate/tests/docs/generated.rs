@@ -129,8 +129,14 @@ fn providers() -> String {
             Some(host) => format!("`{}://{host}:{}`", provider.scheme, provider.port),
             None => "`override.endpoint` is required".to_owned(),
         };
-        let paths: Vec<String> =
-            provider.capabilities.iter().map(|known| format!("{}: `{}`", known.protocol, known.path)).collect();
+        let mut paths: Vec<String> = Vec::new();
+        for known in provider.capabilities {
+            let path = format!("{}: `{}`", known.protocol, known.path);
+            // The same path may serve several families of models.
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
         let mut fields: Vec<String> = provider
             .capabilities
             .iter()
@@ -199,8 +205,9 @@ fn usage_fields() -> String {
     for row in llm::endpoints().iter().filter(|row| !row.usage.prompt.is_empty() && !row.usage_at.is_empty()) {
         let usage = row.usage;
         let (cached, reasoning) = (paths(usage.cached), paths(usage.reasoning));
-        let (prompt, completion) = (usage.prompt, usage.completion);
-        table.push_str(&format!("| `{}` | `{prompt}` | `{completion}` | {cached} | {reasoning} |\n", row.protocol));
+        let code = |name: &str| if name.is_empty() { String::new() } else { format!("`{name}`") };
+        let (prompt, completion) = (code(usage.prompt), code(usage.completion));
+        table.push_str(&format!("| `{}` | {prompt} | {completion} | {cached} | {reasoning} |\n", row.protocol));
     }
     table
 }
