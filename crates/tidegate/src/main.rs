@@ -7,6 +7,7 @@ mod bootstrap;
 mod check;
 mod cli;
 mod configuration;
+mod digest;
 mod failure;
 mod logging;
 mod node_metrics;

@@ -106,7 +106,9 @@ impl<'r> Process<'r> {
         let settings = Arc::new(configuration.settings.clone());
         let admin_tls = settings.deployment.admin.tls.as_ref().map(|tls| servers::admin_tls(tls, &name)).transpose()?;
         let services = services::start(&settings, &name, side.handle().clone())?;
-        let (traffic, side_sockets) = Sockets::open(&settings, &name)?.split();
+        let sockets = Sockets::open(&settings, &name)?;
+        let listening = sockets.listening()?;
+        let (traffic, side_sockets) = sockets.split();
 
         let store = Store::open(&settings.tidegate.data_dir).map_err(|error| Failure::of_store(&name, &error))?;
         let (keyring, made) = keyring::open(&settings)?;
@@ -117,7 +119,8 @@ impl<'r> Process<'r> {
             warn_of_lost_key(&file, &sealed::unreadable(&store.snapshot(), &catalog, &keyring));
         }
         plugin_list::warn_of_strangers(&catalog, settings.plugins.as_deref());
-        let (admin, admin_keys) = admin_key::complete(&settings, &store, &environment)?;
+        let admin_key::Completed { settings: admin, generated, origins } =
+            admin_key::complete(&settings, &store, &environment)?;
         let bootstrap =
             Bootstrap { settings: &settings, store: &store, catalog: &catalog, keyring: &keyring, env: &environment };
         let first = side.block_on(bootstrap.run())?;
@@ -139,9 +142,17 @@ impl<'r> Process<'r> {
         let process = Shared { store: store.clone(), catalog, plugin_list: plugin_list.clone() };
         let parts = Parts { view, shared: process, info, keyring, admin, admin_tls, in_force };
         let servers = Servers::start(side_sockets, parts, &settings, side.handle())?;
-        side.block_on(admin_key::keep(&admin_keys, &store))?;
-        let file = configuration.file.as_deref();
-        show(Banner { settings: &settings, file, admin_keys: &admin_keys, first: &first });
+        side.block_on(admin_key::keep(&generated, &store))?;
+        let (file, stored) = (configuration.file.as_deref(), store.snapshot());
+        show(Banner {
+            settings: &settings,
+            file,
+            listening: &listening,
+            made: &generated,
+            origins: &origins,
+            first: &first,
+            stored: &stored,
+        });
         Ok(Self {
             side,
             signals,
@@ -186,7 +197,8 @@ impl<'r> Process<'r> {
             tracing::warn!("{}: {section} has changed, which takes effect at the next start", read.name());
         }
         let merged = reload::merged(running, &read.settings);
-        let (admin, generated) = admin_key::complete(&merged, &self.store, &environment)?;
+        let admin_key::Completed { settings: admin, generated, .. } =
+            admin_key::complete(&merged, &self.store, &environment)?;
         admin_key::keep(&generated, &self.store).await?;
         self.servers.set_admin(admin, self.side.handle())?;
         self.log.set_level(&merged);

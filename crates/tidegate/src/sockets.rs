@@ -9,6 +9,13 @@ use gateway::listener::{Listener, listen};
 
 use crate::failure::Failure;
 
+/// The addresses at which the data plane listens.
+#[derive(Debug, Default)]
+pub struct Listening {
+    pub plain: Vec<SocketAddr>,
+    pub tls: Vec<SocketAddr>,
+}
+
 /// All sockets of the process.
 pub struct Sockets {
     /// The data plane's, plain and TLS.
@@ -53,6 +60,18 @@ impl Sockets {
             metrics: metrics.map(|address| open(address, "plugin_attr.prometheus.export_addr")).transpose()?,
             status: apisix.status.map(|address| open(address, "apisix.status")).transpose()?,
         })
+    }
+    /// Where the data plane listens, addresses that this machine lacks left out.
+    ///
+    /// # Errors
+    /// If the operating system does not tell a socket's address.
+    pub fn listening(&self) -> Result<Listening, Failure> {
+        let mut listening = Listening::default();
+        for Listener { socket, tls } in &self.traffic {
+            let addresses = if *tls { &mut listening.tls } else { &mut listening.plain };
+            addresses.push(socket.local_addr().map_err(Failure::runtime)?);
+        }
+        Ok(listening)
     }
 }
 

@@ -2,12 +2,12 @@
 //! start: shown once, and only its SHA-256 is kept.
 
 use admin::{Access, AdminKey, AdminSettings, KeyMatcher};
-use aws_lc_rs::digest::{SHA256, digest};
 use config::secret::Secret;
 use config::settings::{self, Settings};
 use store::Store;
 
 use super::Environment;
+use crate::digest::{from_hex, sha256, to_hex};
 use crate::failure::Failure;
 use crate::random;
 
@@ -24,29 +24,63 @@ pub struct Generated {
     pub key: Secret,
 }
 
-/// The settings of the Admin API with all keys in place, and the keys that were made for it: [`keep`] them when they are
-/// shown, not before.
+/// Where the keys in force come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// `config.yaml` says that none is asked for.
+    NoneAsked,
+    /// `config.yaml`, and [`VARIABLE`] is not set or says the same.
+    Configured,
+    /// `config.yaml`, though [`VARIABLE`] holds another one.
+    ConfiguredOverVariable,
+    /// [`VARIABLE`].
+    Variable,
+    /// Made just now.
+    Made,
+    /// Made, and shown, at an earlier start.
+    EarlierStart,
+}
+
+/// The Admin API's settings with all keys in place.
+pub struct Completed {
+    pub settings: AdminSettings,
+    /// To be shown, and then to be kept with [`keep`], not before.
+    pub generated: Vec<Generated>,
+    /// Each once, in no order.
+    pub origins: Vec<Origin>,
+}
+
+/// Puts all keys in place.
 ///
 /// # Errors
 /// If there are no random numbers.
-pub fn complete(
-    settings: &Settings,
-    store: &Store,
-    env: Environment<'_>,
-) -> Result<(AdminSettings, Vec<Generated>), Failure> {
-    let mut complete = AdminSettings::from(settings);
-    let mut generated = Vec::new();
-    if let Access::Keys(keys) = &mut complete.access {
-        let written = settings.deployment.admin.admin_key.as_deref().unwrap_or_default();
-        for empty in written.iter().filter(|key| key.key.is_empty()) {
-            let secret = match env(VARIABLE).filter(|key| !key.is_empty()) {
-                Some(key) => KeyMatcher::Plain(Secret::from(key)),
-                None => KeyMatcher::Sha256(kept_or_made(empty, store, &mut generated)?),
-            };
-            keys.push(AdminKey { name: empty.name.clone(), role: empty.role, secret });
+pub fn complete(settings: &Settings, store: &Store, env: Environment<'_>) -> Result<Completed, Failure> {
+    let mut complete =
+        Completed { settings: AdminSettings::from(settings), generated: Vec::new(), origins: Vec::new() };
+    let Access::Keys(keys) = &mut complete.settings.access else {
+        complete.origins.push(Origin::NoneAsked);
+        return Ok(complete);
+    };
+    let variable = env(VARIABLE).filter(|key| !key.is_empty());
+    for written in settings.deployment.admin.admin_key.as_deref().unwrap_or_default() {
+        if !written.key.is_empty() {
+            let is_other = variable.as_deref().is_some_and(|variable| variable != written.key.expose());
+            complete.origins.push(if is_other { Origin::ConfiguredOverVariable } else { Origin::Configured });
+            continue;
         }
+        let (secret, origin) = match &variable {
+            Some(key) => (KeyMatcher::Plain(Secret::from(key.clone())), Origin::Variable),
+            None => kept_or_made(written, store, &mut complete.generated)?,
+        };
+        complete.origins.push(origin);
+        keys.push(AdminKey { name: written.name.clone(), role: written.role, secret });
     }
-    Ok((complete, generated))
+    complete.origins.sort_unstable();
+    complete.origins.dedup();
+    if complete.origins.iter().any(|origin| matches!(origin, Origin::Configured | Origin::Variable)) {
+        complete.origins.retain(|origin| *origin != Origin::ConfiguredOverVariable);
+    }
+    Ok(complete)
 }
 
 /// Keeps the digests of the keys, so that they are good at the next start too.
@@ -65,38 +99,17 @@ fn kept_or_made(
     empty: &settings::AdminKey,
     store: &Store,
     generated: &mut Vec<Generated>,
-) -> Result<[u8; 32], Failure> {
+) -> Result<(KeyMatcher, Origin), Failure> {
     if let Some(kept) = store.get_meta(&place(&empty.name)).as_deref().and_then(from_hex) {
-        return Ok(kept);
+        return Ok((KeyMatcher::Sha256(kept), Origin::EarlierStart));
     }
     let key = random::letters(LENGTH)?;
     let hash = sha256(&key);
     generated.push(Generated { name: empty.name.clone(), key: Secret::from(key) });
-    Ok(hash)
+    Ok((KeyMatcher::Sha256(hash), Origin::Made))
 }
 
 /// Where the digest of the key `name` is kept in the store.
 fn place(name: &str) -> String {
     format!("admin_key_sha256/{name}")
-}
-
-fn sha256(key: &str) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, key.as_bytes()).as_ref());
-    hash
-}
-
-fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn from_hex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 2 * bytes.len() || !text.is_ascii() {
-        return None;
-    }
-    for (index, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).ok()?;
-    }
-    Some(bytes)
 }

@@ -1,6 +1,7 @@
 //! The providers that are routed to without configuration, as data: which environment variable tells of one, where
-//! it is, and which models are its own. The order matters twice: the first one found also gets the models that
-//! nobody claims, and earlier claims win over later ones.
+//! it is, and which models are its own. The order matters twice: where there is no server of one's own, the first one
+//! found also gets the models that nobody claims, and earlier claims win over later ones. A name with a tag such as
+//! `mistral-small:24b` is that server's, unless a vendor stands before it as in OpenRouter's names.
 
 use llm::KeyPlace;
 
@@ -32,8 +33,6 @@ pub struct Provider {
     /// `ai-proxy`'s `provider`.
     pub driver: &'static str,
     pub endpoint: Endpoint,
-    /// It serves embeddings as well.
-    pub embeds: bool,
     /// A pattern for the names of its models.
     pub models: &'static str,
     /// A model to try.
@@ -51,8 +50,7 @@ pub static PROVIDERS: [Provider; 11] = [
         variable: Key("OPENAI_API_KEY"),
         driver: "openai",
         endpoint: OfDriver,
-        embeds: true,
-        models: "^(gpt-[0-9]|chatgpt-|codex-|o[0-9]|text-embedding-[0-9a])",
+        models: "^(ft:|(gpt-[0-9]|chatgpt-|codex-|o[0-9]|text-embedding-[0-9a]|omni-moderation-|text-moderation-)[^:]*$)",
         example: "gpt-4o-mini",
     },
     Provider {
@@ -61,8 +59,7 @@ pub static PROVIDERS: [Provider; 11] = [
         variable: Key("ANTHROPIC_API_KEY"),
         driver: "anthropic",
         endpoint: OfDriver,
-        embeds: false,
-        models: "^claude-",
+        models: "^claude-[^:]*$",
         example: "claude-haiku-4-5",
     },
     Provider {
@@ -71,8 +68,7 @@ pub static PROVIDERS: [Provider; 11] = [
         variable: Key("GEMINI_API_KEY"),
         driver: "gemini",
         endpoint: OfDriver,
-        embeds: true,
-        models: "^(models/)?gem(ini|ma)-",
+        models: "^(models/)?gem(ini|ma)-[^:]*$",
         example: "gemini-2.5-flash",
     },
     Provider {
@@ -81,8 +77,7 @@ pub static PROVIDERS: [Provider; 11] = [
         variable: Key("DEEPSEEK_API_KEY"),
         driver: "deepseek",
         endpoint: OfDriver,
-        embeds: false,
-        models: "^deepseek-(chat|reasoner)",
+        models: "^deepseek-(chat|reasoner)[^:]*$",
         example: "deepseek-chat",
     },
     Provider {
@@ -91,8 +86,7 @@ pub static PROVIDERS: [Provider; 11] = [
         variable: Key("DASHSCOPE_API_KEY"),
         driver: "dashscope",
         endpoint: OfDriver,
-        embeds: true,
-        models: "^(qwen|qwq|qvq)[^/:]*$",
+        models: "^(qwen|qwq|qvq|text-embedding-v|gte-rerank)[^/:]*$",
         example: "qwen-plus",
     },
     Provider {
@@ -101,8 +95,7 @@ pub static PROVIDERS: [Provider; 11] = [
         variable: Key("MISTRAL_API_KEY"),
         driver: "mistral",
         endpoint: OfDriver,
-        embeds: true,
-        models: "^(mistral|ministral|magistral|codestral|devstral|pixtral|open-mi[sx]tral)-",
+        models: "^(mistral|ministral|magistral|codestral|devstral|pixtral|open-mi[sx]tral)-[^:]*$",
         example: "mistral-small-latest",
     },
     Provider {
@@ -111,8 +104,7 @@ pub static PROVIDERS: [Provider; 11] = [
         variable: Key("XAI_API_KEY"),
         driver: "xai",
         endpoint: OfDriver,
-        embeds: false,
-        models: "^grok-",
+        models: "^grok-[^:]*$",
         example: "grok-4",
     },
     Provider {
@@ -121,8 +113,7 @@ pub static PROVIDERS: [Provider; 11] = [
         variable: Key("ARK_API_KEY"),
         driver: "volcengine-ark",
         endpoint: OfDriver,
-        embeds: true,
-        models: "^(doubao-|ep-)",
+        models: "^(doubao-|ep-)[^:]*$",
         example: "doubao-seed-1-6-250615",
     },
     Provider {
@@ -131,8 +122,7 @@ pub static PROVIDERS: [Provider; 11] = [
         variable: Key("GROQ_API_KEY"),
         driver: "groq",
         endpoint: OfDriver,
-        embeds: false,
-        models: "^(llama-[0-9.]+-[0-9]+b-|openai/gpt-oss-|groq/)",
+        models: "^(llama-[0-9.]+-[0-9]+b-|openai/gpt-oss-|groq/)[^:]*$",
         example: "llama-3.3-70b-versatile",
     },
     Provider {
@@ -141,8 +131,8 @@ pub static PROVIDERS: [Provider; 11] = [
         variable: Key("OPENROUTER_API_KEY"),
         driver: "openrouter",
         endpoint: OfDriver,
-        embeds: false,
-        models: "/",
+        // Names that begin with this host are Ollama's for models of another registry.
+        models: "^(?!hf[.]co/|huggingface[.]co/)[^/]+/",
         example: "openrouter/auto",
     },
     Provider {
@@ -151,7 +141,6 @@ pub static PROVIDERS: [Provider; 11] = [
         variable: Address("OLLAMA_HOST"),
         driver: "ollama",
         endpoint: FromVariable { port: 11434 },
-        embeds: true,
         models: ":",
         example: "llama3.2",
     },
@@ -179,15 +168,6 @@ impl Provider {
             FromVariable { port } => Some(server_of(value, port)),
         }
     }
-}
-
-/// The paths of conversations: a client of any of these dialects reaches any provider.
-const CONVERSATIONS: [&str; 3] = ["/v1/chat/completions", "/v1/responses", "/v1/messages"];
-
-/// The paths of a route to `provider`, or to the simulator.
-pub fn uris(provider: Option<&Provider>) -> Vec<&'static str> {
-    let embeds = provider.is_none_or(|provider| provider.embeds);
-    CONVERSATIONS.into_iter().chain(embeds.then_some("/v1/embeddings")).collect()
 }
 
 /// A server's URL from what `OLLAMA_HOST` may hold: a URL, `host:port`, a host or a port; and `0.0.0.0`, which a server

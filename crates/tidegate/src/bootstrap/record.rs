@@ -4,7 +4,9 @@
 use serde::{Deserialize, Serialize};
 use store::{Snapshot, Store};
 
+use super::resources::Draft;
 use super::targets::Target;
+use crate::digest::{sha256, to_hex};
 use crate::failure::Failure;
 
 /// Where it is kept in the store.
@@ -18,6 +20,9 @@ pub struct Record {
     pub keys: Vec<String>,
     /// The one revision that wrote them all.
     revision: u64,
+    /// What was written, as a digest. Empty where another version of Tidegate has written it.
+    #[serde(default)]
+    form: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,8 +32,10 @@ struct RecordedTarget {
 }
 
 impl Record {
-    pub fn new(targets: &[Target], keys: Vec<String>, revision: u64) -> Self {
-        Self { targets: recorded(targets), keys, revision }
+    /// `drafts` lead to `targets` and were written in `revision`.
+    pub fn new(targets: &[Target], drafts: &[Draft], revision: u64) -> Self {
+        let keys = drafts.iter().map(Draft::key).collect();
+        Self { targets: recorded(targets), keys, revision, form: form(drafts) }
     }
 
     /// `None` before the first start has come to its end.
@@ -48,15 +55,21 @@ impl Record {
         self.keys.iter().all(|key| snapshot.get(key).is_some_and(|item| item.modified_index == self.revision))
     }
 
-    /// Whether the routes lead to exactly these targets.
-    pub fn is_of(&self, targets: &[Target]) -> bool {
-        self.targets == recorded(targets)
+    /// Whether exactly these were written.
+    pub fn is_of(&self, drafts: &[Draft]) -> bool {
+        self.form == form(drafts)
     }
 
     /// The endpoint of the target `id`; `None` if there was no such target.
     pub fn endpoint(&self, id: &str) -> Option<Option<&str>> {
         self.targets.iter().find(|target| target.id == id).map(|target| target.endpoint.as_deref())
     }
+}
+
+/// A digest of what is to be written, ids included.
+fn form(drafts: &[Draft]) -> String {
+    let text: String = drafts.iter().map(|draft| draft.value.to_string()).collect();
+    to_hex(&sha256(&text))
 }
 
 fn recorded(targets: &[Target]) -> Vec<RecordedTarget> {

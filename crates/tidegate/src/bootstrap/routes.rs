@@ -1,64 +1,104 @@
-//! The first routes, one per target. The first target's route takes every model; the others take their own models and
-//! are asked before it. Their paths are whole ones and their priorities below 0: a user's route for the same path
-//! comes first, unless it has a priority below these. One for a prefix of it does not, whatever its priority: the router
-//! asks whole paths before prefixes.
+//! The first routes. A target's route takes its own models; one target's takes every model, and is asked last. What no
+//! model is named for, and the paths that this one does not have, go to the first target that has them. The paths are
+//! whole ones, but for the list of models, and the priorities below 0: a user's route for the same path comes first,
+//! unless it has a priority below these. One for a prefix of it does not, whatever its priority: the router asks whole
+//! paths before prefixes.
 
 use config::resource::Kind;
 use serde_json::{Map, Value, json};
 
-use super::providers::{self, Provider, Variable};
+use super::paths;
+use super::providers::{Provider, Variable};
 use super::resources::{Draft, MANAGED_BY};
-use super::targets::Target;
+use super::targets::{self, Target};
 
 /// For the routes that take their own models, downwards.
 const HIGHEST_PRIORITY: i64 = -10;
 
-/// For the route that takes every model.
+/// For the routes that take every model.
 const LOWEST_PRIORITY: i64 = -1000;
 
 /// Names of models that the simulator claims when it stands beside real providers.
 const SIMULATED_MODELS: &str = "^simulat";
 
-/// The key in the store of a target's route.
-pub fn key(target: &Target) -> String {
-    format!("/apisix/{}/{}", Kind::Route.collection(), id(target))
+/// Whether a plugin is enabled. Others are left out.
+pub type IsEnabled<'a> = &'a dyn Fn(&str) -> bool;
+
+/// What distinguishes one of a target's routes from its others.
+struct Entrance {
+    /// Behind the target's id in the route's.
+    suffix: &'static str,
+    methods: &'static str,
+    uris: Vec<&'static str>,
+    /// A pattern of models; `None` takes all.
+    models: Option<&'static str>,
+    priority: i64,
 }
 
-/// The route to `target`, which is at `position` among all. Plugins that are not enabled are left out.
-pub fn draft(target: &Target, position: usize, is_enabled: &dyn Fn(&str) -> bool) -> Draft {
-    let id = id(target);
+/// The key in the store of the route that `target` has in any case.
+pub fn key(target: &Target) -> String {
+    format!("/apisix/{}/{}", Kind::Route.collection(), id(target, ""))
+}
+
+/// The routes to `targets`.
+pub fn drafts(targets: &[Target], is_enabled: IsEnabled<'_>) -> Vec<Draft> {
+    let Some(rest) = targets::rest(targets) else { return Vec::new() };
+    let mut drafts = Vec::new();
+    let mut taken = paths::of(rest);
+    for (target, priority) in targets.iter().zip((0..).map(|position| HIGHEST_PRIORITY - position)) {
+        let uris = paths::of(target);
+        if target == rest {
+            let all = Entrance { suffix: "", methods: "POST", uris, models: None, priority: LOWEST_PRIORITY };
+            drafts.push(draft(target, all, is_enabled));
+            continue;
+        }
+        let left: Vec<_> = uris.iter().copied().filter(|uri| !taken.contains(uri)).collect();
+        let models = Some(target.provider.map_or(SIMULATED_MODELS, |provider| provider.models));
+        drafts.push(draft(target, Entrance { suffix: "", methods: "POST", uris, models, priority }, is_enabled));
+        // What the simulator says of anything but its own models would pass for a provider's word.
+        if !left.is_empty() && target.provider.is_some() {
+            taken.extend(&left);
+            let others =
+                Entrance { suffix: "-rest", methods: "POST", uris: left, models: None, priority: LOWEST_PRIORITY };
+            drafts.push(draft(target, others, is_enabled));
+        }
+    }
+    let listing = std::iter::once(rest).chain(targets).find(|target| paths::lists_models(target));
+    drafts.extend(listing.map(|target| {
+        let uris = paths::LISTING.to_vec();
+        let listing = Entrance { suffix: "-models", methods: "GET", uris, models: None, priority: LOWEST_PRIORITY };
+        draft(target, listing, is_enabled)
+    }));
+    drafts
+}
+
+fn draft(target: &Target, entrance: Entrance, is_enabled: IsEnabled<'_>) -> Draft {
+    let Entrance { suffix, methods, uris, models, priority } = entrance;
+    let id = id(target, suffix);
     let mut value = json!({
         "id": id,
         "name": target.provider.map_or("simulated provider", |provider| provider.name),
         "desc": description(target.provider),
         "labels": labels(target.provider),
-        "uris": providers::uris(target.provider),
-        "methods": ["POST"],
-        "priority": priority(position),
+        "uris": uris,
+        "methods": [methods],
+        "priority": priority,
         "plugins": plugins(target, is_enabled),
     });
-    if position > 0 {
-        let models = target.provider.map_or(SIMULATED_MODELS, |provider| provider.models);
+    if let Some(models) = models {
         value["vars"] = json!([["post_arg.model", "~~", models]]);
     }
     Draft { kind: Kind::Route, id, value }
 }
 
-fn id(target: &Target) -> String {
-    format!("tidegate-{}", target.id())
-}
-
-fn priority(position: usize) -> i64 {
-    match i64::try_from(position) {
-        Ok(0) => LOWEST_PRIORITY,
-        position => HIGHEST_PRIORITY - position.unwrap_or_default(),
-    }
+fn id(target: &Target, suffix: &str) -> String {
+    format!("tidegate-{}{suffix}", target.id())
 }
 
 fn description(provider: Option<&Provider>) -> String {
     match provider {
-        Some(provider) => format!("Made at the first start of Tidegate, because {} is set.", provider.variable_name()),
-        None => "Made at the first start of Tidegate. SIMULATED: no model answers here.".to_owned(),
+        Some(provider) => format!("Made at a start of Tidegate, because {} is set.", provider.variable_name()),
+        None => "Made at a start of Tidegate. SIMULATED: no model answers here.".to_owned(),
     }
 }
 
@@ -80,11 +120,8 @@ fn auth(provider: Option<&Provider>) -> Value {
     }
 }
 
-fn plugins(target: &Target, is_enabled: &dyn Fn(&str) -> bool) -> Value {
-    let mut ai_proxy = json!({
-        "provider": target.provider.map_or("openai-compatible", |provider| provider.driver),
-        "auth": auth(target.provider),
-    });
+fn plugins(target: &Target, is_enabled: IsEnabled<'_>) -> Value {
+    let mut ai_proxy = json!({"provider": target.driver(), "auth": auth(target.provider)});
     if let Some(endpoint) = &target.endpoint {
         ai_proxy["override"] = json!({"endpoint": endpoint});
     }

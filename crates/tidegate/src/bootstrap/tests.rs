@@ -7,7 +7,7 @@ use config::resource::Kind;
 use config::settings::Settings;
 use store::{Expect, Write};
 
-use super::providers::{PROVIDERS, Variable};
+use super::providers::{PROVIDERS, Provider, Variable};
 use super::*;
 
 fn catalog() -> std::sync::Arc<Catalog> {
@@ -55,35 +55,98 @@ fn every_provider_stands_once_and_can_be_routed_to() {
         assert!(ids.insert(provider.id) && ids.insert(provider.variable_name()), "{} stands twice", provider.id);
         let endpoint = provider.endpoint("localhost");
         let target = Target { provider: Some(provider), endpoint, is_available: true };
-        let draft = routes::draft(&target, position, &|_| true);
-        Checker::without_references(&catalog).check(Kind::Route, &draft.id, &draft.value).unwrap();
+        let after_another = [target_of(&PROVIDERS[(position + 1) % PROVIDERS.len()]), target];
+        for draft in routes::drafts(&after_another, &|_| true) {
+            Checker::without_references(&catalog).check(Kind::Route, &draft.id, &draft.value).unwrap();
+        }
+    }
+}
+
+fn target_of(provider: &'static Provider) -> Target {
+    Target { provider: Some(provider), endpoint: provider.endpoint("localhost"), is_available: true }
+}
+
+fn all_targets() -> Vec<Target> {
+    PROVIDERS.iter().map(target_of).collect()
+}
+
+/// The id of the provider that a chat with `model` goes to, by the routes to `targets`.
+fn provider_of(targets: &[Target], model: &str) -> &'static str {
+    let claims = |provider: &&Provider| config::pattern::Pattern::new(provider.models).unwrap().is_match(model);
+    let rest = targets::rest(targets).unwrap();
+    let others = targets.iter().filter(|target| *target != rest).filter_map(|target| target.provider);
+    others.into_iter().find(claims).map_or(rest.id(), |provider| provider.id)
+}
+
+#[test]
+fn every_example_model_goes_to_its_provider_whatever_else_is_routed_to() {
+    for provider in &PROVIDERS {
+        assert_eq!(provider_of(&all_targets(), provider.example), provider.id, "beside all others");
+        for other in PROVIDERS.iter().filter(|other| other.id != provider.id) {
+            let mut pair = vec![target_of(provider), target_of(other)];
+            pair.sort_by_key(|target| PROVIDERS.iter().position(|provider| provider.id == target.id()));
+            assert_eq!(provider_of(&pair, provider.example), provider.id, "beside {}", other.id);
+        }
     }
 }
 
 #[test]
-fn every_example_model_goes_to_its_provider() {
-    for provider in &PROVIDERS {
-        let claims = |model: &str| {
-            PROVIDERS.iter().find(|other| {
-                let pattern = config::pattern::Pattern::new(other.models).unwrap();
-                pattern.is_match(model)
-            })
-        };
-        let claimed_by = claims(provider.example).map(|provider| provider.id);
-        // Names of Ollama's models look like any other until a tag is written behind them.
-        let expected = if provider.id == "ollama" { None } else { Some(provider.id) };
-        assert_eq!(claimed_by, expected, "{}", provider.example);
+fn what_is_meant_for_a_server_of_ones_own_goes_nowhere_else() {
+    let all = all_targets();
+    for model in [
+        "llama3.2",
+        "llama3.2:3b",
+        "gemma3",
+        "phi4",
+        "mistral-small:24b",
+        "qwen3:8b",
+        "nomic-embed-text",
+        "hf.co/a/b:Q4",
+    ] {
+        assert_eq!(provider_of(&all, model), "ollama", "{model}");
+    }
+    for model in ["ft:gpt-4o-mini:acme::1", "gpt-4o", "text-embedding-3-small", "omni-moderation-latest"] {
+        assert_eq!(provider_of(&all, model), "openai", "{model}");
     }
 }
 
 #[test]
-fn every_provider_is_a_row_of_the_llm_table() {
+fn the_documentation_has_every_providers_row() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
+    let page = std::fs::read_to_string(page).unwrap();
     for provider in &PROVIDERS {
-        let row = llm::Provider::by_name(provider.driver).unwrap_or_else(|| panic!("{}", provider.driver));
-        let embeds = row.capability(llm::Protocol::OpenAiEmbeddings).is_some();
-        assert!(!provider.embeds || embeds, "{}", provider.id);
-        assert_eq!(super::providers::uris(Some(provider)).contains(&"/v1/embeddings"), provider.embeds);
+        let begin = format!("| `{}` | {}", provider.variable_name(), provider.name);
+        let row = page.lines().find(|line| line.starts_with(&begin)).unwrap_or_else(|| panic!("{begin}"));
+        assert!(row.ends_with(&format!("| `{}` |", provider.models.replace('|', "\\|"))), "{row}");
+        let embeds = paths::of(&target_of(provider)).contains(&"/v1/embeddings");
+        assert_eq!(row.contains("| yes |"), embeds, "{row}");
     }
+}
+
+#[test]
+fn a_path_is_routed_only_where_it_is_answered() {
+    let paths_of = |id: &str| paths::of(&target_of(PROVIDERS.iter().find(|provider| provider.id == id).unwrap()));
+    for provider in &PROVIDERS {
+        let paths = paths_of(provider.id);
+        for path in ["/v1/chat/completions", "/v1/responses", "/v1/messages", "/v1/messages/count_tokens"] {
+            assert!(paths.contains(&path), "{}: {path}", provider.id);
+        }
+    }
+    assert!(paths_of("openai").contains(&"/v1/moderations"));
+    assert!(!paths_of("anthropic").contains(&"/v1/embeddings"));
+    assert!(!paths_of("groq").contains(&"/v1/moderations"));
+    assert_eq!(PROVIDERS.iter().filter(|provider| paths_of(provider.id).contains(&"/v1/rerank")).count(), 1);
+}
+
+#[tokio::test]
+async fn a_path_that_the_first_provider_lacks_goes_to_the_first_that_has_it() {
+    let store = Store::in_memory();
+    start(&store, &[("ANTHROPIC_API_KEY", "1"), ("MISTRAL_API_KEY", "2")]).await;
+    let snapshot = store.snapshot();
+    let rest = &snapshot.get("/apisix/routes/tidegate-mistral-rest").unwrap().value;
+    assert_eq!(rest["uris"], serde_json::json!(["/v1/embeddings", "/v1/moderations"]));
+    assert!(rest.get("vars").is_none());
+    assert!(snapshot.get("/apisix/routes/tidegate-anthropic-models").is_some());
 }
 
 #[test]
@@ -126,8 +189,8 @@ async fn a_start_that_did_not_come_to_its_end_is_made_again() {
     let ours = serde_json::json!({"username": "default", "labels": {"managed_by": MANAGED_BY}});
     put(&store, "/apisix/consumers/default", ours).await;
     let first = start(&store, &[("OPENAI_API_KEY", "1")]).await;
-    assert!(first.consumer_key.is_some());
-    assert_eq!(routes(&store), ["tidegate-openai"]);
+    assert!(matches!(first.key, Some(FirstKey::Made(_))));
+    assert_eq!(routes(&store), ["tidegate-openai", "tidegate-openai-models"]);
 }
 
 #[tokio::test]
@@ -135,7 +198,7 @@ async fn a_store_that_holds_anything_gets_nothing() {
     let store = Store::in_memory();
     put(&store, "/apisix/routes/mine", serde_json::json!({"uri": "/"})).await;
     let first = start(&store, &[("OPENAI_API_KEY", "1")]).await;
-    assert_eq!(first.consumer_key, None);
+    assert_eq!((first.key, first.none_made), (None, Some(NoneMade::StoreInUse)));
     assert_eq!(routes(&store), ["mine"]);
 }
 
@@ -144,10 +207,52 @@ async fn a_server_that_moved_is_followed() {
     let store = Store::in_memory();
     start(&store, &[("OLLAMA_HOST", "gpu-1")]).await;
     start(&store, &[("OLLAMA_HOST", "gpu-2")]).await;
-    start(&store, &[]).await;
     let snapshot = store.snapshot();
     let route = &snapshot.get("/apisix/routes/tidegate-ollama").unwrap().value;
     assert_eq!(route["plugins"]["ai-proxy"]["override"]["endpoint"], "http://gpu-2:11434");
+}
+
+#[tokio::test]
+async fn a_provider_whose_variable_is_gone_is_routed_to_no_longer() {
+    let store = Store::in_memory();
+    start(&store, &[("OPENAI_API_KEY", "1"), ("GROQ_API_KEY", "2")]).await;
+    let second = start(&store, &[("GROQ_API_KEY", "2")]).await;
+    assert_eq!(routes(&store), ["tidegate-groq"]);
+    let gone: Vec<_> = second.gone.iter().map(|served| (served.provider, served.missing)).collect();
+    assert_eq!(gone, [("OpenAI", Some("OPENAI_API_KEY"))]);
+
+    let none = start(&store, &[]).await;
+    assert_eq!(none.none_made, Some(NoneMade::NoProvider));
+    assert!(routes(&store).is_empty());
+    start(&store, &[("GROQ_API_KEY", "2")]).await;
+    assert_eq!(routes(&store), ["tidegate-groq"]);
+}
+
+#[tokio::test]
+async fn a_key_that_does_not_count_is_told_from_one_that_does() {
+    let store = Store::in_memory();
+    let openai = ("OPENAI_API_KEY", "1");
+    assert_eq!(start(&store, &[openai, ("TIDEGATE_KEY", "mine")]).await.key, Some(FirstKey::Variable));
+    assert_eq!(start(&store, &[openai, ("TIDEGATE_KEY", "mine")]).await.key, Some(FirstKey::Variable));
+    assert_eq!(start(&store, &[openai, ("TIDEGATE_KEY", "another")]).await.key, Some(FirstKey::NotTheVariable));
+    assert_eq!(start(&store, &[openai]).await.key, Some(FirstKey::EarlierStart));
+}
+
+#[test]
+fn an_admin_key_is_told_by_where_it_comes_from() {
+    use admin_key::Origin;
+    let store = Store::in_memory();
+    let origins = |config: &str, variable: Option<&str>| {
+        let env = |name: &str| variable.filter(|_| name == admin_key::VARIABLE).map(str::to_owned);
+        admin_key::complete(&settings(config), &store, &env).unwrap().origins
+    };
+    let configured = "deployment: {admin: {admin_key: [{name: admin, key: written, role: admin}]}}";
+    assert_eq!(origins("", None), [Origin::Made]);
+    assert_eq!(origins("", Some("x")), [Origin::Variable]);
+    assert_eq!(origins(configured, None), [Origin::Configured]);
+    assert_eq!(origins(configured, Some("written")), [Origin::Configured]);
+    assert_eq!(origins(configured, Some("x")), [Origin::ConfiguredOverVariable]);
+    assert_eq!(origins("deployment: {admin: {admin_key_required: false}}", None), [Origin::NoneAsked]);
 }
 
 #[tokio::test]
@@ -167,15 +272,15 @@ async fn a_route_that_was_deleted_does_not_come_back() {
     start(&store, &[("OPENAI_API_KEY", "1")]).await;
     store.write(vec![Write::Delete { key: "/apisix/routes/tidegate-openai".to_owned() }]).await.unwrap();
     let again = start(&store, &[("OPENAI_API_KEY", "1"), ("GROQ_API_KEY", "2")]).await;
-    assert!(routes(&store).is_empty());
-    assert!(again.served.is_empty());
+    assert_eq!(routes(&store), ["tidegate-openai-models"]);
+    assert_eq!((again.served.len(), again.none_made), (0, Some(NoneMade::Deleted)));
 }
 
 #[tokio::test]
 async fn no_route_is_made_without_authentication() {
     let store = Store::in_memory();
     let first = start_with(&store, &[("OPENAI_API_KEY", "1")], "plugins: [ai-proxy]").await;
-    assert_eq!(first.consumer_key, None);
+    assert_eq!((first.key, first.none_made), (None, Some(NoneMade::WithoutPlugins)));
     assert!(store.snapshot().is_empty());
 }
 

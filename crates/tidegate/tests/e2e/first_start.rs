@@ -71,8 +71,8 @@ fn the_second_start_keeps_keys_and_shows_none() {
     let gateway = gateway.start_again();
     assert_eq!(gateway.shown("admin key"), None);
     assert_eq!(gateway.shown("consumer key"), None);
-    assert!(gateway.output().contains("$TIDEGATE_KEY"));
-    assert_eq!(gateway.admin("GET", "/routes", None).json()["total"], 1);
+    assert!(gateway.output().contains("Bearer $KEY"), "{}", gateway.output());
+    assert_eq!(route_ids(&gateway), ["tidegate-simulator", "tidegate-simulator-models"]);
     let answer = gateway.send(post("/v1/chat/completions", &chat("simulated")).bearer(&consumer_key));
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
@@ -81,7 +81,7 @@ fn the_second_start_keeps_keys_and_shows_none() {
 fn a_provider_key_in_the_environment_makes_a_route_that_refers_to_it() {
     let gateway = Launch::new().env("MISTRAL_API_KEY", "sk-very-secret").env("OPENAI_API_KEY", "sk-other").start();
     let routes = gateway.admin("GET", "/routes", None).json();
-    assert_eq!(routes["total"], 2, "{routes}");
+    assert_eq!(routes["total"], 3, "{routes}");
     let route = gateway.admin("GET", "/routes/tidegate-mistral", None).json();
     let vars = &route["value"]["vars"][0];
     assert_eq!((&vars[0], &vars[1]), (&json!("post_arg.model"), &json!("~~")));
@@ -100,10 +100,11 @@ fn requests_go_to_the_provider_that_has_the_model() {
         .start();
     let key = gateway.shown("consumer key").unwrap();
     assert_eq!(gateway.send(post("/v1/chat/completions", &chat("llama3.2:3b")).bearer(&key)).status, 200);
+    assert_eq!(gateway.send(post("/v1/chat/completions", &chat("phi4")).bearer(&key)).status, 200);
     assert_eq!(gateway.send(post("/v1/chat/completions", &chat("simulated")).bearer(&key)).status, 200);
     let requests = get("/__simulator/requests").send(ollama.addr).json();
     let requests = requests.to_string();
-    assert!(requests.contains("llama3.2:3b"), "{requests}");
+    assert!(requests.contains("llama3.2:3b") && requests.contains("phi4"), "{requests}");
     assert!(!requests.contains("simulated"), "the model of the built-in simulator went to Ollama");
     assert!(!requests.contains(&key), "the consumer's key went to the provider");
 }
@@ -114,15 +115,73 @@ fn a_provider_key_that_comes_later_takes_the_simulators_place() {
     gateway.set_env("GROQ_API_KEY", Some("gsk-1"));
     assert!(gateway.terminate().success());
     let mut gateway = gateway.start_again();
-    let ids = route_ids(&gateway);
-    assert_eq!(ids, ["tidegate-groq"]);
+    assert_eq!(route_ids(&gateway), ["tidegate-groq"]);
+    assert!(!gateway.output().contains("SIMULATED"), "{}", gateway.output());
 
-    // Started once without the variable: the route stays, and the output says what it lacks.
+    // Started once without the variable: the simulator answers again, and the output says why.
     gateway.set_env("GROQ_API_KEY", None);
     assert!(gateway.terminate().success());
     let gateway = gateway.start_again();
-    assert_eq!(route_ids(&gateway), ["tidegate-groq"]);
-    assert!(gateway.output().contains("GROQ_API_KEY IS NOT SET"), "{}", gateway.output());
+    assert_eq!(route_ids(&gateway), ["tidegate-simulator", "tidegate-simulator-models"]);
+    assert!(gateway.output().contains("No longer routed to: Groq, because GROQ_API_KEY is not set"));
+    assert!(gateway.output().contains("SIMULATED"), "{}", gateway.output());
+}
+
+#[test]
+fn the_keys_of_an_earlier_start_are_not_taken_for_those_in_the_environment() {
+    let mut gateway = Launch::new().env("TIDEGATE_KEY", "the-first").start();
+    assert!(gateway.output().contains("Bearer $TIDEGATE_KEY"), "{}", gateway.output());
+    gateway.set_env("TIDEGATE_KEY", Some("another"));
+    assert!(gateway.terminate().success());
+    let gateway = gateway.start_again();
+    let output = gateway.output();
+    assert!(output.contains("TIDEGATE_KEY IS IGNORED"), "{output}");
+    assert!(!output.contains("Bearer $TIDEGATE_KEY"), "{output}");
+    let ask = |key: &str| gateway.send(post("/v1/chat/completions", &chat("simulated")).bearer(key)).status;
+    assert_eq!([ask("the-first"), ask("another")], [200, 401]);
+}
+
+#[test]
+fn a_start_without_routes_says_why() {
+    let gateway = Launch::new().admin_key(crate::harness::ADMIN_KEY).env("TIDEGATE_ADMIN_KEY", "unused").start();
+    let output = gateway.output();
+    assert!(output.contains("NO ROUTES"), "{output}");
+    assert!(output.contains("TIDEGATE_ADMIN_KEY IS IGNORED"), "{output}");
+}
+
+#[test]
+fn who_else_can_connect_is_told() {
+    let proxy = json!([{"ip": "0.0.0.0", "port": crate::harness::free_port()}]);
+    let gateway = Launch::new().config(json!({"apisix": {"node_listen": proxy}})).start();
+    let output = gateway.output();
+    let line = |name: &str| output.lines().find(|line| line.trim_start().starts_with(name)).unwrap().to_owned();
+    assert!(line("proxy ").contains("LISTENS ON ALL ADDRESSES"), "{output}");
+    assert!(!line("Admin API").contains("LISTENS ON ALL ADDRESSES"), "{output}");
+}
+
+#[test]
+fn every_path_of_the_first_routes_is_answered() {
+    let gateway = Launch::new().env("TIDEGATE_KEY", "k").start();
+    let of = |model: &Value| model["id"].as_str().map(str::to_owned);
+    let listed = gateway.send(get("/v1/models").bearer("k")).json();
+    assert_eq!(listed["data"].as_array().unwrap().iter().find_map(of).as_deref(), Some("simulated"), "{listed}");
+    assert_eq!(gateway.send(get("/v1/models/simulated").bearer("k")).json()["id"], "simulated");
+    let messages = json!([{"role": "user", "content": "Hello!"}]);
+    for (path, body) in [
+        ("/v1/chat/completions", json!({"messages": messages})),
+        ("/v1/responses", json!({"input": "Hello!"})),
+        ("/v1/messages", json!({"max_tokens": 9, "messages": messages})),
+        ("/v1/messages/count_tokens", json!({"messages": messages})),
+        ("/v1/completions", json!({"prompt": "Hello!"})),
+        ("/v1/embeddings", json!({"input": "Hello!"})),
+        ("/v1/moderations", json!({"input": "Hello!"})),
+        ("/v1/rerank", json!({"query": "Hello!", "documents": ["a", "b"]})),
+    ] {
+        let mut body = body;
+        body["model"] = json!("simulated");
+        let answer = gateway.send(post(path, &body).bearer("k"));
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+    }
 }
 
 #[test]
@@ -133,7 +192,7 @@ fn routes_that_somebody_changed_are_left_alone() {
     gateway.set_env("GROQ_API_KEY", Some("gsk-1"));
     assert!(gateway.terminate().success());
     let gateway = gateway.start_again();
-    assert_eq!(route_ids(&gateway), ["tidegate-simulator"]);
+    assert_eq!(route_ids(&gateway), ["tidegate-simulator", "tidegate-simulator-models"]);
 }
 
 #[test]
