@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -17,22 +18,23 @@ Signals of a serving process:
   SIGUSR1          open log files again, after they were rotated
 
 Environment:
-  TIDEGATE_ADMIN_KEY  the Admin API's key, instead of a generated one
-  TIDEGATE_KEY        the first consumer's key, instead of a generated one; read at the first start only
+  TIDEGATE_ADMIN_KEY  the Admin API's key, instead of a generated one, unless config.yaml gives one
+  TIDEGATE_KEY        the first consumer's key, instead of a generated one; taken at the first start over a data
+                      folder, and stored in it
   TIDEGATE_LOG        log filter such as `info` or `gateway=debug`, instead of nginx_config.error_log_level
-  OPENAI_API_KEY, ANTHROPIC_API_KEY, …  providers to route to at the first start";
+  OPENAI_API_KEY, ANTHROPIC_API_KEY, …  providers to route to; without any, the built-in simulator";
 
 /// An AI gateway and API gateway in one binary, with Apache APISIX's Admin API and plugin configuration.
 ///
 /// Without a command it serves. Nothing needs to be configured first: it makes a data folder, an admin key and a
 /// consumer key, and routes to the providers whose keys it finds in the environment, or to a simulated one.
 #[derive(Debug, Parser)]
-#[command(name = "tidegate", version, after_help = AFTER_HELP, args_conflicts_with_subcommands = true)]
+#[command(name = "tidegate", version, after_help = AFTER_HELP)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
     #[command(flatten)]
-    serve: ConfigFile,
+    config: ConfigFile,
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -54,8 +56,25 @@ pub struct ConfigFile {
 }
 
 impl Cli {
-    /// The command, `serve` if none is given.
+    /// The command, `serve` if none is given. `-c` may stand before it or behind it.
     pub fn into_command(self) -> Command {
-        self.command.unwrap_or(Command::Serve(self.serve))
+        let before = self.config;
+        match self.command {
+            None => Command::Serve(before),
+            Some(Command::Serve(behind)) => Command::Serve(behind.or(before)),
+            Some(Command::Check(behind)) => Command::Check(behind.or(before)),
+            Some(Command::Simulate(options)) => {
+                if before.config.is_some() {
+                    Cli::command().error(ErrorKind::ArgumentConflict, "simulate reads no config.yaml").exit();
+                }
+                Command::Simulate(options)
+            }
+        }
+    }
+}
+
+impl ConfigFile {
+    fn or(self, other: Self) -> Self {
+        Self { config: self.config.or(other.config) }
     }
 }

@@ -9,6 +9,9 @@ use crate::failure::Failure;
 /// Where it is looked for if the command line names none.
 const USUAL_PLACES: [&str; 2] = ["config.yaml", "conf/config.yaml"];
 
+/// What messages show in the place of the file's name where there is none.
+const WITHOUT_FILE: &str = "defaults (there is no config.yaml)";
+
 /// `config.yaml`, read.
 #[derive(Debug, Clone)]
 pub struct Configuration {
@@ -31,7 +34,7 @@ impl Configuration {
         };
         let (text, name) = match &file {
             Some(path) => (read(path)?, path.display().to_string()),
-            None => (String::new(), "config.yaml".to_owned()),
+            None => (String::new(), WITHOUT_FILE.to_owned()),
         };
         let environment = |name: &str| std::env::var(name).ok();
         let (settings, warnings) = Settings::load(&text, &name, &environment).map_err(Failure::configuration)?;
@@ -40,7 +43,7 @@ impl Configuration {
 
     /// The file's name, as messages show it.
     pub fn name(&self) -> String {
-        self.file.as_ref().map_or_else(|| "config.yaml".to_owned(), |file| file.display().to_string())
+        self.file.as_ref().map_or_else(|| WITHOUT_FILE.to_owned(), |file| file.display().to_string())
     }
 }
 

@@ -13,6 +13,16 @@ fn a_running_gateways_data_can_be_checked() {
 }
 
 #[test]
+fn the_file_may_be_named_before_the_command() {
+    let launch = Launch::new();
+    launch.write_config();
+    let checked = run_in(launch.folder.path(), &["-c", "config.yaml", "check"]);
+    assert!(checked.output.starts_with("ok: configuration (config.yaml)"), "{} {}", checked.output, checked.errors);
+    let refused = run_in(launch.folder.path(), &["-c", "config.yaml", "simulate"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", refused.errors);
+}
+
+#[test]
 fn an_empty_folder_is_fine_and_stays_empty() {
     let launch = Launch::new();
     launch.write_config();
