@@ -1,6 +1,6 @@
 .PHONY: run build test check fmt lint
 
-# Builds and starts the gateway with working defaults. Needs Rust and nothing else.
+# Builds and starts the gateway with working defaults. Needs Rust and a C compiler.
 # Pass options as in `make run ARGS="-c config.yaml"`.
 run: build
 	@exec "$${CARGO_TARGET_DIR:-target}/release/tidegate" $(ARGS)
@@ -14,7 +14,7 @@ test:
 
 # Validates config.yaml and what is stored; starts nothing.
 check: build
-	@target/release/tidegate check $(ARGS)
+	@"$${CARGO_TARGET_DIR:-target}/release/tidegate" check $(ARGS)
 
 fmt:
 	cargo fmt --all

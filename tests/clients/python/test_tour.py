@@ -1,9 +1,10 @@
-"""The README's tour, pasted and run where Tidegate has never been started before, and what a first start shows.
+"""The README's tour, pasted and run where Tidegate has never been started before, then again, and what a first start shows.
 
 A fenced `sh` block is part of the tour when the line `<!-- tour -->` stands right before it; with
 `<!-- tour: TEXT -->` its output must also hold TEXT. The blocks run in order in one shell, which stops at the first
 command that fails. Two things differ from a reader's shell: `make run` starts the binary that is tested, and ports of
-the test's own stand in the place of the default ones.
+the test's own stand in the place of the default ones. The Python that is marked `<!-- tour-sdk -->` runs before the last
+block, which stops the gateway.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,7 +26,8 @@ from stack.processes import BINARY, REPOSITORY, environment
 
 BLOCK = re.compile(r"^<!-- tour(?:: (?P<expected>.*?))? -->\n+```sh\n(?P<commands>.*?)^```$", re.MULTILINE | re.DOTALL)
 DEFAULT_PORTS = {"9080": "proxy", "9443": "tls", "9180": "admin", "9090": "control", "9091": "metrics"}
-MAKE = f"""make() {{ [ "$*" = run ] && exec '{BINARY}' >gateway.log 2>&1; }}"""
+MAKE = f"""make() {{ [ "$*" = build ] || exec '{BINARY}' >>gateway.log 2>&1; }}"""
+PYTHON = re.compile(r"^<!-- tour-sdk -->\n+```python\n(?P<commands>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -69,21 +72,27 @@ def paste(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(script, code, *(path.read_text() for path in paths))
 
 
-def test_the_readmes_tour_works_when_pasted(tmp_path):
-    steps = tour()
-    if not steps:
-        pytest.skip("README.md has no block marked `<!-- tour -->`")
+def with_sdk(steps: list[Step]) -> list[Step]:
+    sdk = PYTHON.search((REPOSITORY / "README.md").read_text())
+    assert sdk, "README.md has no block marked `<!-- tour-sdk -->`"
+    asked = Step(f"'{sys.executable}' - <<'END'\n{sdk['commands']}END\n", "CompletionUsage(")
+    return [*steps[:-1], asked, steps[-1]]
+
+
+def test_the_readmes_tour_works_when_pasted_once_and_again(tmp_path):
+    steps = with_sdk(tour())
     addresses = Addresses()
     addresses.write_config(tmp_path)
     # An answer need not end its last line.
     numbered = [f"printf '\\n@@ {number}\\n'\n{step.commands}" for number, step in enumerate(steps)]
-    done = paste(with_ports("\n".join([MAKE, *numbered]), addresses), tmp_path)
+    for _ in range(2):
+        done = paste(with_ports("\n".join([MAKE, *numbered]), addresses), tmp_path)
 
-    log = (tmp_path / "gateway.log").read_text() if (tmp_path / "gateway.log").exists() else ""
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{log}"
-    outputs = re.split(r"^@@ \d+\n", done.stdout, flags=re.MULTILINE)[1:]
-    for step, output in zip(steps, outputs, strict=True):
-        assert step.expected in output, f"expected {step.expected!r} of\n{step.commands}\nbut got\n{output}"
+        log = (tmp_path / "gateway.log").read_text() if (tmp_path / "gateway.log").exists() else ""
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{log}"
+        outputs = re.split(r"^@@ \d+\n", done.stdout, flags=re.MULTILINE)[1:]
+        for step, output in zip(steps, outputs, strict=True):
+            assert step.expected in output, f"expected {step.expected!r} of\n{step.commands}\nbut got\n{output}"
 
 
 @pytest.fixture
