@@ -38,7 +38,7 @@ pub(super) struct Target {
     pub identity: Identity,
     pub request: ProbeRequest,
     pub state: Arc<NodeState>,
-    /// Where the last probe got to.
+    /// Where the last probe got to; until then, where a name led when it was looked up.
     pub reached: Mutex<Option<IpAddr>>,
 }
 
@@ -132,6 +132,14 @@ impl Checker {
     fn state_of(&self, identity: &Identity) -> Option<Arc<NodeState>> {
         let target = self.targets.iter().find(|target| target.identity == *identity)?;
         Some(Arc::clone(&target.state))
+    }
+}
+
+impl Target {
+    /// The node's name, if it is configured by one.
+    pub(super) fn name(&self) -> Option<&str> {
+        let host = &*self.identity.host;
+        unbracketed(host).parse::<IpAddr>().is_err().then_some(host)
     }
 }
 

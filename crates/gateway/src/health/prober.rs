@@ -36,13 +36,18 @@ impl Prober {
         Self { runtime, tls }
     }
 
-    /// `None` if the checks ask for no probes.
+    /// `None` if the checks ask for no probes and no node has a name to be looked up.
     pub(super) fn start(&self, checker: &Arc<Checker>) -> Option<Probing> {
         let active = &checker.checks.active;
-        if active.healthy.interval.is_none() && active.unhealthy.interval.is_none() {
-            return None;
-        }
-        let task = self.runtime.spawn(probe_on(Arc::clone(checker), self.tls.clone()));
+        let is_probed = active.healthy.interval.is_some() || active.unhealthy.interval.is_some();
+        let checker = Arc::clone(checker);
+        let task = match is_probed {
+            true => self.runtime.spawn(probe_on(checker, self.tls.clone())),
+            false if checker.targets.iter().any(|target| target.name().is_some()) => {
+                self.runtime.spawn(async move { find_addresses(&checker).await })
+            }
+            false => return None,
+        };
         Some(Probing(task.abort_handle()))
     }
 }
@@ -57,9 +62,22 @@ async fn probe_on(checker: Arc<Checker>, tls: ProbeTls) {
     let active = &checker.checks.active;
     let tls = if active.https_verify_certificate { &tls.verifying } else { &tls.trusting };
     tokio::join!(
+        find_addresses(&checker),
         rounds(&checker, tls, Health::Fit, active.healthy.interval),
         rounds(&checker, tls, Health::Unfit, active.unhealthy.interval),
     );
+}
+
+/// Looks up where nodes with names are, so that reports tell it before any probe does.
+async fn find_addresses(checker: &Checker) {
+    for target in &checker.targets {
+        let Some(name) = target.name() else { continue };
+        if let Ok(mut found) = tokio::net::lookup_host((name, target.identity.port)).await
+            && let Some(address) = found.next()
+        {
+            target.reached.lock().get_or_insert(address.ip());
+        }
+    }
 }
 
 /// Which nodes one series of rounds looks at.

@@ -20,7 +20,8 @@ pub struct CheckerReport {
 /// One probed node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NodeReport {
-    /// The node's address; where it has a name, the one that the last probe reached, and the name before any has.
+    /// The node's address; where it has a name, the one that the last probe reached or that the name was found to mean,
+    /// and the name while neither is known.
     pub ip: String,
     pub port: u16,
     pub hostname: String,

@@ -186,7 +186,7 @@ impl Planner {
         self.parsed_routes.finish();
         self.routes.finish();
         let upstreams = &self.upstreams;
-        self.health.retain(|key| upstreams.get(key).is_some());
+        self.health.retain(|key| upstreams.get(key).is_some_and(|known| known.is_checked()));
     }
 
     fn compile_services(&mut self, draft: &mut Draft<'_>) {

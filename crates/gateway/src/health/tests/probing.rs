@@ -242,6 +242,15 @@ async fn without_intervals_nothing_is_probed() {
 }
 
 #[tokio::test]
+async fn where_a_named_node_is_can_be_told_before_it_is_probed() {
+    let registry = registry();
+    let node = CheckedNode { host: "localhost".to_owned(), port: 1 };
+    let checker = registry.apply("k", &checks(json!({"active": {}})), &[node], None);
+    let address = || checker.to_report().nodes[0].ip.parse::<std::net::IpAddr>();
+    until("an address", || address().is_ok_and(|ip| ip.is_loopback())).await;
+}
+
+#[tokio::test]
 async fn a_bracketed_ipv6_node_is_reached() {
     // Machines without IPv6 have nothing to show here.
     let Ok(listener) = TcpListener::bind("[::1]:0").await else { return };

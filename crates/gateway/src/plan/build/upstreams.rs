@@ -24,6 +24,13 @@ pub(super) struct KnownUpstream {
     upstream: Arc<Upstream>,
 }
 
+impl KnownUpstream {
+    /// `true` if the health of its nodes is watched.
+    pub fn is_checked(&self) -> bool {
+        self.upstream.health.is_some()
+    }
+}
+
 /// An upstream names a client certificate that is not there.
 #[derive(Debug, thiserror::Error)]
 #[error("the client certificate {0} cannot be used")]
