@@ -18,6 +18,7 @@ use crate::error_response::ErrorResponse;
 use crate::exchange::Exchange;
 use crate::services::Services;
 use crate::settlement::Outcome;
+use crate::variables::reads::{reads_body, reads_headers};
 
 /// What a request phase decided.
 pub enum Step<'a> {
@@ -59,20 +60,29 @@ impl Phases {
     }
 }
 
-/// What a plugin wants kept for it until the log phase. Zero means "not needed", so that nobody pays.
+/// What a plugin wants kept for it beyond the dispatch. Zero means "not needed", so that nobody pays.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Needs {
     /// Keep up to this many bytes of the request body ([`Exchange::captured_request`]).
     pub request_body_bytes: usize,
     /// Keep up to this many bytes of the response body ([`Exchange::captured_response`]).
     pub response_body_bytes: usize,
-    /// Keep request and response headers until the log phase.
+    /// Keep the request's headers, which otherwise go to the upstream, and the response's until the log phase.
     pub headers: bool,
-    /// Expressions of the plugin read the request body (`post_arg.*`), so it is read before `rewrite`.
+    /// Expressions of the plugin read the request body (`post_arg.*`), so it is read before `rewrite` and kept.
     pub body_before_rewrite: bool,
 }
 
 impl Needs {
+    /// What must be kept so that `variables` have their values in every phase.
+    pub fn of_variables<'v>(variables: impl IntoIterator<Item = &'v str>) -> Needs {
+        variables.into_iter().fold(Needs::default(), |needs, name| Needs {
+            headers: needs.headers || reads_headers(name),
+            body_before_rewrite: needs.body_before_rewrite || reads_body(name),
+            ..needs
+        })
+    }
+
     /// The larger of both in every respect.
     pub fn merge(self, other: Needs) -> Needs {
         Needs {

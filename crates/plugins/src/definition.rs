@@ -92,18 +92,6 @@ pub(crate) fn read<C: DeserializeOwned>(value: &Value) -> Result<C, String> {
     C::deserialize(value).map_err(|error| error.to_string())
 }
 
-/// Whether the variable `name` is read from the request body, which must then be there before plugins run.
-pub(crate) fn reads_body(name: &str) -> bool {
-    name == "request_body" || name.starts_with("post_arg") || name.starts_with("graphql_")
-}
-
-/// Whether the variable `name` is read from headers, which must then be kept until the log phase.
-pub(crate) fn reads_headers(name: &str) -> bool {
-    const FAMILIES: [&str; 6] = ["http_", "sent_http_", "upstream_http_", "cookie_", "original_", "content_"];
-    FAMILIES.iter().any(|family| name.starts_with(family))
-        || matches!(name, "host" | "remote_user" | "proxy_add_x_forwarded_for")
-}
-
 /// Makes the alternatives of an untagged enum exclude each other, as APISIX's schemas do.
 pub(crate) fn exactly_one(schema: &mut Schema) {
     if let Some(branches) = schema.remove("anyOf") {

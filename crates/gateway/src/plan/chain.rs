@@ -7,7 +7,6 @@ use std::sync::Arc;
 use config::expr::Expr;
 
 use super::caught::caught;
-use super::reads::filter_needs;
 use crate::answer::{Answer, ResponseHead};
 use crate::error_response::ErrorResponse;
 use crate::exchange::Exchange;
@@ -222,7 +221,8 @@ impl Entry {
 
     /// What the plugin wants kept, and its filter.
     fn needs(&self) -> Needs {
-        let filter = self.filter.as_ref().map(filter_needs).unwrap_or_default();
+        // Which may first be evaluated in the log phase.
+        let filter = Needs::of_variables(self.filter.iter().flat_map(Expr::variables));
         self.plugin.needs().merge(filter)
     }
 

@@ -3,12 +3,13 @@
 //! route conditions, plugin expressions, templates, hash keys, log formats and metric labels.
 //!
 //! One module for each place that values come from. Headers that a request phase has handed to the upstream are
-//! gone: who reads `http_*` in the log phase declares [`crate::plugin::Needs::headers`].
+//! gone: who reads `http_*` in a later phase declares it ([`reads`]).
 
 mod body;
 mod graphql;
 mod head;
 mod inference;
+pub mod reads;
 mod served;
 pub(crate) mod timestamp;
 

@@ -15,6 +15,7 @@ use config::template::Template;
 use gateway::answer::Answer;
 use gateway::exchange::Exchange;
 use gateway::plugin::{CompileContext, Needs, Phases, Plugin, PluginDef, Step, Verdict};
+use gateway::variables::reads::reads_body;
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 use schemars::JsonSchema;
@@ -145,11 +146,11 @@ impl Plugin for Mocking {
 
     fn needs(&self) -> Needs {
         let in_body = match &self.body {
-            Body::Example(template) => template.variables().any(definition::reads_body),
+            Body::Example(template) => template.variables().any(reads_body),
             Body::Json(_) | Body::Xml(_) => false,
         };
         let templates = self.headers.iter().filter_map(Change::template);
-        let in_headers = templates.flat_map(|template| template.variables()).any(definition::reads_body);
+        let in_headers = templates.flat_map(|template| template.variables()).any(reads_body);
         Needs { body_before_rewrite: in_body || in_headers, ..Needs::default() }
     }
 

@@ -13,7 +13,6 @@ use gateway::plugin::{Needs, Phases, Plugin, StandingDef};
 use gateway::services::Services;
 
 use super::log_file::LogFile;
-use crate::definition;
 use format::LineFormat;
 
 /// Most lines are shorter, in bytes.
@@ -51,11 +50,8 @@ impl Plugin for AccessLog {
     }
 
     fn needs(&self) -> Needs {
-        Needs {
-            headers: self.format.variables().any(definition::reads_headers),
-            request_body_bytes: if self.format.variables().any(definition::reads_body) { SHOWN_BODY } else { 0 },
-            ..Needs::default()
-        }
+        let needs = Needs::of_variables(self.format.variables());
+        Needs { request_body_bytes: if needs.body_before_rewrite { SHOWN_BODY } else { 0 }, ..needs }
     }
 
     fn log(&self, exchange: &Exchange) {

@@ -104,8 +104,6 @@ pub(super) struct EntryWriter {
     shape: Shape,
     request_body: Inclusion,
     response_body: Inclusion,
-    /// Some variable of the format is found in the request body.
-    reads_body: bool,
     /// What the default entry says of this server.
     server: Members,
 }
@@ -156,7 +154,6 @@ impl EntryWriter {
                 .map_err(|error| format!("failed to validate the '{name}' expression: {error}"))
         };
         let wants = |name: &str| shape.format().variables().contains(&name);
-        let reads_body = shape.format().variables().into_iter().any(crate::definition::reads_body);
         Ok(Self {
             request_body: Inclusion {
                 included: options.include_req_body || wants("request_body"),
@@ -168,7 +165,6 @@ impl EntryWriter {
                 condition: condition("include_resp_body_expr", &options.include_resp_body_expr)?,
                 max_bytes: options.max_resp_body_bytes,
             },
-            reads_body,
             shape,
             server: Members::new(|entry| {
                 let mut server = entry.object(name!("server"));
@@ -181,24 +177,17 @@ impl EntryWriter {
 
     /// What the exchange must keep for the entries.
     pub fn needs(&self) -> Needs {
-        let conditional = self.request_body.condition.is_some() || self.response_body.condition.is_some();
-        Needs {
-            request_body_bytes: if self.reads_body {
-                self.request_body.max_bytes
-            } else {
-                self.request_body.bytes_to_keep()
-            },
-            response_body_bytes: self.response_body.bytes_to_keep(),
+        let (request, response) = (&self.request_body, &self.response_body);
+        let read = Needs::of_variables(self.shape.format().variables());
+        let conditions = [request, response].into_iter().flat_map(|body| &body.condition);
+        let shown = Needs {
+            request_body_bytes: if read.body_before_rewrite { request.max_bytes } else { request.bytes_to_keep() },
+            response_body_bytes: response.bytes_to_keep(),
             // They tell how a body is compressed.
-            headers: conditional
-                || self.request_body.included
-                || self.response_body.included
-                || match &self.shape {
-                    Shape::Default(_) => true,
-                    Shape::Custom(format) => format.variables().into_iter().any(crate::definition::reads_headers),
-                },
-            body_before_rewrite: false,
-        }
+            headers: matches!(self.shape, Shape::Default(_)) || request.included || response.included,
+            ..Needs::default()
+        };
+        shown.merge(read).merge(Needs::of_variables(conditions.flat_map(Expr::variables)))
     }
 
     /// Appends the entry of `exchange` as JSON text on one line, without a line end.

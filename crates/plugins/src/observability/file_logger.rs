@@ -91,8 +91,8 @@ impl Plugin for FileLogger {
     }
 
     fn needs(&self) -> Needs {
-        let needs = self.entry.needs();
-        Needs { headers: needs.headers || self.conditions.is_some(), ..needs }
+        let conditions = self.conditions.iter().flatten();
+        self.entry.needs().merge(Needs::of_variables(conditions.flat_map(Expr::variables)))
     }
 
     fn log(&self, exchange: &Exchange) {

@@ -96,7 +96,7 @@ impl Plugin for Prometheus {
     }
 
     fn needs(&self) -> Needs {
-        Needs { headers: self.series.reads_headers(), ..Needs::default() }
+        Needs::of_variables(self.series.variables())
     }
 
     fn before_proxy(&self, exchange: &mut Exchange) -> Option<Answer> {

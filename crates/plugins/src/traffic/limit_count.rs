@@ -18,6 +18,7 @@ use gateway::answer::Answer;
 use gateway::exchange::Exchange;
 use gateway::plugin::{CompileContext, Needs, Phases, Plugin, PluginDef, Step};
 use gateway::services::Services;
+use gateway::variables::reads::reads_body;
 use http::StatusCode;
 use limits::Scope;
 use serde_json::Value;
@@ -84,7 +85,7 @@ impl Plugin for LimitCount {
     }
 
     fn needs(&self) -> Needs {
-        let reads_body = self.rules.iter().any(|rule| rule.reads(definition::reads_body));
+        let reads_body = self.rules.iter().any(|rule| rule.reads(reads_body));
         Needs { body_before_rewrite: reads_body, ..Needs::default() }
     }
 

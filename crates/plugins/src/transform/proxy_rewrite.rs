@@ -12,6 +12,7 @@ use config::catalog::Side;
 use config::pattern::Captures;
 use gateway::exchange::Exchange;
 use gateway::plugin::{CompileContext, Needs, Phases, Plugin, PluginDef, Step};
+use gateway::variables::reads::reads_body;
 use http::header::HeaderValue;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -140,7 +141,7 @@ impl Plugin for ProxyRewrite {
     fn needs(&self) -> Needs {
         let in_headers = self.headers.iter().filter_map(Change::template);
         let in_uri = self.uri.iter().filter_map(Rewrite::template);
-        let reads_body = in_headers.chain(in_uri).flat_map(|template| template.variables()).any(definition::reads_body);
+        let reads_body = in_headers.chain(in_uri).flat_map(|template| template.variables()).any(reads_body);
         Needs { body_before_rewrite: reads_body, ..Needs::default() }
     }
 

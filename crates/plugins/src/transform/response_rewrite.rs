@@ -197,8 +197,7 @@ impl Plugin for ResponseRewrite {
     fn needs(&self) -> Needs {
         let in_headers = self.headers.iter().filter_map(Change::template).flat_map(|template| template.variables());
         let in_condition = self.condition.iter().flat_map(Expr::variables);
-        let reads_body = in_headers.chain(in_condition).any(definition::reads_body);
-        Needs { body_before_rewrite: reads_body, ..Needs::default() }
+        Needs::of_variables(in_headers.chain(in_condition).filter(|name| !ResponseVars::are_of_response(name)))
     }
 
     fn response_head(&self, exchange: &mut Exchange, head: &mut ResponseHead) {

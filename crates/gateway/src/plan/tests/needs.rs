@@ -17,6 +17,7 @@ fn a_filter_keeps_what_it_looks_at() {
         ("post_arg_model", true, true),
         ("graphql_name", true, true),
         ("request_body", false, true),
+        ("upstream_host", true, false),
         ("arg_x", false, false),
         ("uri", false, false),
     ];

@@ -13,7 +13,6 @@ use gateway::metrics::{Counter, FamilyOf, Gauge, Handle, Histogram, Metrics};
 use gateway::settlement::Outcome;
 
 use super::labels::{self, Facts, Labels, Value};
-use crate::definition;
 
 /// Tokens per second, from a slow model on a slow machine to small models on fast ones.
 const SPEED_BUCKETS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0];
@@ -150,9 +149,9 @@ impl Series {
         self.extra.iter().map(|template| template.render_to_string(exchange)).collect()
     }
 
-    /// `true` if a configured label shows a header.
-    pub fn reads_headers(&self) -> bool {
-        self.extra.iter().flat_map(Template::variables).any(definition::reads_headers)
+    /// The variables that configured labels show.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        self.extra.iter().flat_map(Template::variables)
     }
 
     pub fn bind_request(&self, facts: &Facts<'_>) -> Option<RequestHandles> {

@@ -17,6 +17,11 @@ impl<'e> ResponseVars<'e> {
     pub fn new(exchange: &'e Exchange, head: &'e ResponseHead) -> Self {
         Self { exchange, head }
     }
+
+    /// `true` if the variable `name` is found in the response's head.
+    pub fn are_of_response(name: &str) -> bool {
+        name == "status" || response_header(name).is_some()
+    }
 }
 
 impl Vars for ResponseVars<'_> {
@@ -24,11 +29,16 @@ impl Vars for ResponseVars<'_> {
         if name == "status" {
             return Var::Text(Cow::Borrowed(self.head.status.as_str()));
         }
-        match name.strip_prefix("sent_http_").or_else(|| name.strip_prefix("upstream_http_")) {
+        match response_header(name) {
             Some(header) => self::header(&self.head.headers, header),
             None => self.exchange.var(name),
         }
     }
+}
+
+/// The header that the variable `name` shows.
+fn response_header(name: &str) -> Option<&str> {
+    name.strip_prefix("sent_http_").or_else(|| name.strip_prefix("upstream_http_"))
 }
 
 /// A header by its name as variables write it: lower case, `_` for `-`.
