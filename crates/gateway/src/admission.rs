@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use config::settings::NginxHttp;
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderValue};
 use http::{Method, StatusCode, Version};
 use hyper::body::Incoming;
 use ipnet::IpNet;
@@ -15,22 +15,11 @@ use crate::answer::Answer;
 use crate::client_body::ClientBody;
 use crate::exchange::{Connection, Exchange, Request};
 use crate::forwarded;
-use crate::headers;
+use crate::hop_by_hop::remove_hop_by_hop;
 use crate::path::{NormalPath, is_host};
 use crate::plan::BodyReads;
 use crate::request_body::{BodyError, RequestBody};
 use crate::worker::Worker;
-
-/// Headers that concern one connection only.
-const HOP_BY_HOP: [HeaderName; 7] = [
-    CONNECTION,
-    http::header::UPGRADE,
-    http::header::TE,
-    http::header::TRANSFER_ENCODING,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    http::header::TRAILER,
-];
 
 /// The exchange of a request that has just arrived.
 pub(crate) fn begin(worker: &Worker, connection: Rc<Connection>, incoming: http::Request<Incoming>) -> Box<Exchange> {
@@ -50,6 +39,7 @@ pub(crate) fn begin(worker: &Worker, connection: Rc<Connection>, incoming: http:
         }
     }
     let duplicated_host = parts.headers.get_all(HOST).iter().nth(1).is_some();
+    let closes = asks_to_close(&parts);
     remove_hop_by_hop(&mut parts.headers);
     let overruled = forwarded::sanitize(&mut parts.headers, connection.forwards);
     let request = Request {
@@ -65,9 +55,17 @@ pub(crate) fn begin(worker: &Worker, connection: Rc<Connection>, incoming: http:
     let remote_addr = real_address(&connection, &request.headers, &worker.services.settings.nginx_config.http);
     let mut exchange = Exchange::new(connection, request, body, worker.plan.get());
     exchange.remote_addr = remote_addr;
+    exchange.closes = closes;
     exchange.lend(&worker.pool);
     exchange.count(worker.services.metrics.traffic().request());
     exchange
+}
+
+/// `true` if the client says that nothing follows this request.
+fn asks_to_close(parts: &http::request::Parts) -> bool {
+    let Some(connection) = parts.headers.get(CONNECTION) else { return false };
+    let mut items = connection.as_bytes().split(|byte| *byte == b',');
+    parts.version == Version::HTTP_11 && items.any(|item| item.trim_ascii().eq_ignore_ascii_case(b"close"))
 }
 
 /// Refuses what no route should see.
@@ -122,16 +120,17 @@ fn has_proved_itself(exchange: &Exchange) -> bool {
 /// Reads the whole body ahead of the phase that needs it.
 pub(crate) async fn read_body(worker: &Worker, exchange: &mut Exchange) -> Result<(), Answer> {
     let read = exchange.body.read(worker.max_buffered_body(), worker.client_body_timeout()).await;
-    let status = match read {
-        Ok(body) => {
-            exchange.request.length += body.len() as u64;
-            return Ok(());
-        }
-        Err(BodyError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
-        Err(BodyError::Timeout(_)) => StatusCode::REQUEST_TIMEOUT,
-        Err(BodyError::Broken | BodyError::Sent) => StatusCode::BAD_REQUEST,
-    };
-    Err(Answer::page(status))
+    exchange.request.length += read.map_err(refused_body)?.len() as u64;
+    Ok(())
+}
+
+/// The answer for a body that could not be read.
+pub(crate) fn refused_body(error: BodyError) -> Answer {
+    Answer::page(match error {
+        BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        BodyError::Timeout(_) => StatusCode::REQUEST_TIMEOUT,
+        BodyError::Broken | BodyError::Sent => StatusCode::BAD_REQUEST,
+    })
 }
 
 fn check_length(worker: &Worker, exchange: &Exchange) -> Result<(), Answer> {
@@ -175,21 +174,6 @@ fn head_length(parts: &http::request::Parts) -> u64 {
 /// The bytes of header lines as HTTP/1.1 writes them.
 pub(crate) fn headers_length(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
-}
-
-/// Removes what `Connection` names, and the headers that always concern one connection only.
-pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    if !headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
-        return;
-    }
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
-    headers::retain(headers, |name| !HOP_BY_HOP.contains(name) && !named.contains(name));
 }
 
 /// nginx's realip: the address that a trusted peer tells, else the peer's own.

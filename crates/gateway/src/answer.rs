@@ -87,10 +87,23 @@ impl Answer {
             AnswerBody::Page => (Some(HTML), page(self.status)),
             AnswerBody::Text(text) => (Some(TEXT), text),
         };
-        if let Some(content_type) = content_type {
-            headers.entry(CONTENT_TYPE).or_insert(content_type);
+        match (headers.get_mut(CONTENT_TYPE), content_type) {
+            (Some(set), _) => add_charset(set),
+            (None, Some(content_type)) => drop(headers.insert(CONTENT_TYPE, content_type)),
+            (None, None) => {}
         }
         (ResponseHead { status: self.status, headers, replaced_body: None }, body)
+    }
+}
+
+/// Says of a text of the gateway's own that it is UTF-8, if nothing else is said.
+fn add_charset(content_type: &mut HeaderValue) {
+    let Some(text) = content_type.to_str().ok().filter(|text| text.starts_with("text/")) else { return };
+    if text.contains("charset") {
+        return;
+    }
+    if let Ok(complete) = HeaderValue::from_str(&format!("{text}; charset=utf-8")) {
+        *content_type = complete;
     }
 }
 

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, SERVER as SERVER_NAME};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, SERVER as SERVER_NAME};
 use http::{Method, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
@@ -53,7 +53,7 @@ pub fn answer(exchange: Box<Exchange>, answer: Answer) -> http::Response<Deliver
 /// Runs the response phases of a switch to another protocol, which the exchange outlives.
 pub fn switch(exchange: &mut Exchange, mut head: ResponseHead) -> http::Response<Delivery> {
     finish_head(exchange, &mut head);
-    exchange.settlement.head_bytes_sent = head_length(&head);
+    exchange.settlement.head_bytes_sent = head_length(exchange, &head, None);
     if needs(exchange).headers {
         exchange.response.headers = Some(Box::new(head.headers.clone()));
     }
@@ -86,9 +86,11 @@ pub fn deliver(mut exchange: Box<Exchange>, mut head: ResponseHead, source: Sour
         // hyper writes the right length where it is known.
         head.headers.remove(CONTENT_LENGTH);
     }
-    exchange.settlement.head_bytes_sent = head_length(&head);
+    let length = if filters.is_empty() { source.known_length() } else { None };
+    exchange.settlement.head_bytes_sent = head_length(&exchange, &head, length);
     let needs = needs(&exchange);
-    let open_ended = source.is_open_ended();
+    // Nobody knows how long it takes: it must not hold on to the buffers that heads were read into.
+    let open_ended = source.known_length().is_none();
     if open_ended {
         exchange.request.detach();
     }
@@ -114,18 +116,25 @@ fn finish_head(exchange: &mut Exchange, head: &mut ResponseHead) {
     exchange.response.status = head.status.as_u16();
 }
 
-/// The length of `head` as HTTP/1.1 writes it, with the date and the framing that hyper adds.
-fn head_length(head: &ResponseHead) -> u64 {
+/// The length of `head` as HTTP/1.1 writes it, with the date and the framing that hyper adds; `body` is the length of
+/// the body, if it is known.
+fn head_length(exchange: &Exchange, head: &ResponseHead, body: Option<u64>) -> u64 {
     const VERSION: &str = "HTTP/1.1 200 ";
     const DATE: &str = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+    const LENGTH: &str = "content-length: \r\n";
     const CHUNKED: &str = "transfer-encoding: chunked\r\n";
+    const CLOSE: &str = "connection: close\r\n";
     let mut length = VERSION.len() + head.status.canonical_reason().map_or(0, str::len) + 2;
     length += headers_length(&head.headers) + 2;
     if !head.headers.contains_key(http::header::DATE) {
         length += DATE.len();
     }
-    if !head.headers.contains_key(CONTENT_LENGTH) && !never_has_body(head.status) {
-        length += CHUNKED.len();
+    if exchange.closes && !head.headers.contains_key(CONNECTION) {
+        length += CLOSE.len();
+    }
+    let is_framed = head.headers.contains_key(CONTENT_LENGTH) || head.status == StatusCode::NOT_MODIFIED;
+    if !is_framed && !never_has_body(head.status) {
+        length += body.map_or(CHUNKED.len(), |body| LENGTH.len() + itoa::Buffer::new().format(body).len());
     }
     length as u64
 }
@@ -248,12 +257,13 @@ impl Passage {
 }
 
 impl Source {
-    /// `true` where nobody knows how long the body takes: it must not hold on to the buffers that heads were read into.
-    fn is_open_ended(&self) -> bool {
+    /// The bytes that are to come, if that is known.
+    fn known_length(&self) -> Option<u64> {
         match self {
-            Source::Empty | Source::Full(_) => false,
-            Source::Upstream(body) => body.size_hint().exact().is_none(),
-            Source::Llm(stream) => stream.size_hint().exact().is_none(),
+            Source::Empty => Some(0),
+            Source::Full(bytes) => Some(bytes.len() as u64),
+            Source::Upstream(body) => body.size_hint().exact(),
+            Source::Llm(stream) => stream.size_hint().exact(),
         }
     }
 

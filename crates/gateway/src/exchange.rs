@@ -159,9 +159,10 @@ impl Request {
         }
     }
 
-    /// `$host`: lower-cased, without the port.
+    /// `$host`: lower-cased, without the port and the dot that may end a full name.
     pub fn host(&self) -> Cow<'_, str> {
         let host = crate::path::without_port(self.host_with_port());
+        let host = host.strip_suffix('.').unwrap_or(host);
         if host.bytes().any(|b| b.is_ascii_uppercase()) {
             Cow::Owned(host.to_ascii_lowercase())
         } else {
@@ -234,6 +235,8 @@ pub struct Exchange {
     pub connection: Rc<Connection>,
     pub request: Request,
     pub body: RequestBody,
+    /// The client wants its connection to end with the response, which then says so too.
+    pub(crate) closes: bool,
     /// How much has come of a body that goes on as it arrives.
     pub(crate) passed_body: Option<PassedBytes>,
     pub forward: Forward,
@@ -286,6 +289,7 @@ impl Exchange {
             connection,
             request,
             body,
+            closes: false,
             passed_body: None,
             forward: Forward::default(),
             plan,

@@ -15,6 +15,7 @@ pub mod exchange;
 mod forwarded;
 pub mod headers;
 pub mod health;
+pub mod hop_by_hop;
 pub mod inference;
 mod lazy_timer;
 pub mod listener;

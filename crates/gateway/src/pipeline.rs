@@ -103,7 +103,7 @@ async fn read_needed_body(worker: &Worker, exchange: &mut Exchange, needs: Needs
 async fn dispatch(
     worker: Rc<Worker>,
     mut exchange: Box<Exchange>,
-    upgrade: Option<hyper::upgrade::OnUpgrade>,
+    upgrade: Option<websocket::Upgrade>,
 ) -> http::Response<Delivery> {
     keep_request_body(&mut exchange);
     match exchange.dispatch.clone() {
@@ -112,7 +112,7 @@ async fn dispatch(
                 return delivery::answer(exchange, answer);
             }
             let opens_tunnel = exchange.llm.as_ref().is_some_and(|call| call.opens_tunnel());
-            if let Some(upgrade) = upgrade.filter(|_| opens_tunnel) {
+            if let Some(upgrade) = upgrade.filter(|upgrade| opens_tunnel && upgrade.is_websocket()) {
                 return Box::pin(websocket::tunnel(worker, exchange, upgrade)).await;
             }
             match Box::pin(inference::dispatch(&worker, &backend, &mut exchange)).await {

@@ -4,24 +4,25 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
-use config::resource::{PassHost, Timeout};
-use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use config::resource::Timeout;
+use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use http::{Method, StatusCode, Uri};
 
-use crate::admission::{announced_length, read_body, remove_hop_by_hop};
+use crate::admission::{announced_length, read_body, refused_body};
 use crate::answer::{Answer, ResponseHead};
 use crate::balance::TriedSet;
 use crate::exchange::{Exchange, ResponseSource};
 use crate::forwarded;
 use crate::headers;
 use crate::health::Outcome as Health;
+use crate::hop_by_hop::remove_hop_by_hop;
 use crate::pipeline::before_proxy;
 use crate::plan::UpstreamRef;
 use crate::plan::route::UpstreamChoice;
 use crate::plan::upstream::{Node, Upstream};
 use crate::request_body::RequestBody;
 use crate::settlement::AttemptRecord;
-use crate::transport::{ClientBodyFault, ClientStream, OutgoingBody, SendFailure, UpstreamBody};
+use crate::transport::{ClientBodyFault, ClientStream, OutgoingBody, SendFailure, UpstreamBody, is_repeatable};
 use crate::worker::Worker;
 
 const X_UPSTREAM_STATUS: HeaderName = HeaderName::from_static("x-apisix-upstream-status");
@@ -65,6 +66,7 @@ pub async fn dispatch(worker: &Rc<Worker>, exchange: &mut Exchange) -> Result<(R
                 record.connect_time = Some(sent.connect_time);
                 record.peer = sent.peer;
                 record.sent_bytes = sent.sent_bytes;
+                record.head_bytes = sent.head_bytes;
                 let now = Instant::now();
                 let took = now.saturating_duration_since(record.started);
                 record.header_time = Some(took);
@@ -116,18 +118,22 @@ async fn hold_body(worker: &Worker, exchange: &mut Exchange) -> Result<(), Answe
     /// Larger bodies are passed on as they come, and go out once.
     const LARGEST: u64 = 64 << 10;
     let is_stream = matches!(exchange.body, RequestBody::Stream(_));
-    if is_stream
-        && is_idempotent(exchange.forward.method.as_ref().unwrap_or(&exchange.request.method))
-        && announced_length(exchange).is_some_and(|length| length <= LARGEST)
-    {
-        return read_body(worker, exchange).await;
+    if !is_stream || !is_repeatable(exchange.forward.method.as_ref().unwrap_or(&exchange.request.method)) {
+        return Ok(());
     }
-    Ok(())
-}
-
-/// `true` if a request of this method may be made twice (RFC 9110, section 9.2.2).
-fn is_idempotent(method: &Method) -> bool {
-    [Method::GET, Method::HEAD, Method::PUT, Method::DELETE, Method::OPTIONS, Method::TRACE].contains(method)
+    match announced_length(exchange) {
+        Some(length) if length <= LARGEST => read_body(worker, exchange).await,
+        Some(_) => Ok(()),
+        None => {
+            let idle = worker.client_body_timeout();
+            let largest = LARGEST.min(worker.max_buffered_body()) as usize;
+            exchange.body.read_if_short(largest, idle).await.map_err(refused_body)?;
+            if let RequestBody::Buffered(body) = &exchange.body {
+                exchange.request.length += body.len() as u64;
+            }
+            Ok(())
+        }
+    }
 }
 
 /// The upstream for this request: a plugin's choice, the route's, the service's.
@@ -188,6 +194,7 @@ fn begin_attempt(exchange: &mut Exchange, node: &Node) {
         host: node.host.clone(),
         peer: None,
         sent_bytes: None,
+        head_bytes: 0,
         port: node.port,
         status: 0,
         connect_time: None,
@@ -210,7 +217,10 @@ fn response_head(exchange: &Exchange, worker: &Worker, parts: http::response::Pa
         // A length beside it is not to be believed.
         headers.remove(CONTENT_LENGTH);
     }
+    let switches = parts.status == StatusCode::SWITCHING_PROTOCOLS;
+    let protocol = if switches { headers.get(UPGRADE).cloned() } else { None };
     remove_hop_by_hop(&mut headers);
+    protocol.into_iter().for_each(|protocol| drop(headers.insert(UPGRADE, protocol)));
     let always = worker.services.settings.apisix.show_upstream_status_in_response_header;
     if (always || parts.status.is_server_error())
         && let Some(statuses) = upstream_statuses(exchange)
@@ -260,9 +270,8 @@ impl ForwardHead {
         let uri = self.uri.as_ref().map_err(|_| Answer::page(StatusCode::BAD_REQUEST))?.clone();
         let again = again && self.can_repeat(exchange);
         let mut headers = if again { self.headers.clone() } else { std::mem::take(&mut self.headers) };
-        if let Some(host) = self.host(exchange, upstream, node) {
-            headers.insert(HOST, host);
-        }
+        let passed = exchange.forward.host.as_ref().or(self.client_host.as_ref());
+        headers.insert(HOST, upstream.host_for(node, passed).clone());
         let mut request = http::Request::new(take_body(worker, exchange));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = uri;
@@ -270,20 +279,11 @@ impl ForwardHead {
         Ok(request)
     }
 
-    /// The Host for `node`, as `pass_host` says; a plugin's stands in the place of the client's.
-    fn host(&self, exchange: &Exchange, upstream: &Upstream, node: &Node) -> Option<HeaderValue> {
-        match upstream.pass_host {
-            PassHost::Pass => exchange.forward.host.clone().or_else(|| self.client_host.clone()),
-            PassHost::Node => Some(node.host_header.clone()),
-            PassHost::Rewrite => upstream.rewritten_host.clone(),
-        }
-    }
-
-    /// `true` if the request may go out again after part of it was sent: its method is idempotent and its body in
+    /// `true` if the request may go out again after part of it was sent: its method allows that and its body is in
     /// memory.
     fn can_repeat(&self, exchange: &Exchange) -> bool {
         let repeatable = matches!(exchange.body, RequestBody::Empty | RequestBody::Buffered(_));
-        repeatable && is_idempotent(&self.method)
+        repeatable && is_repeatable(&self.method)
     }
 
     /// Takes back a request of which nothing was sent.

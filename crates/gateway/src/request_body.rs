@@ -109,6 +109,29 @@ impl RequestBody {
         })
     }
 
+    /// Reads a body of at most `limit` bytes whole. A longer one has its beginning read, and comes further as it comes.
+    ///
+    /// # Errors
+    /// If it does not come.
+    pub async fn read_if_short(&mut self, limit: usize, idle: Duration) -> Result<(), BodyError> {
+        let RequestBody::Stream(incoming) = self else { return Ok(()) };
+        let mut beginning = BytesMut::new();
+        let mut is_whole = false;
+        while !is_whole && beginning.len() <= limit {
+            match next_data(incoming, idle).await? {
+                Some(data) => beginning.extend_from_slice(&data),
+                None => is_whole = true,
+            }
+        }
+        let beginning = beginning.freeze();
+        *self = match std::mem::replace(self, RequestBody::Sent) {
+            RequestBody::Stream(rest) if !is_whole => RequestBody::Begun(Box::new(Begun { beginning, rest })),
+            RequestBody::Stream(_) => RequestBody::Buffered(beginning),
+            known => known,
+        };
+        Ok(())
+    }
+
     /// `true` if nothing of it can come any more, and nothing has.
     pub fn is_empty(&self) -> bool {
         match self {

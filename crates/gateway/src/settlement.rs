@@ -29,6 +29,8 @@ pub enum Outcome {
     ProviderError,
     /// The gateway broke off, for the response had become too long or taken too long.
     LimitExceeded,
+    /// The gateway closed a tunnel in which nobody said anything.
+    Idle,
 }
 
 impl Outcome {
@@ -41,6 +43,7 @@ impl Outcome {
             Outcome::UpstreamCut => "upstream_cut",
             Outcome::ProviderError => "provider_error",
             Outcome::LimitExceeded => "limit_exceeded",
+            Outcome::Idle => "idle_timeout",
         }
     }
 }
@@ -56,8 +59,10 @@ pub struct AttemptRecord {
     pub peer: Option<Arc<Peer>>,
     /// Bytes of the request that had gone out when the answer's head came, if that is known.
     pub sent_bytes: Option<u64>,
+    /// Bytes of the answer's head; 0 over HTTP/2, which compresses heads.
+    pub head_bytes: u64,
     pub port: u16,
-    /// The upstream's status, or the one that stands for the failure (502, 504).
+    /// The upstream's status, or the one that stands for the failure (502, 504); 0 until there is one.
     pub status: u16,
     pub connect_time: Option<Duration>,
     /// Until the response head.

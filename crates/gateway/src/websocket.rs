@@ -1,4 +1,4 @@
-//! WebSocket: the client's upgrade is repeated at the upstream or the provider, by the same dispatch as any request. Once both have
+//! WebSocket and other protocols: the client's upgrade is repeated at the upstream or the provider, by the same dispatch as any request. Once both have
 //! switched, the request goes on as a tunnel: its exchange lives, and its limits hold, until the tunnel ends. An
 //! upstream that answers anything but a switch has its answer passed on.
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
 use http::{Method, StatusCode, Version};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
 
 use crate::answer::Answer;
@@ -22,13 +22,48 @@ use crate::worker::Worker;
 use crate::{inference, proxy};
 use relay::{Ending, Moved};
 
-/// The client's side of an upgrade to WebSocket, if the request asks for one.
-pub fn take_upgrade(request: &mut http::Request<Incoming>) -> Option<OnUpgrade> {
-    let asks = request.version() == Version::HTTP_11
+/// The client's wish to go on in another protocol.
+pub struct Upgrade {
+    client: OnUpgrade,
+    /// Its `Upgrade` header.
+    protocol: HeaderValue,
+    /// Its `Connection` header.
+    connection: HeaderValue,
+}
+
+/// The upgrade that the request asks for, if it does. Most others that ask for a protocol also work without, so that one
+/// with a body, behind which nobody could tell where the other protocol begins, asks for none but WebSocket.
+pub fn take_upgrade(request: &mut http::Request<Incoming>) -> Option<Upgrade> {
+    let protocol = request.headers().get(UPGRADE)?.clone();
+    let is_websocket = names(request.headers(), UPGRADE, "websocket");
+    let may_switch = request.version() == Version::HTTP_11
         && request.method() == Method::GET
-        && names(request.headers(), UPGRADE, "websocket")
-        && names(request.headers(), CONNECTION, "upgrade");
-    asks.then(|| hyper::upgrade::on(request))
+        && names(request.headers(), CONNECTION, "upgrade")
+        && (is_websocket || request.body().is_end_stream());
+    may_switch.then(|| Upgrade {
+        connection: forwarded_connection(request.headers()),
+        client: hyper::upgrade::on(request),
+        protocol,
+    })
+}
+
+/// The client's `Connection`, unless it names headers, which admission takes out: an upstream that did so as well would
+/// lose what the gateway tells it.
+fn forwarded_connection(headers: &HeaderMap) -> HeaderValue {
+    const HARMLESS: [&str; 2] = ["upgrade", "keep-alive"];
+    let is_harmless = |value: &&HeaderValue| {
+        let mut items = value.to_str().unwrap_or_default().split(',').map(str::trim);
+        items.all(|item| HARMLESS.iter().any(|harmless| item.eq_ignore_ascii_case(harmless)))
+    };
+    let only = headers.get(CONNECTION).filter(|_| headers.get_all(CONNECTION).iter().nth(1).is_none());
+    only.filter(is_harmless).cloned().unwrap_or(HeaderValue::from_static("upgrade"))
+}
+
+impl Upgrade {
+    /// `true` for WebSocket.
+    pub fn is_websocket(&self) -> bool {
+        self.protocol.as_bytes().eq_ignore_ascii_case(b"websocket")
+    }
 }
 
 /// `true` if `token` is in the list that is `header`'s value.
@@ -38,12 +73,14 @@ fn names(headers: &HeaderMap, header: http::HeaderName, token: &str) -> bool {
 }
 
 /// Dispatches an upgrade request.
-pub async fn tunnel(worker: Rc<Worker>, mut exchange: Box<Exchange>, client: OnUpgrade) -> http::Response<Delivery> {
+pub async fn tunnel(worker: Rc<Worker>, mut exchange: Box<Exchange>, upgrade: Upgrade) -> http::Response<Delivery> {
     if !matches!(exchange.body, RequestBody::Empty) {
         // Nobody could tell where the body ends and the tunnel begins.
         return delivery::answer(exchange, Answer::page(StatusCode::BAD_REQUEST));
     }
-    ask_for_switch(&mut exchange.request.headers);
+    let Upgrade { client, protocol, connection } = upgrade;
+    exchange.request.headers.insert(CONNECTION, connection);
+    exchange.request.headers.insert(UPGRADE, protocol);
     let opened = match exchange.dispatch.clone() {
         Dispatch::Upstream => proxy::dispatch(&worker, &mut exchange).await,
         Dispatch::Llm(backend) => inference::open_tunnel(&worker, &backend, &mut exchange).await,
@@ -55,17 +92,12 @@ pub async fn tunnel(worker: Rc<Worker>, mut exchange: Box<Exchange>, client: OnU
     let Some(upstream) = body.take_upgrade() else {
         return delivery::deliver(exchange, head, Source::Upstream(body));
     };
-    ask_for_switch(&mut head.headers);
+    head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    head.headers.entry(UPGRADE).or_insert(HeaderValue::from_static("websocket"));
     let response = delivery::switch(&mut exchange, head);
     let tunnel = Tunnel { exchange, client, upstream, idle: body.read_timeout(), life: worker.life.clone() };
     worker.spawn(tunnel.run());
     response
-}
-
-/// Admission has taken these headers out, for they concern one connection each.
-fn ask_for_switch(headers: &mut HeaderMap) {
-    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
 }
 
 /// Two connections, the client's about to switch, and the request that they belong to.
@@ -100,7 +132,7 @@ impl Tunnel {
         settlement.body_bytes_sent += moved.down.get();
         settlement.outcome = match ending {
             Ending::Closed => Outcome::Complete,
-            Ending::Idle => Outcome::LimitExceeded,
+            Ending::Idle => Outcome::Idle,
             Ending::Draining => Outcome::Aborted,
         };
     }

@@ -89,6 +89,13 @@ impl Change {
         header_name(name).map(Change::Remove)
     }
 
+    /// The header that it changes.
+    pub fn name(&self) -> &HeaderName {
+        match self {
+            Change::Add(name, _) | Change::Set(name, _) | Change::Remove(name) => name,
+        }
+    }
+
     /// The value to put; `None` where there is none, or variables made it something no header can hold.
     pub fn resolve(&self, vars: &dyn Vars, groups: Groups<'_, '_>) -> Option<HeaderValue> {
         match self {

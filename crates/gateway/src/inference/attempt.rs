@@ -9,9 +9,9 @@ use http::header::{CONTENT_LENGTH, SET_COOKIE};
 
 use super::backend::Backend;
 use super::fault::StreamFault;
-use crate::admission::remove_hop_by_hop;
 use crate::answer::{Answer, ResponseHead};
 use crate::exchange::{Exchange, ResponseSource};
+use crate::hop_by_hop::remove_hop_by_hop;
 use crate::proxy::refuse_client;
 use crate::settlement::AttemptRecord;
 use crate::transport::{OutgoingBody, SendError, SendFailure, Sent, UpstreamBody};
@@ -34,10 +34,11 @@ pub(super) async fn send(
         Ok(sent) => sent,
         Err(SendFailure { error, .. }) => return Err(transport_failure(exchange, &error)),
     };
-    let Sent { response, connect_time, peer, sent_bytes } = sent;
+    let Sent { response, connect_time, peer, sent_bytes, head_bytes } = sent;
     if let Some(attempt) = exchange.settlement.attempts.last_mut() {
         attempt.peer = peer;
         attempt.sent_bytes = sent_bytes;
+        attempt.head_bytes = head_bytes;
     }
     let (parts, body) = response.into_parts();
     note_head(exchange, parts.status, connect_time);
@@ -64,6 +65,7 @@ fn begin_attempt(backend: &Backend, exchange: &mut Exchange) {
         host: backend.dialled_host.clone(),
         peer: None,
         sent_bytes: None,
+        head_bytes: 0,
         port: backend.origin.port,
         status: 0,
         connect_time: None,

@@ -121,6 +121,22 @@ impl Upstream {
         &self.balancer
     }
 
+    /// The Host for `node`, as `pass_host` says. `passed` is the client's, or a plugin's in its place; where there is
+    /// none, the node's own goes out, for HTTP/1.1 knows no request without.
+    pub fn host_for<'a>(&'a self, node: &'a Node, passed: Option<&'a HeaderValue>) -> &'a HeaderValue {
+        let host = match self.pass_host {
+            PassHost::Pass => passed,
+            PassHost::Node => None,
+            PassHost::Rewrite => self.rewritten_host.as_ref(),
+        };
+        host.unwrap_or(&node.host_header)
+    }
+
+    /// The node that is configured as `host` and `port`.
+    pub fn node_at(&self, host: &str, port: u16) -> Option<&Node> {
+        self.nodes.iter().find(|node| &*node.host == host && node.port == port)
+    }
+
     /// What a chash upstream hashes of this request; taken before the request's headers go to the upstream.
     pub fn hash_key(&self, exchange: &Exchange) -> Option<String> {
         self.hash_key.as_ref().map(|key| key.of(exchange))

@@ -7,6 +7,7 @@ use config::vars::Vars;
 use ipnet::IpNet;
 
 use super::{Lookup, MethodSet, RouteEntry, RouterMode};
+use crate::path::{port_of, without_port};
 
 /// A request as conditions see it.
 pub(super) struct Subject<'a> {
@@ -34,7 +35,7 @@ pub(super) enum HostVerdict<'c> {
 #[derive(Debug)]
 pub(super) struct HostPattern {
     text: Arc<str>,
-    /// A `:` in the pattern means the Host header with its port.
+    /// A `:` in the pattern means that the Host header's port is looked at too.
     with_port: bool,
 }
 
@@ -93,10 +94,13 @@ impl HostPattern {
     }
 
     fn fits(&self, query: &Lookup<'_>) -> bool {
-        let host = if self.with_port { query.host_with_port } else { query.host };
-        match self.text.strip_prefix('*') {
-            Some(suffix) => host.ends_with(suffix),
-            None => host == &*self.text,
+        if self.with_port && port_of(query.host_with_port) != port_of(&self.text) {
+            return false;
+        }
+        let pattern = if self.with_port { without_port(&self.text) } else { &self.text };
+        match pattern.strip_prefix('*') {
+            Some(suffix) => query.host.ends_with(suffix),
+            None => query.host == pattern,
         }
     }
 }

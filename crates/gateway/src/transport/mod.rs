@@ -10,6 +10,7 @@ mod io;
 mod origin;
 mod outgoing;
 mod pool;
+mod repeatable;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -23,3 +24,4 @@ pub use io::UpstreamIo;
 pub use origin::{Origin, OriginTls, Origins};
 pub use outgoing::{ClientBodyFault, ClientStream, OutgoingBody, PassedBytes};
 pub use pool::{Pool, Sent};
+pub(crate) use repeatable::is_repeatable;

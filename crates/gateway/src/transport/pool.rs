@@ -20,6 +20,7 @@ use super::failure::SendFailure;
 use super::h1::H1;
 use super::origin::Origin;
 use super::outgoing::OutgoingBody;
+use super::repeatable::is_repeatable;
 use super::shared::{self, Shared, SharedConnections, SharedUpload, StreamGuard};
 
 /// A response whose head has arrived.
@@ -31,6 +32,8 @@ pub struct Sent {
     pub peer: Option<Arc<Peer>>,
     /// Bytes of the request that had gone out by then; `None` over HTTP/2, where streams share them.
     pub sent_bytes: Option<u64>,
+    /// Bytes of the response's head, with those that only announced it; 0 over HTTP/2, which compresses heads.
+    pub head_bytes: u64,
 }
 
 /// The connections of one worker.
@@ -59,7 +62,7 @@ impl Pool {
         }
         // A connection that the upstream closed while it was idle leaves the request unsent: take another. If the close
         // met the request half way, it goes out once more, on a new connection, if that does no harm.
-        let repeatable = request.body().is_at_hand() && request.method().is_idempotent();
+        let repeatable = request.body().is_at_hand() && is_repeatable(request.method());
         if origin.tls.is_some()
             && let Some((sender, guard)) = self.shared_connection(origin)
         {
@@ -113,12 +116,13 @@ impl Pool {
     ) -> Result<Sent, SendFailure> {
         let head = connection.send(request, timeout).await?;
         let (peer, sent_bytes) = (connection.peer.clone(), Some(connection.sent_bytes()));
+        let head_bytes = connection.head_bytes;
         let source = match head.status() {
             StatusCode::SWITCHING_PROTOCOLS => Source::Switched(connection),
             _ => Source::Connection(Lease { connection, pool: self.clone() }),
         };
         let response = head.map(|()| UpstreamBody::new(source, timeout.read));
-        Ok(Sent { response, connect_time, peer, sent_bytes })
+        Ok(Sent { response, connect_time, peer, sent_bytes, head_bytes })
     }
 
     async fn send_shared(
@@ -135,7 +139,7 @@ impl Pool {
             let stream = SharedStream::new(incoming, upload, guard);
             UpstreamBody::new(Source::Stream(Box::new(stream)), timeout.read)
         });
-        Ok(Sent { response, connect_time, peer, sent_bytes: None })
+        Ok(Sent { response, connect_time, peer, sent_bytes: None, head_bytes: 0 })
     }
 
     fn shared_connection(&self, origin: &Origin) -> Option<(SendRequest<SharedUpload>, StreamGuard)> {

@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 
-use config::resource::PassHost;
 use config::vars::Var;
 
-use super::{borrowed, non_empty, number, optional, seconds};
+use super::{borrowed, number, optional, seconds};
 use crate::exchange::{Dispatch, Exchange, ResponseSource};
 use crate::plan::route::UpstreamChoice;
 use crate::plan::upstream::Upstream;
@@ -49,25 +48,35 @@ fn balancer_ip(exchange: &Exchange) -> Var<'_> {
     }
 }
 
-/// The upstream is shown the client's own `Host`.
-fn passes_host(exchange: &Exchange) -> bool {
-    chosen(exchange).is_some_and(|upstream| upstream.pass_host == PassHost::Pass)
+/// The Host that the node called last was sent; until one has been called, the one that would be passed.
+fn host(exchange: &Exchange) -> Var<'_> {
+    let Some(upstream) = chosen(exchange) else { return Var::Nil };
+    let passed = exchange.forward.host.as_ref().or_else(|| exchange.request.headers.get(http::header::HOST));
+    let called = exchange.settlement.attempts.last().and_then(|attempt| upstream.node_at(&attempt.host, attempt.port));
+    let host = called.map(|node| upstream.host_for(node, passed)).or(passed);
+    optional(host.and_then(|host| host.to_str().ok()))
 }
 
 fn upstream<'e>(exchange: &'e Exchange, fact: &str) -> Var<'e> {
     let attempts = &exchange.settlement.attempts[..];
     match fact {
         "addr" => listed(attempts, |attempt| Cow::Borrowed(attempt.called_address())),
-        "status" => listed(attempts, |attempt| Cow::Owned(itoa::Buffer::new().format(attempt.status).to_owned())),
+        "status" => listed(attempts, |attempt| match attempt.status {
+            // The client left before there was one.
+            0 => Cow::Borrowed("-"),
+            status => digits(status),
+        }),
         "response_time" => listed(attempts, |attempt| time(attempt.response_time)),
         "header_time" => listed(attempts, |attempt| time(attempt.header_time)),
         // A connection that was there already took no time.
         "connect_time" => {
             listed(attempts, |attempt| time(attempt.connect_time.or(attempt.header_time.map(|_| Default::default()))))
         }
-        "response_length" | "bytes_received" if !attempts.is_empty() => number(exchange.settlement.upstream_bytes),
+        // Of the bodies only the last attempt's was read.
+        "response_length" => listed(attempts, |attempt| digits(body_bytes(exchange, attempt))),
+        "bytes_received" => listed(attempts, |attempt| digits(attempt.head_bytes + body_bytes(exchange, attempt))),
         "bytes_sent" => listed(attempts, |attempt| match attempt.sent_bytes {
-            Some(bytes) => Cow::Owned(itoa::Buffer::new().format(bytes).to_owned()),
+            Some(bytes) => digits(bytes),
             None => Cow::Borrowed("-"),
         }),
         "unresolved_host" => optional(attempts.last().map(|attempt| &*attempt.host)),
@@ -75,10 +84,9 @@ fn upstream<'e>(exchange: &'e Exchange, fact: &str) -> Var<'e> {
             Dispatch::Llm(backend) => borrowed(if backend.origin.tls.is_some() { "https" } else { "http" }),
             Dispatch::Upstream => chosen(exchange).map_or(Var::Nil, |upstream| borrowed(upstream.scheme.as_str())),
         },
-        "host" => match (&exchange.forward.host, &exchange.dispatch) {
-            (Some(host), _) => optional(host.to_str().ok()),
-            (None, Dispatch::Upstream) if passes_host(exchange) => non_empty(exchange.request.host_with_port()),
-            (None, Dispatch::Upstream | Dispatch::Llm(_)) => optional(attempts.last().map(|attempt| &*attempt.host)),
+        "host" => match &exchange.dispatch {
+            Dispatch::Llm(_) => optional(attempts.last().map(|attempt| &*attempt.host)),
+            Dispatch::Upstream => host(exchange),
         },
         "uri" => match &exchange.forward.uri {
             Some(uri) => borrowed(uri),
@@ -86,6 +94,20 @@ fn upstream<'e>(exchange: &'e Exchange, fact: &str) -> Var<'e> {
         },
         _ => fact.strip_prefix("http_").map_or(Var::Nil, |name| upstream_header(exchange, name)),
     }
+}
+
+/// Bytes of the body that came in this attempt.
+fn body_bytes(exchange: &Exchange, attempt: &AttemptRecord) -> u64 {
+    let settlement = &exchange.settlement;
+    if settlement.attempts.last().is_some_and(|last| std::ptr::eq(last, attempt)) {
+        settlement.upstream_bytes
+    } else {
+        0
+    }
+}
+
+fn digits(value: impl itoa::Integer) -> Cow<'static, str> {
+    Cow::Owned(itoa::Buffer::new().format(value).to_owned())
 }
 
 /// A header of the upstream's response, as plugins have left it.

@@ -252,6 +252,7 @@ fn attempt(address: &str, status: u16, milliseconds: Option<u64>) -> AttemptReco
         address: address.into(),
         host: address.split_once(':').expect("a port").0.into(),
         peer: None,
+        head_bytes: 0,
         sent_bytes: None,
         port: 80,
         status,
@@ -267,6 +268,8 @@ fn attempts_are_listed_in_order_with_times_in_seconds() {
     let mut exchange = GET.exchange();
     expect(&exchange, &[("upstream_addr", Var::Nil), ("upstream_status", Var::Nil), ("balancer_ip", Var::Nil)]);
     exchange.settlement.attempts = vec![attempt("10.1.1.1:80", 502, None), attempt("10.1.1.2:80", 200, Some(1_234))];
+    exchange.settlement.attempts[1].head_bytes = 100;
+    exchange.settlement.upstream_bytes = 7;
     exchange.response.status = 200;
     expect(
         &exchange,
@@ -274,6 +277,8 @@ fn attempts_are_listed_in_order_with_times_in_seconds() {
             ("upstream_addr", text("10.1.1.1:80, 10.1.1.2:80")),
             ("upstream_status", text("502, 200")),
             ("upstream_response_time", text("-, 1.234")),
+            ("upstream_response_length", text("0, 7")),
+            ("upstream_bytes_received", text("0, 107")),
             ("upstream_connect_time", text("-, 0.000")),
             ("apisix_upstream_response_time", text("-, 1.234")),
             ("balancer_ip", text("10.1.1.2")),
@@ -282,6 +287,21 @@ fn attempts_are_listed_in_order_with_times_in_seconds() {
             ("outcome", text("aborted")),
         ],
     );
+}
+
+#[test]
+fn an_attempt_without_an_answer_has_no_status() {
+    let mut exchange = GET.exchange();
+    exchange.settlement.attempts = vec![attempt("10.1.1.1:80", 0, None)];
+    expect(&exchange, &[("upstream_status", text("-"))]);
+}
+
+#[test]
+fn the_host_has_no_port_and_no_dot_at_its_end() {
+    for sent in ["A.test", "a.test.", "a.test:80", "a.test.:80"] {
+        let exchange = Fixture { headers: Box::leak(Box::new([("host", sent)])), ..GET }.exchange();
+        expect(&exchange, &[("host", text("a.test")), ("http_host", text(sent))]);
+    }
 }
 
 #[test]

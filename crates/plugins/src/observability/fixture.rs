@@ -124,6 +124,7 @@ fn attempt(host: &str, status: u16, milliseconds: u64) -> AttemptRecord {
         address: format!("{host}:80").into(),
         host: host.into(),
         peer: None,
+        head_bytes: 0,
         sent_bytes: None,
         port: 80,
         status,

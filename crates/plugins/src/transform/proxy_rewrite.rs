@@ -11,6 +11,7 @@ use std::sync::Arc;
 use config::catalog::Side;
 use config::pattern::Captures;
 use gateway::exchange::Exchange;
+use gateway::hop_by_hop::is_hop_by_hop;
 use gateway::plugin::{CompileContext, Needs, Phases, Plugin, PluginDef, Step};
 use gateway::variables::reads::reads_body;
 use http::header::HeaderValue;
@@ -110,17 +111,19 @@ struct ProxyRewrite {
     uri: Option<Rewrite>,
     host: Option<HeaderValue>,
     method: Option<http::Method>,
+    /// Without those of headers that concern one connection only: they are the gateway's.
     headers: Vec<Change>,
 }
 
 impl ProxyRewrite {
     fn new(config: &Config) -> Result<Self, String> {
+        let headers = config.headers.as_ref().map_or(Ok(Vec::new()), Headers::changes)?;
         let host = config.host.as_deref().map(HeaderValue::from_str).transpose();
         Ok(Self {
             uri: Rewrite::new(config)?,
             host: host.map_err(|_| "host cannot stand in a header".to_owned())?,
             method: config.method.map(Method::to_http),
-            headers: config.headers.as_ref().map_or(Ok(Vec::new()), Headers::changes)?,
+            headers: headers.into_iter().filter(|change| !is_hop_by_hop(change.name())).collect(),
         })
     }
 

@@ -16,6 +16,25 @@ fn mocked_answers_need_no_upstream() {
 }
 
 #[test]
+fn texts_of_the_gateways_own_are_said_to_be_utf_8() {
+    for (configured, told) in [
+        ("text/html", "text/html; charset=utf-8"),
+        ("text/plain;charset=ascii", "text/plain;charset=ascii"),
+        ("application/json", "application/json"),
+    ] {
+        let mocking = json!({"response_example": "x", "content_type": configured});
+        let response = Gateway::with_plugins(json!({"mocking": mocking})).get("/", &[]);
+        assert_eq!(response.header("content-type").as_deref(), Some(told));
+    }
+}
+
+#[test]
+fn an_argument_without_a_value_is_true() {
+    let gateway = Gateway::with_plugins(json!({"mocking": {"response_example": "[$arg_q][$arg_other]"}}));
+    assert_eq!(gateway.get("/?q", &[]).body, "[true][]");
+}
+
+#[test]
 fn metrics_without_a_listener_may_be_published_on_a_route() {
     let mut settings = Settings::default();
     settings.plugin_attr.prometheus.enable_export_server = false;

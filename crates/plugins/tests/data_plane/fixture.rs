@@ -95,17 +95,17 @@ impl Gateway {
     }
 
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
-        read(self.open(method, path, headers, ""))
+        Response::read(self.open(method, path, headers, ""))
     }
 
     /// `POST path` with `headers` and the JSON text `body`.
     pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Response {
-        read(self.open("POST", path, headers, &body.to_string()))
+        Response::read(self.open("POST", path, headers, &body.to_string()))
     }
 
     /// `POST path` with `headers` and `body`.
     pub fn post_text(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
-        read(self.open("POST", path, headers, body))
+        Response::read(self.open("POST", path, headers, body))
     }
 
     /// All bytes that come back of a request whose body is `body`.
@@ -151,14 +151,14 @@ pub fn log_entries(file: &Path, count: usize) -> Vec<Value> {
     }
 }
 
-/// The response on `stream`, up to the connection's end.
-fn read(mut stream: TcpStream) -> Response {
-    let mut response = String::new();
-    stream.read_to_string(&mut response).expect("a response");
-    Response::parse(&response)
-}
-
 impl Response {
+    /// The response on `stream`, up to the connection's end.
+    pub fn read(mut stream: TcpStream) -> Self {
+        let mut response = String::new();
+        stream.read_to_string(&mut response).expect("a response");
+        Self::parse(&response)
+    }
+
     /// A header's values, joined.
     pub fn header(&self, name: &str) -> Option<String> {
         let values: Vec<&str> =
@@ -189,7 +189,7 @@ fn without_chunks(mut rest: &str) -> String {
 }
 
 /// An upstream whose responses have the request's head as their body.
-fn echo() -> SocketAddr {
+pub fn echo() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     std::thread::spawn(move || {

@@ -8,6 +8,7 @@ mod limits;
 mod observability;
 mod paths;
 mod provider;
+mod retries;
 mod rewriting;
 mod security;
 mod websocket;

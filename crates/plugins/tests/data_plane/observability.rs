@@ -1,10 +1,10 @@
 use std::path::Path;
 use std::time::Instant;
 
-use config::settings::Settings;
+use config::settings::{ExtraLabel, MetricAttr, Settings};
 use serde_json::json;
 
-use super::fixture::{Gateway, PATIENCE, log_entries};
+use super::fixture::{Gateway, PATIENCE, echo, log_entries};
 
 #[test]
 fn every_request_is_logged_with_what_client_and_upstream_saw() {
@@ -24,6 +24,53 @@ fn every_request_is_logged_with_what_client_and_upstream_saw() {
     assert_eq!(passed["outcome"], "complete");
     assert!(passed["upstream_latency"].is_number(), "{passed:#}");
     assert_eq!((&refused["response"]["status"], refused.get("upstream")), (&json!(403), None));
+}
+
+#[test]
+fn an_entry_shows_fields_of_the_body_and_the_host_that_was_sent() {
+    for (pass_host, sent) in [("pass", "test.com"), ("node", "127.0.0.1:"), ("rewrite", "rewritten.test")] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("access.log");
+        let format = json!({"model": "$post_arg.m", "host": "$upstream_host", "bytes": "$upstream_bytes_received"});
+        let logger = json!({"path": file, "log_format": format});
+        let route = json!({
+            "id": "2", "uri": "/b", "plugins": {"file-logger": logger},
+            "upstream": {"nodes": {echo().to_string(): 1}, "pass_host": pass_host, "upstream_host": "rewritten.test"},
+        });
+        let gateway = Gateway::with_plugins_and(json!({}), &[("/apisix/routes/2", route)]);
+        let response = gateway.post("/b", &[("Content-Type", "application/json")], &json!({"m": "gpt"}));
+        let entry = log_entries(&file, 1).remove(0);
+        let host = entry["host"].as_str().expect("a host");
+        assert!(host.starts_with(sent) && response.body.contains(&format!("host: {host}\r\n")), "{entry} {response:?}");
+        assert_eq!(entry["model"], "gpt");
+        let received: usize = entry["bytes"].as_str().and_then(|bytes| bytes.parse().ok()).expect("a number");
+        assert!(received > response.body.len() + "HTTP/1.1 200 OK\r\n".len(), "{entry}");
+    }
+}
+
+#[test]
+fn every_byte_of_a_response_is_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("access.log");
+    let plugins = json!({"mocking": {"response_example": "x"}, "file-logger": {"path": file}});
+    let sent = Gateway::with_plugins(plugins).exchange("GET", "/", "");
+    assert_eq!(log_entries(&file, 1)[0]["response"]["size"], sent.len(), "{}", String::from_utf8_lossy(&sent));
+}
+
+#[test]
+fn a_label_shows_a_field_of_the_body() {
+    let mut settings = Settings::default();
+    settings.plugin_attr.prometheus.enable_export_server = false;
+    let label = ExtraLabel { label: "m".to_owned(), value: "$post_arg.m".to_owned() };
+    let attr = MetricAttr { extra_labels: vec![label], ..MetricAttr::default() };
+    settings.plugin_attr.prometheus.metrics.insert("http_status".to_owned(), attr);
+    let metrics = json!({"id": "2", "uri": "/m", "plugins": {"public-api": {"uri": "/apisix/prometheus/metrics"}}});
+    let gateway = Gateway::configured(settings, json!({"prometheus": {}}), &[("/apisix/routes/2", metrics)]);
+    gateway.post("/", &[("Content-Type", "application/json")], &json!({"m": "gpt"}));
+    let begun = Instant::now();
+    while !gateway.get("/m", &[]).body.contains("m=\"gpt\"") {
+        assert!(begun.elapsed() < PATIENCE, "{}", gateway.get("/m", &[]).body);
+    }
 }
 
 /// The lines of `file`, once there are `count`.

@@ -84,6 +84,38 @@ fn the_client_gets_the_rewritten_response() {
 }
 
 #[test]
+fn what_the_request_said_is_known_when_its_response_is_rewritten() {
+    let set = json!({
+        "X-Seen": "$host|$http_x_t|$cookie_c|$remote_user|$content_type|$content_length|$post_arg.m",
+        "X-Chain": "$proxy_add_x_forwarded_for"
+    });
+    let rewrite = json!({"headers": {"set": set}, "vars": [["http_x_t", "==", "1"]]});
+    let gateway = Gateway::with_plugins(json!({"response-rewrite": rewrite}));
+    let headers = [
+        ("X-T", "1"),
+        ("Cookie", "b=2; c=3"),
+        ("Authorization", "Basic am9lOng="),
+        ("Content-Type", "application/json"),
+        ("X-Forwarded-For", "10.0.0.9"),
+    ];
+    let response = gateway.post("/", &headers, &json!({"m": "gpt"}));
+    assert_eq!(response.header("x-upstream").as_deref(), Some("yes"));
+    assert_eq!(response.header("x-seen").as_deref(), Some("test.com|1|3|joe|application/json|11|gpt"));
+    assert_eq!(response.header("x-chain").as_deref(), Some("10.0.0.9, 127.0.0.1"));
+    assert_eq!(gateway.get("/", &[]).header("x-seen"), None);
+}
+
+#[test]
+fn the_connection_to_the_upstream_is_the_gateways_and_every_request_names_a_host() {
+    let headers = json!({"set": {"Connection": "close", "Upgrade": "x", "TE": "trailers"}, "remove": ["Host"]});
+    let seen = Gateway::with_plugins(json!({"proxy-rewrite": {"headers": headers}})).get("/", &[]).body;
+    for name in ["connection:", "upgrade:", "te:"] {
+        assert!(!seen.contains(&format!("\r\n{name}")), "{seen}");
+    }
+    assert!(seen.contains("\r\nhost: 127.0.0.1:"), "{seen}");
+}
+
+#[test]
 fn filters_go_over_the_upstreams_body_and_other_responses_are_left_alone() {
     let filters = json!([{"regex": "HOST: ([a-z.]+)", "replace": "[$1]", "options": "i"}]);
     let gateway =

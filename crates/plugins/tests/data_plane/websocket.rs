@@ -118,6 +118,32 @@ fn only_a_whole_upgrade_request_is_one() {
 }
 
 #[test]
+fn other_protocols_are_switched_to_as_the_two_sides_say() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let node = listener.local_addr().expect("an address").to_string();
+    let gateway = Gateway::with_route(json!({"enable_websocket": true, "upstream": {"nodes": {node: 1}}}));
+    let mut client = gateway.open("GET", "/", &[("Connection", "Upgrade"), ("Upgrade", "foo")], "");
+    let (mut upstream, _) = listener.accept().expect("a connection");
+    let asked = head(&mut upstream);
+    assert!(asked.contains("\r\nconnection: upgrade\r\n") && asked.contains("\r\nupgrade: foo\r\n"), "{asked}");
+    let switch = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: foo\r\n\r\nhi";
+    upstream.write_all(switch.as_bytes()).expect("a switch");
+    let told = head(&mut client);
+    assert!(told.starts_with("http/1.1 101 ") && told.contains("\r\nupgrade: foo\r\n"), "{told}");
+    let mut greeting = [0; 2];
+    client.read_exact(&mut greeting).expect("a greeting");
+    assert_eq!(&greeting, b"hi");
+}
+
+#[test]
+fn an_offer_of_another_protocol_does_not_stand_in_the_way_of_a_body() {
+    let sockets = Sockets::start();
+    let headers = [("Connection", "Upgrade, close"), ("Upgrade", "h2c")];
+    let mut stream = sockets.gateway.open("GET", "/bytes/5", &headers, "body");
+    assert!(head(&mut stream).starts_with("http/1.1 200 "));
+}
+
+#[test]
 fn an_upgrade_with_a_body_is_refused() {
     let sockets = Sockets::start();
     let mut stream = sockets.gateway.open("GET", "/ws", &UPGRADE, "body");
@@ -162,7 +188,7 @@ fn a_silent_tunnel_is_closed_after_the_read_timeout() {
     let (_, mut stream) = sockets.upgrade("/ws");
     says_hello(&mut stream);
     assert_eq!(stream.read(&mut [0; 16]).expect("an end"), 0);
-    assert_eq!(log_entries(&sockets.log, 1)[0]["outcome"], "limit_exceeded");
+    assert_eq!(log_entries(&sockets.log, 1)[0]["outcome"], "idle_timeout");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use config::settings::Settings;
 use http::HeaderValue;
 use serde_json::{Value, json};
 
-use super::fixture::Bench;
+use super::fixture::{Bench, exchange};
 use crate::plan::Plan;
 use crate::plan::route::UpstreamChoice;
 use crate::plan::upstream::Upstream;
@@ -57,6 +57,40 @@ fn an_upstream_follows_its_client_certificate() {
     bench.put(&[client_ssl(NEAR, NEAR_KEY)]);
     let second = upstream(&bench.plan()).expect("an upstream");
     assert_ne!(first.nodes[0].origin.id, second.nodes[0].origin.id);
+}
+
+#[test]
+fn nodes_are_watched_only_as_long_as_their_upstream_has_checks() {
+    let with = |checks: Option<Value>| {
+        let mut upstream = json!({"type": "roundrobin", "nodes": {"127.0.0.1:1": 1}});
+        checks.into_iter().for_each(|checks| upstream["checks"] = checks);
+        route(upstream)
+    };
+    let mut bench = Bench::new(&[with(Some(json!({"active": {"http_path": "/h"}})))]);
+    bench.plan();
+    assert!(bench.planner.health().get("/apisix/routes/1").is_some());
+    bench.put(&[with(None)]);
+    bench.plan();
+    assert!(bench.planner.health().get("/apisix/routes/1").is_none());
+    assert!(bench.planner.health().reports().is_empty());
+}
+
+#[test]
+fn a_dot_at_the_end_of_a_host_leads_to_no_other_route() {
+    let plan = Bench::plan_of(&[
+        ("/apisix/routes/guarded", json!({"id": "guarded", "uri": "/h", "host": "a.test", "plugins": {}})),
+        ("/apisix/routes/open", json!({"id": "open", "uri": "/h", "plugins": {}})),
+    ]);
+    for (host, route) in [("a.test", "guarded"), ("A.test.", "guarded"), ("a.test.:80", "guarded"), ("b.test.", "open")]
+    {
+        let mut exchange = exchange(&plan, "/h");
+        exchange.request.headers.insert(http::header::HOST, HeaderValue::from_static(host));
+        assert_eq!(
+            Plan::route(&exchange).map(|matched| matched.route.id.to_string()).as_deref(),
+            Some(route),
+            "{host}"
+        );
+    }
 }
 
 /// The name that a node is greeted by, for a request with this Host.

@@ -228,3 +228,19 @@ fn a_kept_pattern_id_gives_the_pattern_back() {
     let id = get(&router, "h", "/u/7").expect("matches").pattern_id;
     assert_eq!(&**router.pattern(id).as_str(), "/u/:id");
 }
+
+#[test]
+fn a_pattern_with_a_port_asks_for_the_host_and_its_port() {
+    let router = router(RouterMode::Uri, [RouteEntry { hosts: vec!["B.test:80".to_owned()], ..route(0, "/h") }]);
+    for (host, sent, fits) in [
+        ("b.test", "b.test:80", true),
+        ("b.test", "B.test.:80", true),
+        ("b.test", "b.test:81", false),
+        ("b.test", "b.test", false),
+        ("a.test", "a.test:80", false),
+    ] {
+        let remote_addr = IpAddr::from([127, 0, 0, 1]);
+        let query = Lookup { host, host_with_port: sent, path: "/h", method: &http::Method::GET, remote_addr };
+        assert_eq!(router.find(&query, &TestVars::default()).is_some(), fits, "{sent}");
+    }
+}

@@ -59,6 +59,8 @@ pub(super) struct H1 {
     /// Bytes that went out with the last request whose upload has ended, and when it did.
     uploaded: u64,
     uploaded_at: Instant,
+    /// Bytes of the last response's head, with those that only announced it.
+    pub head_bytes: u64,
     /// Requests sent so far.
     pub requests: u64,
     /// Since when it has been idle.
@@ -80,6 +82,7 @@ impl H1 {
             lasts: true,
             uploaded: 0,
             uploaded_at: now,
+            head_bytes: 0,
             origin,
             requests: 0,
             idle_since: now,
@@ -102,6 +105,7 @@ impl H1 {
         }
         self.requests += 1;
         self.asked = Asked::by(request);
+        self.head_bytes = 0;
         poll_fn(|cx| Poll::Ready(self.begin(cx, request, timeout.send))).await?;
         let headers = request.headers_mut();
         let head = poll_fn(|cx| {
@@ -202,6 +206,7 @@ impl H1 {
     }
 
     fn pass_over(&mut self, length: usize) {
+        self.head_bytes += length as u64;
         self.unread.advance(length);
         if self.unread.is_empty() {
             // Not only its end: an empty piece would keep its memory.
