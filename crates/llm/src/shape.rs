@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
+use crate::dialect::StreamUsage;
 use crate::edit::Edits;
 use crate::endpoint::{ModelAgain, endpoint};
 use crate::json::{ArrayWriter, Kind, Raw, write_string};
@@ -109,7 +110,8 @@ fn shape(scan: &BodyScan, rules: &ShapeRules, protocol: Protocol, capability: Op
     let Some(mut edits) = Edits::new(scan) else {
         return unchanged();
     };
-    if protocol == Protocol::OpenAiChat && scan.stream() {
+    let tells_unasked = rules.provider.quirks.stream_usage == StreamUsage::Always;
+    if protocol == Protocol::OpenAiChat && scan.stream() && !tells_unasked {
         ask_for_usage(scan, &mut edits);
     }
     for (key, json) in &rules.options {

@@ -217,8 +217,19 @@ pub struct Quirks {
     pub thinking: ThinkingField,
     /// When OpenAI Chat's `tool_choice` may ask for more than `auto`.
     pub tool_choice: ToolChoices,
+    /// When OpenAI Chat's streams tell usage.
+    pub stream_usage: StreamUsage,
     /// What the provider does not take, though OpenAI Chat has words for it.
     pub refuses: &'static [Refused],
+}
+
+/// When a provider of OpenAI's chat dialect tells usage in a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamUsage {
+    /// If `stream_options.include_usage` asks for it.
+    WhenAsked,
+    /// In every stream; the question may be refused.
+    Always,
 }
 
 /// Settings of OpenAI's chat dialect that not all of its providers take.
@@ -228,6 +239,18 @@ pub enum Refused {
     Penalties,
     /// The mark that arguments must follow a tool's schema exactly.
     StrictTools,
+    /// The identifier of the client's user.
+    EndUser,
+    /// A bias per token.
+    LogitBias,
+    /// The tier that serves the request.
+    ServiceTier,
+    /// How wordy the answer is.
+    Verbosity,
+    /// Names of speakers.
+    TurnNames,
+    /// A refusal in a field of its own; it is told as text.
+    Refusals,
 }
 
 /// How a provider of OpenAI's chat dialect is asked to think, or not to.
@@ -262,6 +285,7 @@ impl Quirks {
         call_id_length: None,
         thinking: ThinkingField::Effort,
         tool_choice: ToolChoices::All,
+        stream_usage: StreamUsage::WhenAsked,
         refuses: &[],
     };
 

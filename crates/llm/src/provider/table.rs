@@ -2,7 +2,7 @@
 //! APISIX.
 
 use super::{Capability, KeyPlace, MaxTokensField, Models, Provider, Takes};
-use crate::dialect::{ClientDialect, Dialect, MULTIMODAL_MODELS, Quirks, Refused, ThinkingField, ToolChoices};
+use crate::dialect::{ClientDialect, Dialect, MULTIMODAL_MODELS, Quirks, Refused, StreamUsage, ThinkingField, ToolChoices};
 use crate::protocol::Protocol;
 
 const fn at(protocol: Protocol, path: &'static str) -> Capability {
@@ -82,7 +82,24 @@ const LIKE_OPENAI: Quirks = Quirks::OF_OPENAI;
 const LIKE_ZHIPU: Quirks = Quirks {
     thinking: ThinkingField::Type,
     tool_choice: ToolChoices::OnlyAuto,
+    stream_usage: StreamUsage::Always,
     refuses: &[Refused::Penalties, Refused::StrictTools],
+    ..PLAIN
+};
+
+/// Mistral answers 422 `extra_forbidden` to every field that its own SDK does not know.
+const LIKE_MISTRAL: Quirks = Quirks {
+    seed_field: "random_seed",
+    call_id_length: Some(9),
+    stream_usage: StreamUsage::Always,
+    refuses: &[
+        Refused::EndUser,
+        Refused::LogitBias,
+        Refused::ServiceTier,
+        Refused::Verbosity,
+        Refused::TurnNames,
+        Refused::Refusals,
+    ],
     ..PLAIN
 };
 
@@ -308,7 +325,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
             embeds("/v1/embeddings"),
             at(Protocol::OpenAiModerations, "/v1/moderations"),
         ],
-        quirks: Quirks { seed_field: "random_seed", call_id_length: Some(9), ..PLAIN },
+        quirks: LIKE_MISTRAL,
         ..HOSTED
     },
     Provider {
@@ -423,6 +440,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         name: "perplexity",
         host: Some("api.perplexity.ai"),
         capabilities: &[chat("/chat/completions")],
+        quirks: Quirks { stream_usage: StreamUsage::Always, ..PLAIN },
         ..HOSTED
     },
     Provider {

@@ -7,12 +7,13 @@
 mod names;
 mod own_form;
 mod pieces;
+mod refused;
 mod stream;
 
 pub use names::Renames;
 pub use stream::{StreamTranslator, TranslatedEnd};
 
-use crate::dialect::{ClientDialect, Dialect, ProviderDialect, Quirks, ReadError, Refused, Reply};
+use crate::dialect::{ClientDialect, Dialect, ProviderDialect, Quirks, ReadError, Reply};
 use crate::errors::ApiError;
 use crate::json::{Raw, unescape};
 use crate::model::{Event, Extras, Feature, Json, Losses, Part, PartBody, Request, Response, Signature};
@@ -107,7 +108,7 @@ pub fn translate_request(
             drop_unprovable(&mut request, target.dialect.dialect(), &mut losses);
         }
     }
-    drop_refused(&mut request, target.quirks.refuses, &mut losses);
+    refused::leave_out(&mut request, target.quirks.refuses, &mut losses);
     let body = target.dialect.write_request(&request, &target.quirks, &mut losses);
     if target.losses == LossPolicy::Refuse && !losses.is_empty() {
         return Err(TranslateError::Lossy { dialect: target.dialect, losses });
@@ -206,27 +207,6 @@ fn drop_foreign(request: &mut Request<'_>, target: Option<Dialect>, losses: &mut
     // said.
     let items_are_turns = request.dialect == Dialect::OpenAiResponses;
     request.turns.retain(|turn| !items_are_turns || !turn.parts.is_empty());
-}
-
-/// Takes out what the provider does not take, though its dialect has words for it.
-fn drop_refused(request: &mut Request<'_>, refuses: &[Refused], losses: &mut Losses) {
-    use crate::model::ToolBody;
-    for refused in refuses {
-        match refused {
-            Refused::Penalties => {
-                losses.lose_some(Feature::FrequencyPenalty, request.frequency_penalty.take().as_ref());
-                losses.lose_some(Feature::PresencePenalty, request.presence_penalty.take().as_ref());
-            }
-            Refused::StrictTools => {
-                for tool in &mut request.tools {
-                    if let ToolBody::Function(function) = &mut tool.body {
-                        losses
-                            .lose_some(Feature::StrictTools, function.strict.take().filter(|strict| *strict).as_ref());
-                    }
-                }
-            }
-        }
-    }
 }
 
 /// Takes out thoughts with a proof that another dialect's provider made: an answer of that provider which the client sends

@@ -68,6 +68,20 @@ fn the_wish_not_to_think_is_told_in_the_provider_s_word_or_named() {
 }
 
 #[test]
+fn mistral_is_asked_nothing_that_its_own_sdk_does_not_know() {
+    let refusal = json!({"type": "message", "role": "assistant", "content": [{"type": "refusal", "refusal": "no"}]});
+    let body = json!({
+        "model": "m", "stream": true, "user": "u", "text": {"verbosity": "low"}, "service_tier": "flex",
+        "input": [{"role": "user", "content": "x"}, refusal, {"role": "user", "content": "y"}],
+    });
+    let (asked, lost) = asked_by(Dialect::OpenAiResponses, "mistral", &body);
+    let names: Vec<&String> = asked.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["messages", "model", "stream"], "{asked}");
+    assert_eq!(asked["messages"][1], json!({"role": "assistant", "content": "no"}));
+    assert_eq!(lost, "user, service_tier, verbosity, refusal");
+}
+
+#[test]
 fn minimax_tells_errors_with_status_200() {
     let body = json!({"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}).to_string();
     assert!(tells_error(raw(body.as_bytes())));
@@ -144,10 +158,15 @@ fn asked_of(provider: &str, more: Value) -> (Value, String) {
         "tools": [{"name": "f", "input_schema": {"type": "object"}}],
     });
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    asked_by(Dialect::Anthropic, provider, &body)
+}
+
+/// What `provider` is asked in OpenAI's dialect where a client of another has sent `body`, and what is left out.
+fn asked_by(client: Dialect, provider: &str, body: &Value) -> (Value, String) {
     let quirks = Provider::by_name(provider).unwrap().quirks;
     let target = Target { dialect: Dialect::OpenAiChat.into(), quirks, losses: LossPolicy::Drop };
     let text = body.to_string();
-    let asked = translate_request(Dialect::Anthropic, &target, raw(text.as_bytes()), PathFacts::default()).unwrap();
+    let asked = translate_request(client, &target, raw(text.as_bytes()), PathFacts::default()).unwrap();
     (serde_json::from_slice(&asked.body).unwrap(), asked.losses.to_string())
 }
 

@@ -146,6 +146,17 @@ fn usage_is_asked_for_in_streams_and_only_there() {
 }
 
 #[test]
+fn providers_that_tell_usage_in_every_stream_are_not_asked_for_it() {
+    for provider in ["mistral", "perplexity", "zhipu", "zai"] {
+        let shaped = shape(provider, json!({}), r#"{"stream":true}"#);
+        assert!(!shaped.changed && !shaped.asked_usage, "{provider}");
+        // What a client asks for itself is its own business.
+        let body = r#"{"stream":true,"stream_options":{"include_usage":true}}"#;
+        assert!(!shape(provider, json!({}), body).changed, "{provider}");
+    }
+}
+
+#[test]
 fn an_operator_who_turns_usage_off_is_obeyed() {
     let config = json!({"options": {"stream_options": {"include_usage": false}}});
     let shaped = shape("openai", config, r#"{"stream":true}"#);

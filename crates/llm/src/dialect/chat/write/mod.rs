@@ -7,7 +7,7 @@ mod part;
 mod tools;
 mod turn;
 
-use crate::dialect::{Dialect, Origin, Quirks, ThinkingField, strict_schema};
+use crate::dialect::{Dialect, Origin, Quirks, StreamUsage, ThinkingField, strict_schema};
 use crate::json::ObjectWriter;
 use crate::model::{Effort, Extras, Feature, Json, Losses, ReasoningRequest, Request, ResponseFormat};
 
@@ -78,7 +78,8 @@ impl Writer<'_> {
         }
         body.boolean("stream", true);
         let has_options = self.origin == Origin::Own && request.extras.get("stream_options").is_some();
-        if request.include_usage && !has_options {
+        let asks = request.include_usage && self.quirks.stream_usage == StreamUsage::WhenAsked;
+        if asks && !has_options {
             body.object("stream_options").boolean("include_usage", true);
         }
     }
