@@ -72,13 +72,20 @@ impl AnswerText {
         self.bytes += text.len() as u64;
         // Every byte but UTF-8's continuation bytes begins a character.
         self.chars += text.iter().filter(|byte| **byte & 0xC0 != 0x80).count() as u64;
-        if self.kept.len() + text.len() <= self.keep_at_most {
-            self.kept.push_str(&String::from_utf8_lossy(text));
-        } else {
+        let room = self.keep_at_most.saturating_sub(self.kept.len());
+        let fitting = &text[..character_boundary(text, room)];
+        self.kept.push_str(&String::from_utf8_lossy(fitting));
+        if fitting.len() < text.len() {
             // What is kept must have no gap.
             self.keep_at_most = self.kept.len();
         }
     }
+}
+
+/// The last place up to `most` bytes into `text` where no character is cut.
+fn character_boundary(text: &[u8], most: usize) -> usize {
+    let begins = |at: &usize| text.get(*at).is_none_or(|byte| byte & 0xC0 != 0x80);
+    (0..=most.min(text.len())).rev().find(begins).unwrap_or(0)
 }
 
 /// Streams of such a protocol end where their bytes end.
