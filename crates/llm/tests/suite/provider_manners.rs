@@ -82,6 +82,18 @@ fn mistral_is_asked_nothing_that_its_own_sdk_does_not_know() {
 }
 
 #[test]
+fn what_mistral_counts_beside_the_prompt_is_its_sound_and_no_thought() {
+    let usage = json!({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 25, "prompt_audio_seconds": 3});
+    let message = json!({"role": "assistant", "content": "hi"});
+    let choice = json!({"index": 0, "message": message, "finish_reason": "stop"});
+    let body = json!({"id": "a", "model": "voxtral", "choices": [choice], "usage": usage});
+    let told = &answered(Dialect::OpenAiChat, Dialect::Anthropic, &body)["usage"];
+    assert_eq!((&told["input_tokens"], &told["output_tokens"]), (&json!(20), &json!(5)), "{told}");
+    let told = &answered(Dialect::OpenAiChat, Dialect::Gemini, &body)["usageMetadata"];
+    assert_eq!((&told["promptTokenCount"], told.get("thoughtsTokenCount")), (&json!(20), None), "{told}");
+}
+
+#[test]
 fn minimax_tells_errors_with_status_200() {
     let body = json!({"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}).to_string();
     assert!(tells_error(raw(body.as_bytes())));
