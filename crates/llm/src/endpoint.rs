@@ -164,8 +164,8 @@ static CHAT_USAGE: UsageFields = UsageFields {
     prompt: "prompt_tokens",
     completion: "completion_tokens",
     total: "total_tokens",
-    // DeepSeek counts hits at the top level as well.
-    cached: &[&["prompt_tokens_details", "cached_tokens"], &["prompt_cache_hit_tokens"]],
+    // DeepSeek counts hits at the top level as well, and Mistral did.
+    cached: &[&["prompt_tokens_details", "cached_tokens"], &["prompt_cache_hit_tokens"], &["num_cached_tokens"]],
     cache_creation: &[&["prompt_tokens_details", "cache_creation_input_tokens"]],
     reasoning: &[&["completion_tokens_details", "reasoning_tokens"]],
 };

@@ -12,7 +12,7 @@ use crate::model::TokenCounts;
 use crate::protocol::Protocol;
 
 /// No dialect keeps one count in more places than this.
-const MOST_PLACES: usize = 2;
+const MOST_PLACES: usize = 3;
 
 const INPUT_HEADER: &str = "x-amzn-bedrock-input-token-count";
 const OUTPUT_HEADER: &str = "x-amzn-bedrock-output-token-count";

@@ -23,7 +23,10 @@ pub fn usage_by_tree(protocol: Protocol, usage: &Value) -> Usage {
     let (total, cached, cache_creation, reasoning) = match protocol {
         _ if chat => (
             count("/total_tokens").unwrap_or(sum),
-            count("/prompt_tokens_details/cached_tokens").or(count("/prompt_cache_hit_tokens")).unwrap_or(0),
+            count("/prompt_tokens_details/cached_tokens")
+                .or(count("/prompt_cache_hit_tokens"))
+                .or(count("/num_cached_tokens"))
+                .unwrap_or(0),
             or_zero("/prompt_tokens_details/cache_creation_input_tokens"),
             or_zero("/completion_tokens_details/reasoning_tokens"),
         ),
@@ -147,6 +150,12 @@ fn xai_reasoning_stays_outside_the_completion_count() {
         "completion_tokens_details":{"reasoning_tokens":100}}}"#;
     let usage = Usage::from_response(Protocol::OpenAiChat, body).unwrap();
     assert_eq!((usage.prompt, usage.completion, usage.total, usage.reasoning), (10, 2, 112, 100));
+}
+
+#[test]
+fn mistrals_older_count_of_cached_tokens_is_read() {
+    let body = br#"{"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15,"num_cached_tokens":4}}"#;
+    assert_eq!(Usage::from_response(Protocol::OpenAiChat, body).unwrap().cached, 4);
 }
 
 #[test]
