@@ -54,10 +54,9 @@ impl<'a> ResponseFacts<'a> {
     fn read_member(&mut self, protocol: Protocol, key: &[u8], value: &mut Cursor<'a>) -> Option<()> {
         match (protocol, key) {
             (_, b"model") => self.model = value.skim()?.text(),
-            (Protocol::GeminiEmbed | Protocol::GeminiBatchEmbed, b"usageMetadata") => {
-                self.usage = Usage::read_at(protocol, value)?;
+            (_, key) if endpoint(protocol).usage_at.first().is_some_and(|first| first.as_bytes() == key) => {
+                self.read_usage(protocol, value)?;
             }
-            (_, b"usage") if reports_usage(protocol) => self.usage = Usage::read_at(protocol, value)?,
             (Protocol::OpenAiChat, b"choices") => value.skim_elements(|choice| self.read_choice(choice))?,
             (Protocol::OpenAiResponses, b"output") => {
                 value.skim_elements(|item| self.read_item(item, b"function_call"))?;
@@ -78,6 +77,18 @@ impl<'a> ResponseFacts<'a> {
             | (Protocol::BedrockConverse, b"stopReason") => self.set_finish(value.skim()?),
             _ => drop(value.skim()?),
         }
+        Some(())
+    }
+
+    /// Takes in the member that holds the usage, or that holds what holds it.
+    fn read_usage(&mut self, protocol: Protocol, value: &mut Cursor<'a>) -> Option<()> {
+        self.usage = match endpoint(protocol).usage_at {
+            [] | [_] => Usage::read_at(protocol, value)?,
+            [_, rest @ ..] => {
+                let usage = value.skim()?.at(rest).filter(|usage| usage.is_object());
+                usage.map(|usage| Usage::read(protocol, usage))
+            }
+        };
         Some(())
     }
 
@@ -116,10 +127,6 @@ impl<'a> ResponseFacts<'a> {
 
 fn reason(value: Option<Raw<'_>>) -> Option<Cow<'_, str>> {
     value.and_then(Raw::text).filter(|reason| !reason.is_empty())
-}
-
-fn reports_usage(protocol: Protocol) -> bool {
-    !endpoint(protocol).usage_at.is_empty()
 }
 
 /// The answer's text, its pieces joined by one space; `None` if the answer has none. An OpenAI chat answer that has
