@@ -202,7 +202,9 @@ impl Counts {
     }
 
     fn sum_up(self, protocol: Protocol) -> Usage {
-        let prompt = self.prompt.unwrap_or(0);
+        // Voyage and Jina tell the total alone.
+        let only_count = self.total.filter(|_| only_reads(protocol));
+        let prompt = self.prompt.or(only_count).unwrap_or(0);
         let completion = self.completion.filter(|_| protocol != Protocol::OpenAiEmbeddings).unwrap_or(0);
         let [cached, cache_creation, reasoning] =
             self.details.map(|found| found.into_iter().flatten().next().unwrap_or(0));
@@ -254,6 +256,11 @@ fn counts_cache_aside(dialect: Dialect) -> bool {
         Dialect::Anthropic | Dialect::BedrockConverse => true,
         Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Gemini | Dialect::Cohere => false,
     }
+}
+
+/// What such an exchange costs is all prompt.
+fn only_reads(protocol: Protocol) -> bool {
+    matches!(protocol, Protocol::OpenAiEmbeddings | Protocol::Rerank)
 }
 
 fn names(name: &str, key: &[u8]) -> bool {

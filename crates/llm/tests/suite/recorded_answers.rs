@@ -11,7 +11,7 @@ pub fn usage_by_tree(protocol: Protocol, usage: &Value) -> Usage {
     let or_zero = |path: &str| count(path).unwrap_or(0);
     let (prompt, completion) = match protocol {
         Protocol::OpenAiChat => (or_zero("/prompt_tokens"), or_zero("/completion_tokens")),
-        Protocol::OpenAiEmbeddings => (or_zero("/prompt_tokens"), 0),
+        Protocol::OpenAiEmbeddings => (count("/prompt_tokens").unwrap_or(or_zero("/total_tokens")), 0),
         Protocol::OpenAiResponses | Protocol::AnthropicMessages => {
             (or_zero("/input_tokens"), or_zero("/output_tokens"))
         }
@@ -163,6 +163,15 @@ fn usage_is_found_however_deep_it_stands() {
     let body = br#"{"id":"x","embeddings":{"float":[[1]]},"meta":{"api_version":{},"billed_units":{"input_tokens":7}}}"#;
     let facts = ResponseFacts::read(Protocol::CohereEmbed, body);
     assert_eq!(facts.usage.map(|usage| (usage.prompt, usage.total)), Some((7, 7)));
+}
+
+#[test]
+fn the_total_of_an_exchange_that_only_reads_is_its_prompt() {
+    let body = br#"{"usage":{"total_tokens":9}}"#;
+    for (protocol, prompt) in [(Protocol::OpenAiEmbeddings, 9), (Protocol::Rerank, 9), (Protocol::OpenAiChat, 0)] {
+        let usage = Usage::from_response(protocol, body).unwrap();
+        assert_eq!((usage.prompt, usage.completion, usage.total), (prompt, 0, 9), "{protocol}");
+    }
 }
 
 #[test]
