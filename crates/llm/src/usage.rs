@@ -84,14 +84,16 @@ impl Usage {
     /// The counts that `from` told, as `to` would tell them.
     #[must_use]
     pub fn retold(self, from: Dialect, to: Dialect) -> Self {
-        let aside = self.cached.saturating_add(self.cache_creation);
-        let prompt = match (counts_cache_aside(from), counts_cache_aside(to)) {
-            (true, false) => self.prompt.saturating_add(aside),
-            (false, true) => self.prompt.saturating_sub(aside),
-            (true, true) | (false, false) => self.prompt,
+        let aside = if counts_cache_aside(from) { self.cached.saturating_add(self.cache_creation) } else { 0 };
+        let counts = TokenCounts {
+            input: self.prompt.saturating_add(aside),
+            cache_read: self.cached,
+            cache_write: self.cache_creation,
+            output: self.completion,
+            reasoning: self.reasoning,
+            ..TokenCounts::default()
         };
-        let total = if prompt == self.prompt { self.total } else { prompt.saturating_add(self.completion) };
-        Self { prompt, total, ..self }
+        Self::of(to, &counts)
     }
 
     /// The counts that Bedrock's whole answers have in their headers, whatever the model's family; `None` if there are none.

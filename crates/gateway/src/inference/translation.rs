@@ -6,7 +6,7 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use llm::{
     AnswerError, BodyScan, ClientDialect, Dialect, ErrorKind, LossPolicy, PathFacts, ProviderDialect, Quirks, Raw,
-    Renames, StreamFilter, StreamForm, StreamTranslator, TranslateError, Usage,
+    Renames, StreamFilter, StreamForm, StreamTranslator, TranslateError, TranslatedAnswer, Usage,
 };
 
 use super::call::LlmCall;
@@ -115,12 +115,12 @@ impl Translation {
         }
     }
 
-    /// A whole answer in the client's dialect. Some providers tell of an error with status 200: it becomes a refusal, but
+    /// A whole answer in the client's dialect, and what its usage says there; `None` if the provider has told none. Some providers tell of an error with status 200: it becomes a refusal, but
     /// for clients of Anthropic. An answer that its finish reason says was given up becomes a refusal for all.
     ///
     /// # Errors
     /// The answer for one that is not what the provider's dialect says.
-    pub(super) fn answer(&self, head: &mut ResponseHead, body: &[u8]) -> Result<Bytes, Answer> {
+    pub(super) fn answer(&self, head: &mut ResponseHead, body: &[u8]) -> Result<(Bytes, Option<Usage>), Answer> {
         let unreadable = |reason: &str| untold(self.client.relative(), body, reason);
         let raw = Raw::new(body).ok_or_else(|| unreadable("it is not JSON"))?;
         if llm::tells_error(raw) {
@@ -130,16 +130,16 @@ impl Translation {
                 None => refusal(self.client.relative(), self.provider.relative(), head, body),
             };
             self.show_dropped(&mut head.headers);
-            return Ok(told);
+            return Ok((told, None));
         }
         let told = llm::translate_response(self.provider, self.client, raw, &self.reply, &self.renames);
-        let (body, losses) = match told {
+        let TranslatedAnswer { body, losses, counts } = match told {
             Ok(told) => told,
             Err(AnswerError::Read(error)) => return Err(unreadable(&error.to_string())),
             Err(AnswerError::Failed(error)) => {
                 let told = told_for(self.client.relative(), head, &error);
                 self.show_dropped(&mut head.headers);
-                return Ok(told);
+                return Ok((told, None));
             }
         };
         head.headers.insert(CONTENT_TYPE, JSON);
@@ -148,7 +148,7 @@ impl Translation {
             dropped = [dropped, losses.to_string()].join(if self.dropped.is_empty() { "" } else { ", " });
         }
         show_dropped(&mut head.headers, &dropped);
-        Ok(Bytes::from(body))
+        Ok((Bytes::from(body), counts.map(|counts| Usage::of(self.client.relative(), &counts))))
     }
 
     /// Tells the client what was left out of its request.

@@ -59,9 +59,10 @@ pub(super) async fn whole_answer(
             let (client, provider) = translation.dialects();
             note_answer(exchange, Taken { protocol: provider.protocol(), ..taken }, &plain);
             retell_usage(exchange, provider.relative(), client);
-            let told = translation.answer(head, &plain)?;
-            if let Some(usage) = exchange.llm.as_ref().and_then(|call| call.usage.as_ref()) {
-                translation.tell_counts(&mut head.headers, usage);
+            let (told, counted) = translation.answer(head, &plain)?;
+            if let Some(call) = exchange.llm.as_mut() {
+                call.usage = counted.or(call.usage);
+                call.usage.iter().for_each(|usage| translation.tell_counts(&mut head.headers, usage));
             }
             Ok(told)
         }
@@ -128,7 +129,8 @@ fn note_answer(exchange: &mut Exchange, taken: Taken<'_>, body: &[u8]) {
     }
 }
 
-/// Usage of a whole answer is told in the arithmetic of the client's dialect, as in APISIX.
+/// Usage of a whole answer is told in the arithmetic of the client's dialect, as in APISIX: that of its provider's own
+/// numbers until the client's body is written, and then what that says.
 fn retell_usage(exchange: &mut Exchange, provider: Dialect, client: Dialect) {
     if let Some(call) = exchange.llm.as_mut() {
         call.usage = call.usage.map(|usage| usage.retold(provider, client));

@@ -16,7 +16,7 @@ pub use stream::{StreamTranslator, TranslatedEnd};
 use crate::dialect::{ClientDialect, Dialect, ProviderDialect, Quirks, ReadError, Reply};
 use crate::errors::ApiError;
 use crate::json::{Raw, unescape};
-use crate::model::{Event, Extras, Feature, Json, Losses, Part, PartBody, Request, Response, Signature};
+use crate::model::{Event, Extras, Feature, Json, Losses, Part, PartBody, Request, Response, Signature, TokenCounts};
 
 /// Why a request cannot be translated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -274,6 +274,15 @@ fn keep_part(body: &mut PartBody<'_>, target: Option<Dialect>, losses: &mut Loss
     true
 }
 
+/// A whole answer in its client's dialect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TranslatedAnswer {
+    pub body: Vec<u8>,
+    pub losses: Losses,
+    /// What it tells of tokens; `None` if the provider has told nothing.
+    pub counts: Option<TokenCounts>,
+}
+
 /// Translates a whole answer's `body` from the provider's dialect to the client's.
 ///
 /// # Errors
@@ -284,7 +293,7 @@ pub fn translate_response(
     body: Raw<'_>,
     reply: &Reply,
     renames: &Renames,
-) -> Result<(Vec<u8>, Losses), AnswerError> {
+) -> Result<TranslatedAnswer, AnswerError> {
     let client = client.into();
     let mut response = provider.into().read_response(body)?;
     if let Some(error) = response.failure() {
@@ -295,7 +304,7 @@ pub fn translate_response(
     response.id = name(id).to_owned().into();
     fit_answer(&mut response, client, renames, &mut losses);
     let body = client.write_response(&response, reply, &mut losses);
-    Ok((body, losses))
+    Ok(TranslatedAnswer { body, losses, counts: response.usage })
 }
 
 /// Names functions as the client knows them, makes identifiers up where there are none, brings counts to sums that

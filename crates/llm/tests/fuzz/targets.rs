@@ -67,8 +67,8 @@ pub fn answer(from: impl Into<ProviderDialect>, input: &[u8]) {
     let from = from.into();
     let Some(raw) = Raw::new(input) else { return };
     for to in clients() {
-        if let Ok((written, _)) = translate_response(from, to, raw, &reply(StreamForm::Sse), &Renames::default()) {
-            assert_json(written, input, to);
+        if let Ok(told) = translate_response(from, to, raw, &reply(StreamForm::Sse), &Renames::default()) {
+            assert_json(told.body, input, to);
         }
     }
 }

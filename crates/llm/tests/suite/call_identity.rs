@@ -89,8 +89,8 @@ fn calls_of_answers_without_identifiers_are_named_after_the_reply() {
         let mut reply = reply();
         reply.id = answer.into();
         let raw = Raw::new(body).unwrap();
-        let (written, _) =
-            translate_response(Dialect::Gemini, Dialect::OpenAiChat, raw, &reply, &Renames::default()).unwrap();
+        let written =
+            translate_response(Dialect::Gemini, Dialect::OpenAiChat, raw, &reply, &Renames::default()).unwrap().body;
         let written: Value = serde_json::from_slice(&written).unwrap();
         written["choices"][0]["message"]["tool_calls"][0]["id"].as_str().unwrap().to_owned()
     };

@@ -1,7 +1,7 @@
 //! Where citations point that stand on a block of text: to that text, in every client's own measure.
 
 use serde_json::{Value, json};
-use tidegate_llm::{Dialect, Renames, translate_response};
+use tidegate_llm::{Dialect, Renames, TranslatedAnswer, translate_response};
 
 use crate::next_turns::answered;
 use crate::pairs::{raw, reply, translate};
@@ -100,7 +100,7 @@ fn a_citation_that_has_neither_place_nor_address_is_left_out_and_named() {
     body["content"] = json!([{"type": "text", "text": "", "citations": [document()]}, {"type": "text", "text": "x"}]);
     for client in [Dialect::OpenAiChat, Dialect::OpenAiResponses, Dialect::Cohere] {
         let text = body.to_string();
-        let (answer, losses) =
+        let TranslatedAnswer { body: answer, losses, .. } =
             translate_response(Dialect::Anthropic, client, raw(text.as_bytes()), &reply(), &Renames::default())
                 .unwrap();
         assert!(!String::from_utf8_lossy(&answer).contains("\"D\""), "{client}");

@@ -157,7 +157,7 @@ fn an_answer_has_the_familys_body() {
     .to_string();
     let told = |client| {
         let raw = Raw::new(answer.as_bytes()).unwrap();
-        let (body, _) = translate_response(Dialect::OpenAiChat, client, raw, &reply(), &Renames::default()).unwrap();
+        let body = translate_response(Dialect::OpenAiChat, client, raw, &reply(), &Renames::default()).unwrap().body;
         serde_json::from_slice::<Value>(&body).unwrap()
     };
     let claude = told(CLAUDE);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tidegate_llm::{
     Asked, ClientDialect, Course, Dialect, LossPolicy, PathFacts, Protocol, Provider, ProviderDialect, Quirks, Raw,
-    Renames, Reply, StreamTranslator, Target, TranslatedEnd, translate_request, translate_response,
+    Renames, Reply, StreamTranslator, Target, TranslatedAnswer, TranslatedEnd, translate_request, translate_response,
 };
 
 use crate::grammar;
@@ -27,7 +27,8 @@ fn ask(provider: impl Into<ProviderDialect>, request: &Value) -> (Value, String)
 fn told(provider: impl Into<ProviderDialect>, answer: &Value) -> (Value, String) {
     let text = answer.to_string();
     let raw = Raw::new(text.as_bytes()).unwrap();
-    let (written, losses) = translate_response(provider, MISTRAL, raw, &reply(), &Renames::default()).unwrap();
+    let TranslatedAnswer { body: written, losses, .. } =
+        translate_response(provider, MISTRAL, raw, &reply(), &Renames::default()).unwrap();
     (serde_json::from_slice(&written).unwrap(), losses.to_string())
 }
 

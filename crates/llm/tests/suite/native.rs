@@ -25,7 +25,7 @@ pub fn asked(provider: ProviderDialect, request: &Value) -> (Value, String) {
 pub fn answered(provider: ProviderDialect, answer: &Value) -> Value {
     let text = answer.to_string();
     let body = Raw::new(text.as_bytes()).unwrap();
-    let (told, _) = translate_response(provider, Dialect::OpenAiChat, body, &reply(), &Renames::default()).unwrap();
+    let told = translate_response(provider, Dialect::OpenAiChat, body, &reply(), &Renames::default()).unwrap().body;
     serde_json::from_slice(&told).unwrap()
 }
 

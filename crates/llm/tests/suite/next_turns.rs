@@ -162,7 +162,7 @@ fn a_call_whose_identifier_comes_late_keeps_its_arguments() {
 pub fn answered(provider: Dialect, client: Dialect, body: &Value) -> Value {
     let text = body.to_string();
     let body: Raw<'_> = raw(text.as_bytes());
-    let (answer, _) = translate_response(provider, client, body, &reply(), &Renames::default()).unwrap();
+    let answer = translate_response(provider, client, body, &reply(), &Renames::default()).unwrap().body;
     serde_json::from_slice(&answer).unwrap()
 }
 
@@ -238,7 +238,8 @@ fn a_function_whose_name_begins_with_a_digit_has_another_at_gemini_and_its_own_i
     let call = json!({"functionCall": {"name": name, "args": {}}});
     let body = json!({"candidates": [{"content": {"parts": [call]}, "finishReason": "STOP"}]}).to_string();
     let raw = raw(body.as_bytes());
-    let (answer, _) = translate_response(Dialect::Gemini, Dialect::OpenAiChat, raw, &reply(), &asked.renames).unwrap();
+    let told = translate_response(Dialect::Gemini, Dialect::OpenAiChat, raw, &reply(), &asked.renames).unwrap();
+    let answer = told.body;
     let answer: Value = serde_json::from_slice(&answer).unwrap();
     assert_eq!(answer["choices"][0]["message"]["tool_calls"][0]["function"]["name"], "1st");
 }

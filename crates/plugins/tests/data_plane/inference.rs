@@ -4,6 +4,7 @@ mod credentials;
 mod embedder;
 mod errors;
 mod mapped;
+mod metering;
 mod mistral;
 mod odd_answers;
 mod passing;

@@ -1,7 +1,7 @@
 //! Whole answers.
 
 use tidegate_llm::model::{Feature, Response};
-use tidegate_llm::{Dialect, Renames, translate_response};
+use tidegate_llm::{Dialect, Renames, TranslatedAnswer, translate_response};
 
 use super::facts::{AnswerFacts, thoughts};
 use super::recorded::exchanges;
@@ -25,7 +25,7 @@ pub fn round_trip(faults: &mut Faults, name: &str, (from, to): (Dialect, Dialect
     let Some(answer) = from.read_response(raw(body)).ok().filter(|answer| !answer.choices.is_empty()) else { return };
     let name = format!("{name}: {from} to {to}");
     let facts = |answer: &Response<'_>| AnswerFacts::of(answer, &[from, to]);
-    let (there, losses) = translate_response(from, to, raw(body), &reply(), &Renames::default()).unwrap();
+    let TranslatedAnswer { body: there, losses, .. } = translate_response(from, to, raw(body), &reply(), &Renames::default()).unwrap();
     let translated = to.read_response(raw(&there)).unwrap();
     let told = facts(&translated);
     faults.compare(|| name.clone(), &facts(&answer).in_the_words_of(&told), &told);
@@ -33,7 +33,7 @@ pub fn round_trip(faults: &mut Faults, name: &str, (from, to): (Dialect, Dialect
         let thoughts = |answer: &Response<'_>| thoughts(&answer.choices[0].parts);
         faults.compare(|| format!("{name}, thoughts"), &thoughts(&answer), &thoughts(&translated));
     }
-    let (back, _) = translate_response(to, from, raw(&there), &reply(), &Renames::default()).unwrap();
+    let back = translate_response(to, from, raw(&there), &reply(), &Renames::default()).unwrap().body;
     let told = facts(&from.read_response(raw(&back)).unwrap());
     faults.compare(|| format!("{name} and back"), &facts(&answer).in_the_words_of(&told), &told);
 }
