@@ -90,7 +90,7 @@ async fn call(
         }
         Arrival::Whole(reading) => {
             let answer = ProviderAnswer { body, usage, reading, coding, retelling };
-            Source::Full(whole_answer(backend, exchange, answer, &mut head).await?)
+            whole_answer(backend, exchange, answer, &mut head).await?
         }
     };
     Ok((head, source))

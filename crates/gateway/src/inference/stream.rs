@@ -100,6 +100,14 @@ impl LlmStream {
         self
     }
 
+    /// `beginning` stands before the rest, and has been counted.
+    #[must_use]
+    pub(super) fn behind(mut self, beginning: Bytes) -> Self {
+        self.first = Some(beginning);
+        self.has_passed = true;
+        self
+    }
+
     /// Waits for the first bytes that the client will get. Nothing has been sent to it before, so that a failure
     /// can still become an answer.
     ///

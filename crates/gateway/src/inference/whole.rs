@@ -1,12 +1,14 @@
-//! A whole answer: read to its end, noted in the call, and told to the client in its own words. Invariant: what an answer has
-//! cost is noted before it is translated, whatever the client can be told of it. Called by the dispatch.
+//! A whole answer: read to its end, noted in the call, and told to the client in its own words. One that is longer than what
+//! is kept goes on to a client that speaks as its provider does, unread. Invariant: what an answer has cost is noted before it
+//! is translated, whatever the client can be told of it. Called by the dispatch.
 
 use std::pin::Pin;
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, HeaderMap};
 use http_body::Body as _;
-use llm::{Dialect, Protocol, ResponseFacts, Usage};
+use llm::{Dialect, ErrorKind, Protocol, ResponseFacts, StreamFilter, StreamObserver, Usage, UsageChunk};
 
 use super::answer_head::is_retryable;
 use super::attempt::broken_answer;
@@ -15,41 +17,101 @@ use super::call::LlmCall;
 use super::dispatch::ProviderAnswer;
 use super::fault::StreamFault;
 use super::request::missing_call;
-use super::retelling::Retelling;
-use super::stream::Reading;
+use super::retelling::{Retelling, told};
+use super::stream::{Bounds, LlmStream, Reading};
 use crate::answer::{Answer, ResponseHead};
+use crate::content_coding::Coding;
+use crate::delivery::Source;
 use crate::exchange::Exchange;
 use crate::transport::UpstreamBody;
 
-/// Answers of providers are read whole up to this, unless the configuration says less.
-const MAX_WHOLE_ANSWER_BYTES: u64 = 64 << 20;
+/// So much of an answer is kept, unless the configuration says otherwise.
+const MAX_KEPT_BYTES: u64 = 64 << 20;
 
-/// Reads an answer to its end and notes what it tells.
+const TOO_LONG: &str = "the provider's answer is longer than the 64 MiB that are translated";
+
+/// An answer, as far as it has been read.
+enum Read {
+    Whole(Bytes),
+    /// More than is kept.
+    Longer {
+        beginning: Bytes,
+        rest: UpstreamBody,
+    },
+}
+
+/// Reads an answer to its end, notes what it tells, and gives what the client gets.
 pub(super) async fn whole_answer(
     backend: &Backend,
     exchange: &mut Exchange,
     answer: ProviderAnswer,
     head: &mut ResponseHead,
-) -> Result<Bytes, Answer> {
+) -> Result<Source, Answer> {
     // The configured limit is about answers: it must not hide why a provider refused.
-    let limit = backend.max_response_bytes.filter(|_| !is_retryable(head.status)).unwrap_or(MAX_WHOLE_ANSWER_BYTES);
-    let whole = read_whole(exchange, answer.body, limit).await.map_err(|fault| broken_answer(exchange, fault))?;
+    let limit = backend.max_response_bytes.filter(|_| !is_retryable(head.status));
+    let ProviderAnswer { body, reading, coding, retelling, .. } = answer;
+    match read_whole(exchange, body, limit).await.map_err(|fault| broken_answer(exchange, fault))? {
+        Read::Whole(whole) => {
+            let kept = Kept { whole, reading, coding, at_most: limit.unwrap_or(MAX_KEPT_BYTES) };
+            tell(exchange, kept, &retelling, head).map(Source::Full)
+        }
+        Read::Longer { beginning, rest } if retelling.keeps_bytes() => {
+            note_time(exchange);
+            let reading = reading.undecoded();
+            let call = exchange.llm.as_mut().ok_or_else(missing_call)?;
+            call.answered = reading == Reading::Hidden;
+            let started = call.attempt_started.unwrap_or_else(Instant::now);
+            let unread = StreamFilter::new(StreamObserver::new(Protocol::Passthrough), UsageChunk::Forward);
+            let stream = LlmStream::new(rest, unread, started, Bounds::default(), reading);
+            Ok(Source::Llm(Box::new(stream.behind(beginning))))
+        }
+        Read::Longer { .. } if !head.status.is_success() => {
+            note_time(exchange);
+            retelling.unread(head, Bytes::new()).map(Source::Full)
+        }
+        Read::Longer { .. } => {
+            note_time(exchange);
+            // It has cost something, though nobody can say what.
+            exchange.llm.iter_mut().for_each(|call| call.answered = true);
+            tracing::warn!(kept = MAX_KEPT_BYTES, "a provider's answer is too long to be translated");
+            Err(told(retelling.client().unwrap_or(Dialect::OpenAiChat), ErrorKind::Upstream, TOO_LONG))
+        }
+    }
+}
+
+/// An answer that has been read to its end.
+struct Kept {
+    whole: Bytes,
+    reading: Reading,
+    coding: Option<Coding>,
+    /// So long it may become where it is coded.
+    at_most: u64,
+}
+
+/// Notes what an answer tells, and gives it in the client's words.
+fn tell(
+    exchange: &mut Exchange,
+    kept: Kept,
+    retelling: &Retelling,
+    head: &mut ResponseHead,
+) -> Result<Bytes, Answer> {
+    let Kept { whole, reading, coding, at_most } = kept;
     let protocol = exchange.llm.as_ref().map(|call| call.protocol).ok_or_else(missing_call)?;
-    let (plain, reading) = match answer.coding.map(|coding| coding.decode(&whole, limit)) {
-        None => (whole.clone(), answer.reading),
+    let (plain, reading) = match coding.map(|coding| coding.decode(&whole, at_most)) {
+        None => (whole.clone(), reading),
         Some(Ok(plain)) => {
-            if !answer.retelling.keeps_bytes() {
+            if !retelling.keeps_bytes() {
                 head.headers.remove(CONTENT_ENCODING);
             }
-            (plain, answer.reading)
+            (plain, reading)
         }
         Some(Err(error)) => {
             tracing::warn!(%error, "a provider's answer cannot be decoded");
-            (whole.clone(), answer.reading.undecoded())
+            (whole.clone(), reading.undecoded())
         }
     };
     let taken = Taken { protocol, reading, headers: &head.headers };
-    match (&answer.retelling, reading) {
+    match (retelling, reading) {
         (Retelling::AsItIs, _) => {
             note_answer(exchange, taken, &plain);
             Ok(whole)
@@ -87,8 +149,9 @@ struct Taken<'a> {
     headers: &'a HeaderMap,
 }
 
-async fn read_whole(exchange: &mut Exchange, mut body: UpstreamBody, limit: u64) -> Result<Bytes, StreamFault> {
-    if body.size_hint().lower() > limit {
+/// Reads `body`, of which `limit` bytes are allowed if the configuration says so.
+async fn read_whole(exchange: &mut Exchange, mut body: UpstreamBody, limit: Option<u64>) -> Result<Read, StreamFault> {
+    if limit.is_some_and(|limit| body.size_hint().lower() > limit) {
         return Err(StreamFault::Size);
     }
     let mut first = Bytes::new();
@@ -99,7 +162,7 @@ async fn read_whole(exchange: &mut Exchange, mut body: UpstreamBody, limit: u64)
             .into_data()
             .unwrap_or_default();
         exchange.settlement.upstream_bytes += data.len() as u64;
-        if exchange.settlement.upstream_bytes > limit {
+        if limit.is_some_and(|limit| exchange.settlement.upstream_bytes > limit) {
             return Err(StreamFault::Size);
         }
         if first.is_empty() && whole.is_empty() {
@@ -109,12 +172,15 @@ async fn read_whole(exchange: &mut Exchange, mut body: UpstreamBody, limit: u64)
         }
         whole.extend_from_slice(&std::mem::take(&mut first));
         whole.extend_from_slice(&data);
+        if limit.is_none() && whole.len() as u64 > MAX_KEPT_BYTES {
+            return Ok(Read::Longer { beginning: whole.freeze(), rest: body });
+        }
     }
-    Ok(if whole.is_empty() { first } else { whole.freeze() })
+    Ok(Read::Whole(if whole.is_empty() { first } else { whole.freeze() }))
 }
 
-/// Reads usage and the rest off a whole answer.
-fn note_answer(exchange: &mut Exchange, taken: Taken<'_>, body: &[u8]) {
+/// Notes that the answer has come.
+fn note_time(exchange: &mut Exchange) {
     if let Some(attempt) = exchange.settlement.attempts.last_mut() {
         attempt.response_time = Some(attempt.started.elapsed());
     }
@@ -122,6 +188,12 @@ fn note_answer(exchange: &mut Exchange, taken: Taken<'_>, body: &[u8]) {
     let took = call.attempt_started.map(|started| started.elapsed());
     call.time_to_first_token = took;
     call.provider_time = took;
+}
+
+/// Reads usage and the rest off a whole answer.
+fn note_answer(exchange: &mut Exchange, taken: Taken<'_>, body: &[u8]) {
+    note_time(exchange);
+    let Some(call) = exchange.llm.as_mut() else { return };
     match taken.reading {
         Reading::Observed => read_facts(call, taken, body),
         Reading::Hidden => call.answered = true,

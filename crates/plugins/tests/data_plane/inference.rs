@@ -3,6 +3,7 @@
 mod credentials;
 mod embedder;
 mod errors;
+mod long_answers;
 mod mapped;
 mod metering;
 mod mistral;
