@@ -38,7 +38,7 @@ struct Told<'a> {
 /// exception's type inside a stream.
 pub fn read_error<'a>(dialect: Dialect, status: u16, amzn_errortype: Option<&str>, body: &'a [u8]) -> ApiError<'a> {
     let mut told = Told::default();
-    match Raw::checked(body) {
+    match Raw::checked(body).or_else(|| event_data(body)) {
         Some(json) => told.take(json),
         None => told.message = Some(plain_text(body)).filter(|text| !text.is_empty()),
     }
@@ -73,6 +73,12 @@ pub(crate) fn is_minimax_error(base_resp: Raw<'_>) -> bool {
 /// `ValidationException:http://…` is a `ValidationException`.
 fn exception_name(header: &str) -> &str {
     header.split([':', '#']).next().unwrap_or(header).trim()
+}
+
+/// The JSON of the first event in a body that is a stream of them: some refuse one who asks for a stream so.
+fn event_data(body: &[u8]) -> Option<Raw<'_>> {
+    let mut lines = body.split(|byte| *byte == b'\n');
+    lines.find_map(|line| Raw::checked(line.strip_prefix(b"data:")?.trim_ascii()))
 }
 
 fn plain_text(body: &[u8]) -> Cow<'_, str> {

@@ -94,6 +94,16 @@ fn what_mistral_counts_beside_the_prompt_is_its_sound_and_no_thought() {
 }
 
 #[test]
+fn a_refusal_that_is_an_event_is_read_as_one() {
+    let error = json!({"error": {"message": "no credit", "type": "billing", "code": "insufficient_quota"}});
+    for body in [format!("data: {error}\n\n"), format!(": wait\nevent: error\r\ndata:{error}\r\n\r\ndata: [DONE]\n\n")] {
+        let error = read_error(Dialect::OpenAiChat, 429, None, body.as_bytes());
+        let code = error.code.as_deref();
+        assert_eq!((error.kind, &*error.message, code), (ErrorKind::QuotaExceeded, "no credit", Some("insufficient_quota")));
+    }
+}
+
+#[test]
 fn minimax_tells_errors_with_status_200() {
     let body = json!({"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}).to_string();
     assert!(tells_error(raw(body.as_bytes())));
