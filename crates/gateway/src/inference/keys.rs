@@ -54,11 +54,11 @@ pub(super) fn forget_arguments(query: Cow<'_, str>) -> Cow<'_, str> {
     Cow::Owned(strip_query(&query, &places).into_owned())
 }
 
-/// Shows `key` to a provider that looks for it at `place`.
+/// Shows `key` to a provider that looks for it at `place`. A token is a bearer everywhere.
 pub(super) fn show(headers: &mut HeaderMap, key: HeaderValue, place: KeyPlace) {
     let (name, mut value) = match place {
-        KeyPlace::Header(name) => (HeaderName::from_static(name), key),
-        KeyPlace::Bearer | KeyPlace::SigV4 => {
+        KeyPlace::Header(name) if !is_token(&key) => (HeaderName::from_static(name), key),
+        KeyPlace::Header(_) | KeyPlace::Bearer | KeyPlace::SigV4 => {
             let Some(value) = as_bearer(&key) else { return };
             (AUTHORIZATION, value)
         }
@@ -70,14 +70,16 @@ pub(super) fn show(headers: &mut HeaderMap, key: HeaderValue, place: KeyPlace) {
 /// Shows a key that stands in `headers` as a bearer at `place`, unless there is one. Google's own paths know no bearer but
 /// a token of OAuth; its OpenAI-compatible ones, for which most configurations are written, take both.
 pub(super) fn show_bearer(headers: &mut HeaderMap, place: KeyPlace) {
-    const OAUTH_TOKEN: &[u8] = b"ya29.";
     let KeyPlace::Header(name) = place else { return };
     let key = headers.get(AUTHORIZATION).filter(|value| is_bearer(value)).and_then(token);
-    let Some(key) = key.filter(|key| !key.as_bytes().starts_with(OAUTH_TOKEN) && !headers.contains_key(name)) else {
-        return;
-    };
+    let Some(key) = key.filter(|key| !is_token(key) && !headers.contains_key(name)) else { return };
     headers::remove(headers, &AUTHORIZATION);
     show(headers, key, place);
+}
+
+/// A token that somebody was given in the place of a key: Google's are told by their beginning, Microsoft Entra's are JWTs.
+fn is_token(key: &HeaderValue) -> bool {
+    [&b"ya29."[..], b"eyJ"].iter().any(|beginning| key.as_bytes().starts_with(beginning))
 }
 
 fn is_key(name: &HeaderName) -> bool {

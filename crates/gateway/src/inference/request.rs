@@ -8,7 +8,7 @@ use http::header::{
     HeaderValue, USER_AGENT,
 };
 use http::{Method, StatusCode, Uri};
-use llm::{Asked, BodyScan, Capability, ClientDialect, Course, Dialect, ErrorKind, Protocol, Shaped, UsageChunk};
+use llm::{Asked, BodyScan, Capability, ClientDialect, Course, Dialect, ErrorKind, KeyPlace, Protocol, Shaped, UsageChunk};
 
 use super::backend::Backend;
 use super::call::LlmCall;
@@ -66,7 +66,8 @@ pub(super) fn prepare(backend: &Backend, exchange: &mut Exchange) -> Result<Prep
     let mut request = http::Request::new(OutgoingBody::Full(body.body));
     *request.method_mut() = if passes { exchange.request.method.clone() } else { Method::POST };
     *request.uri_mut() = uri;
-    *request.headers_mut() = request_headers(backend, exchange, &retelling);
+    let key_place = capability.map_or(backend.provider.key, |known| backend.provider.key_place(known.protocol));
+    *request.headers_mut() = request_headers(backend, exchange, &retelling, key_place);
     if let Some(told) = request.headers_mut().get_mut(CONTENT_LENGTH) {
         *told = HeaderValue::from(length);
     }
@@ -191,8 +192,13 @@ fn key_argument(exchange: &Exchange) -> Option<HeaderValue> {
     keys::argument(&credential::strip_query(exchange.request.uri.query()?, exchange.credential_places()))
 }
 
-/// The client's headers, and over them the provider's credentials.
-fn request_headers(backend: &Backend, exchange: &mut Exchange, retelling: &Retelling) -> HeaderMap {
+/// The client's headers, its own key at `key_place`, and over them the provider's credentials.
+fn request_headers(
+    backend: &Backend,
+    exchange: &mut Exchange,
+    retelling: &Retelling,
+    key_place: KeyPlace,
+) -> HeaderMap {
     let mut headers = client_headers(exchange);
     let argument = key_argument(exchange);
     let key = match (retelling.keeps_bytes(), backend.has_credentials()) {
@@ -203,7 +209,7 @@ fn request_headers(backend: &Backend, exchange: &mut Exchange, retelling: &Retel
         (true, false) => argument.filter(|_| !keys::are_in(&headers)),
         (false, has_credentials) => keys::take(&mut headers).or(argument).filter(|_| !has_credentials),
     };
-    key.into_iter().for_each(|key| keys::show(&mut headers, key, backend.provider.key));
+    key.into_iter().for_each(|key| keys::show(&mut headers, key, key_place));
     if let Some((name, value)) = retelling.header() {
         headers.insert(name, value);
     }

@@ -172,6 +172,16 @@ impl Provider {
         self.capabilities.iter().find(|capability| capability.protocol == protocol)
     }
 
+    /// Where a key is looked for on the path of `protocol`: a provider with a dialect of its own takes a bearer where it speaks
+    /// OpenAI's.
+    pub fn key_place(&self, protocol: Protocol) -> KeyPlace {
+        let own = self.capabilities.first().map(|capability| capability.protocol.family());
+        match (self.key, protocol.family()) {
+            (KeyPlace::Header(_), Dialect::OpenAiChat) if own != Some(Dialect::OpenAiChat) => KeyPlace::Bearer,
+            (place, _) => place,
+        }
+    }
+
     /// How a request reaches this provider; `None` if it cannot.
     pub fn course(&self, asked: Asked<'_>) -> Option<Course> {
         let Asked { protocol, client, model, .. } = asked;

@@ -84,3 +84,24 @@ fn a_key_in_the_query_of_googles_clients_is_shown_where_the_provider_looks() {
     assert!(hidden.head.contains("x-goog-api-key: own\r\n"), "{}", hidden.head);
     assert!(!hidden.head.contains("c1") && !hidden.path.contains("c1"), "{} {}", hidden.path, hidden.head);
 }
+
+#[test]
+fn a_key_of_the_clients_own_is_shown_as_the_providers_path_wants_it() {
+    let messages = json!({"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]});
+    let key = ("x-api-key", "c1");
+    let bearer = ("Authorization", "Bearer c1");
+    let token = ("Authorization", "Bearer eyJ0.e30.x");
+    for (provider, path, body, shown, expected) in [
+        ("gemini", "/v1/messages", &messages, key, "authorization: bearer c1\r\n"),
+        ("gemini", "/v1/messages", &messages, bearer, "authorization: bearer c1\r\n"),
+        ("gemini", "/v1/responses", &json!({"model": "m", "input": "hi"}), bearer, "x-goog-api-key: c1\r\n"),
+        ("openai", "/v1/messages", &messages, key, "authorization: bearer c1\r\n"),
+        ("azure-openai", "/v1/messages", &messages, key, "api-key: c1\r\n"),
+        ("azure-openai", "/v1/messages", &messages, token, "authorization: bearer eyj0.e30.x\r\n"),
+    ] {
+        let head = asked(json!({"provider": provider, "auth": {}}), path, &[shown], body).head;
+        let keys = ["authorization: ", "x-api-key: ", "x-goog-api-key: ", "api-key: "];
+        let told = head.lines().filter(|line| keys.iter().any(|key| line.starts_with(key))).count();
+        assert!(head.contains(expected) && told == 1, "{provider} {shown:?}: {head}");
+    }
+}
