@@ -38,7 +38,7 @@ mod usage;
 pub use array_framing::ArrayError;
 pub use dialect::{
     ClientDialect, Dialect, EventReader, EventWriter, Frame, InvokeFamily, ProviderDialect, Quirks, ReadError, Refused,
-    Reply, StreamForm, StreamUsage, ThinkingField, ToolChoices,
+    Reply, StreamForm, StreamUsage, ThinkingField, ThoughtField, ToolChoices,
 };
 pub use edit::Edits;
 pub use embeddings::{

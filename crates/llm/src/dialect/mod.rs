@@ -8,7 +8,7 @@
 mod anthropic;
 mod bedrock;
 mod calls;
-mod chat;
+pub(crate) mod chat;
 mod cited;
 mod client;
 mod cohere;
@@ -219,6 +219,8 @@ pub struct Quirks {
     pub tool_choice: ToolChoices,
     /// When OpenAI Chat's streams tell usage.
     pub stream_usage: StreamUsage,
+    /// Where the thoughts of earlier turns go in OpenAI Chat.
+    pub thoughts: ThoughtField,
     /// What the provider does not take, though OpenAI Chat has words for it.
     pub refuses: &'static [Refused],
 }
@@ -267,6 +269,20 @@ pub enum ThinkingField {
     Budget,
 }
 
+/// Where a provider of OpenAI's chat dialect takes back the thoughts of earlier turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ThoughtField {
+    /// In whichever field they were told.
+    AsTold,
+    ReasoningContent,
+    Reasoning,
+    /// As parts of the content.
+    Parts,
+    /// Only Google's signatures, in `extra_content`.
+    Signatures,
+    Nowhere,
+}
+
 /// Which choices among tools a provider of OpenAI's chat dialect accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ToolChoices {
@@ -286,6 +302,7 @@ impl Quirks {
         thinking: ThinkingField::Effort,
         tool_choice: ToolChoices::All,
         stream_usage: StreamUsage::WhenAsked,
+        thoughts: ThoughtField::AsTold,
         refuses: &[],
     };
 

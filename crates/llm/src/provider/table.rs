@@ -2,7 +2,9 @@
 //! APISIX.
 
 use super::{Capability, KeyPlace, MaxTokensField, Models, Provider, Takes};
-use crate::dialect::{ClientDialect, Dialect, MULTIMODAL_MODELS, Quirks, Refused, StreamUsage, ThinkingField, ToolChoices};
+use crate::dialect::{
+    ClientDialect, Dialect, MULTIMODAL_MODELS, Quirks, Refused, StreamUsage, ThinkingField, ThoughtField, ToolChoices,
+};
 use crate::protocol::Protocol;
 
 const fn at(protocol: Protocol, path: &'static str) -> Capability {
@@ -79,12 +81,23 @@ const PLAIN_WITH_NEW_LIMIT: Quirks = Quirks { developer_role: false, ..LIKE_OPEN
 
 const LIKE_OPENAI: Quirks = Quirks::OF_OPENAI;
 
+/// OpenAI itself has no words for thoughts.
+const OPENAI: Quirks = Quirks { thoughts: ThoughtField::Nowhere, ..LIKE_OPENAI };
+
+/// As DeepSeek tells thoughts and takes them back, and most others.
+const LIKE_DEEPSEEK: Quirks = Quirks { thoughts: ThoughtField::ReasoningContent, ..PLAIN };
+
+const LIKE_GROQ: Quirks = Quirks { thoughts: ThoughtField::Reasoning, ..LIKE_OPENAI };
+
+/// Google's endpoints for OpenAI's dialect refuse fields that they do not know.
+const LIKE_GOOGLE: Quirks = Quirks { thoughts: ThoughtField::Signatures, ..PLAIN_WITH_NEW_LIMIT };
+
 const LIKE_ZHIPU: Quirks = Quirks {
     thinking: ThinkingField::Type,
     tool_choice: ToolChoices::OnlyAuto,
     stream_usage: StreamUsage::Always,
     refuses: &[Refused::Penalties, Refused::StrictTools],
-    ..PLAIN
+    ..LIKE_DEEPSEEK
 };
 
 /// Mistral answers 422 `extra_forbidden` to every field that its own SDK does not know.
@@ -92,6 +105,7 @@ const LIKE_MISTRAL: Quirks = Quirks {
     seed_field: "random_seed",
     call_id_length: Some(9),
     stream_usage: StreamUsage::Always,
+    thoughts: ThoughtField::Parts,
     refuses: &[
         Refused::EndUser,
         Refused::LogitBias,
@@ -138,14 +152,18 @@ pub(super) static PROVIDERS: &[Provider] = &[
             completes("/v1/completions"),
             at(Protocol::OpenAiModerations, "/v1/moderations"),
         ],
-        quirks: LIKE_OPENAI,
+        quirks: OPENAI,
         ..HOSTED
     },
     Provider {
         name: "deepseek",
         host: Some("api.deepseek.com"),
         capabilities: &[chat("/chat/completions"), completes("/beta/completions")],
-        quirks: Quirks { thinking: ThinkingField::EffortOrType, tool_choice: ToolChoices::FreeWhileThinking, ..PLAIN },
+        quirks: Quirks {
+            thinking: ThinkingField::EffortOrType,
+            tool_choice: ToolChoices::FreeWhileThinking,
+            ..LIKE_DEEPSEEK
+        },
         ..HOSTED
     },
     Provider {
@@ -180,7 +198,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         ],
         removes_model: true,
         key: KeyPlace::Header("api-key"),
-        quirks: LIKE_OPENAI,
+        quirks: OPENAI,
         ..HOSTED
     },
     Provider {
@@ -221,7 +239,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
             google(Protocol::GeminiCountTokens, "/v1beta/models/{model}:countTokens"),
         ],
         key: KeyPlace::Header("x-goog-api-key"),
-        quirks: PLAIN_WITH_NEW_LIMIT,
+        quirks: LIKE_GOOGLE,
         ..HOSTED
     },
     Provider {
@@ -278,7 +296,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
                 )
             },
         ],
-        quirks: PLAIN_WITH_NEW_LIMIT,
+        quirks: LIKE_GOOGLE,
         ..HOSTED
     },
     Provider {
@@ -342,7 +360,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         name: "groq",
         host: Some("api.groq.com"),
         capabilities: &[new_chat("/openai/v1/chat/completions"), responses("/openai/v1/responses")],
-        quirks: LIKE_OPENAI,
+        quirks: LIKE_GROQ,
         ..HOSTED
     },
     Provider {
@@ -353,7 +371,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
             embeds("/compatible-mode/v1/embeddings"),
             at(Protocol::DashScopeRerank, "/api/v1/services/rerank/text-rerank/text-rerank"),
         ],
-        quirks: Quirks { thinking: ThinkingField::Budget, ..PLAIN },
+        quirks: Quirks { thinking: ThinkingField::Budget, ..LIKE_DEEPSEEK },
         ..HOSTED
     },
     Provider {
@@ -374,7 +392,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         name: "volcengine-ark",
         host: Some("ark.cn-beijing.volces.com"),
         capabilities: &[chat("/api/v3/chat/completions"), responses("/api/v3/responses"), embeds("/api/v3/embeddings")],
-        quirks: Quirks { thinking: ThinkingField::Type, ..PLAIN },
+        quirks: Quirks { thinking: ThinkingField::Type, ..LIKE_DEEPSEEK },
         ..HOSTED
     },
     Provider {
@@ -395,6 +413,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         name: "moonshot",
         host: Some("api.moonshot.cn"),
         capabilities: &[chat("/v1/chat/completions")],
+        quirks: LIKE_DEEPSEEK,
         ..HOSTED
     },
     Provider {
@@ -407,12 +426,14 @@ pub(super) static PROVIDERS: &[Provider] = &[
         name: "siliconflow",
         host: Some("api.siliconflow.cn"),
         capabilities: &[chat("/v1/chat/completions"), embeds("/v1/embeddings"), at(Protocol::Rerank, "/v1/rerank")],
+        quirks: LIKE_DEEPSEEK,
         ..HOSTED
     },
     Provider {
         name: "xai",
         host: Some("api.x.ai"),
         capabilities: &[chat("/v1/chat/completions"), responses("/v1/responses")],
+        quirks: LIKE_DEEPSEEK,
         ..HOSTED
     },
     Provider {
@@ -434,6 +455,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
             embeds("/inference/v1/embeddings"),
             completes("/inference/v1/completions"),
         ],
+        quirks: LIKE_DEEPSEEK,
         ..HOSTED
     },
     Provider {
@@ -453,7 +475,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         name: "cerebras",
         host: Some("api.cerebras.ai"),
         capabilities: &[new_chat("/v1/chat/completions"), completes("/v1/completions")],
-        quirks: LIKE_OPENAI,
+        quirks: LIKE_GROQ,
         ..HOSTED
     },
     Provider {
@@ -472,6 +494,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         name: "ollama",
         port: 11434,
         capabilities: &[chat("/v1/chat/completions"), embeds("/v1/embeddings"), completes("/v1/completions")],
+        quirks: Quirks { thoughts: ThoughtField::Reasoning, ..PLAIN },
         ..LOCAL
     },
     Provider {
@@ -503,6 +526,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
             completes("/v1/completions"),
             at(Protocol::Rerank, "/v1/rerank"),
         ],
+        quirks: LIKE_DEEPSEEK,
         ..LOCAL
     },
 ];

@@ -13,7 +13,7 @@ mod stream;
 pub use names::Renames;
 pub use stream::{StreamTranslator, TranslatedEnd};
 
-use crate::dialect::{ClientDialect, Dialect, ProviderDialect, Quirks, ReadError, Reply};
+use crate::dialect::{ClientDialect, Dialect, ProviderDialect, Quirks, ReadError, Reply, chat};
 use crate::errors::ApiError;
 use crate::json::{Raw, unescape};
 use crate::model::{Event, Extras, Feature, Json, Losses, Part, PartBody, Request, Response, Signature, TokenCounts};
@@ -107,6 +107,9 @@ pub fn translate_request(
             own_form::drop_own(&mut request, client, &mut losses);
             drop_unprovable(&mut request, target.dialect.dialect(), &mut losses);
         }
+    }
+    if client.is_foreign_to(target.dialect) && target.dialect.dialect() == Some(Dialect::OpenAiChat) {
+        chat::move_thoughts(&mut request, target.quirks.thoughts, &mut losses);
     }
     refused::leave_out(&mut request, target.quirks.refuses, &mut losses);
     let body = target.dialect.write_request(&request, &target.quirks, &mut losses);

@@ -252,3 +252,44 @@ fn a_choice_that_a_provider_refuses_is_left_out_and_named() {
         assert_eq!(lost.contains("tool_choice"), choice.is_none(), "{provider} {wish}: {lost}");
     }
 }
+
+#[test]
+fn a_thought_of_another_chat_provider_goes_where_the_asked_one_looks_for_it() {
+    let thought = json!({"type": "thinking", "thinking": "hm", "signature": "tg:openai-chat:reasoning_content"});
+    let history = json!({"messages": [
+        {"role": "user", "content": "x"},
+        {"role": "assistant", "content": [thought, {"type": "text", "text": "t"}]},
+        {"role": "user", "content": "y"},
+    ]});
+    let part = json!([{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "t"}]);
+    for (provider, message, named) in [
+        ("deepseek", json!({"role": "assistant", "reasoning_content": "hm", "content": "t"}), ""),
+        ("groq", json!({"role": "assistant", "reasoning": "hm", "content": "t"}), ""),
+        ("mistral", json!({"role": "assistant", "content": part}), ""),
+        ("openai", json!({"role": "assistant", "content": "t"}), "reasoning"),
+        ("gemini", json!({"role": "assistant", "content": "t"}), "reasoning"),
+        ("openrouter", json!({"role": "assistant", "reasoning_content": "hm", "content": "t"}), ""),
+    ] {
+        let (asked, lost) = asked_of(provider, history.clone());
+        assert_eq!((&asked["messages"][1], &*lost), (&message, named), "{provider}");
+    }
+}
+
+#[test]
+fn signatures_of_googles_models_go_back_to_google_alone() {
+    let call = json!({"type": "tool_use", "id": "c1", "name": "f", "input": {}});
+    let signed = json!({"type": "thinking", "thinking": "", "signature": "tg:openai-chat:U0lH"});
+    let result = json!({"type": "tool_result", "tool_use_id": "c1", "content": "r"});
+    let history = json!({"messages": [
+        {"role": "user", "content": "x"},
+        {"role": "assistant", "content": [signed, call]},
+        {"role": "user", "content": [result]},
+    ]});
+    for (provider, signature, named) in
+        [("gemini", json!("U0lH"), ""), ("mistral", Value::Null, "reasoning_signature")]
+    {
+        let (asked, lost) = asked_of(provider, history.clone());
+        let told = &asked["messages"][1]["tool_calls"][0]["extra_content"]["google"]["thought_signature"];
+        assert_eq!((told, &*lost), (&signature, named), "{provider}");
+    }
+}

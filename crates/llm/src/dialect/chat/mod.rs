@@ -9,6 +9,7 @@
 mod citation;
 mod media;
 mod message;
+mod moved;
 mod part;
 mod reasoning;
 mod request;
@@ -23,6 +24,7 @@ mod write;
 use crate::dialect::{Codec, NameRule};
 use crate::model::Feature;
 
+pub(crate) use moved::move_thoughts;
 pub(in crate::dialect) use reasoning::marks_thoughts;
 pub(in crate::dialect) use request::read_setting;
 pub(in crate::dialect) use response::{is_call_signature, read_choice, read_text_choice, write_answer, write_calls};
