@@ -4,6 +4,7 @@
 //! for all pairs. Invariant: nothing is left out in silence: see [`Losses`]. The data plane calls it where client and
 //! provider speak different dialects; where they speak the same one, bytes pass and none of this runs.
 
+mod defaults;
 mod names;
 mod own_form;
 mod pieces;
@@ -102,7 +103,10 @@ pub fn translate_request(
     names::fit_calls(&mut request, target.quirks.call_ids(codec.call_ids));
     pieces::join(&mut request.turns);
     match client.is_foreign_to(target.dialect) {
-        true => drop_foreign(&mut request, target.dialect.dialect(), &mut losses),
+        true => {
+            defaults::leave_unsaid(&mut request, codec.carries);
+            drop_foreign(&mut request, target.dialect.dialect(), &mut losses);
+        }
         false => {
             own_form::drop_own(&mut request, client, &mut losses);
             drop_unprovable(&mut request, target.dialect.dialect(), &mut losses);
@@ -135,7 +139,7 @@ const BOOKKEEPING: [&str; 3] = ["id", "status", "include"];
 fn lose_extras(extras: &mut Extras<'_>, losses: &mut Losses) {
     let held = std::mem::take(extras);
     let is_loss = |(name, value): &(&str, &Json<'_>)| {
-        !BOOKKEEPING.contains(name) && *name != Extras::AS_WRITTEN && !value.says_nothing()
+        !BOOKKEEPING.contains(name) && *name != Extras::AS_WRITTEN && !value.says_nothing() && !defaults::is_default(name, value)
     };
     held.iter().filter(is_loss).for_each(|(name, _)| losses.lose_field(name));
 }
@@ -185,7 +189,6 @@ fn drop_foreign(request: &mut Request<'_>, target: Option<Dialect>, losses: &mut
             ToolBody::Function(_) => true,
         }
     });
-    request.metadata = request.metadata.take().filter(|metadata| !metadata.says_nothing());
     if let Some(ToolChoice::Opaque(_)) = &request.tool_choice {
         losses.lose(Feature::ToolChoice);
         request.tool_choice = None;

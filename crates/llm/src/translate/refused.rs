@@ -17,7 +17,10 @@ pub(super) fn leave_out(request: &mut Request<'_>, refuses: &[Refused], losses: 
             Refused::StrictTools => leave_out_strictness(request, losses),
             Refused::EndUser => losses.lose_some(Feature::EndUser, request.end_user.take().as_ref()),
             Refused::LogitBias => losses.lose_some(Feature::LogitBias, request.logit_bias.take().as_ref()),
-            Refused::ServiceTier => losses.lose_some(Feature::ServiceTier, request.service_tier.take().as_ref()),
+            Refused::ServiceTier => {
+                let tier = request.service_tier.take().filter(|tier| tier != "auto");
+                losses.lose_some(Feature::ServiceTier, tier.as_ref());
+            }
             Refused::Verbosity => losses.lose_some(Feature::Verbosity, request.verbosity.take().as_ref()),
             Refused::TurnNames => {
                 for turn in &mut request.turns {

@@ -126,3 +126,34 @@ fn what_holds_nothing_is_no_loss() {
     let cohere = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}], "documents": []});
     assert_eq!(asked(Dialect::Cohere, Dialect::OpenAiChat, &cohere).1, "");
 }
+
+#[test]
+fn what_happens_anyway_is_not_named_as_left_out() {
+    let messages = json!([{"role": "user", "content": "hi"}]);
+    let chat = json!({"model": "m", "messages": messages, "store": false, "logit_bias": {}, "modalities": [ "text" ],
+                      "service_tier": "auto"});
+    let responses = json!({"model": "m", "input": "hi", "store": false, "background": false, "truncation": "disabled"});
+    let contents = json!([{"role": "user", "parts": [{"text": "hi"}]}]);
+    let config = json!({"responseModalities": ["TEXT"], "thinkingConfig": {"includeThoughts": false}});
+    let gemini = json!({"contents": contents, "generationConfig": config});
+    let converse = json!({"messages": [{"role": "user", "content": [{"text": "hi"}]}],
+                          "performanceConfig": {"latency": "standard"}});
+    let cohere = json!({"model": "m", "messages": messages, "k": 0, "safety_mode": "CONTEXTUAL", "priority": 0});
+    let claude = json!({"model": "m", "max_tokens": 9, "messages": messages, "thinking": {"type": "disabled"}});
+    let told = [
+        (Dialect::OpenAiChat, chat),
+        (Dialect::OpenAiResponses, responses),
+        (Dialect::Gemini, gemini),
+        (Dialect::BedrockConverse, converse),
+        (Dialect::Cohere, cohere),
+        (Dialect::Anthropic, claude),
+    ];
+    for (client, body) in &told {
+        for provider in Dialect::ALL.into_iter().filter(|provider| provider != client) {
+            assert_eq!(asked(*client, provider, body).1, "", "{client} to {provider}");
+        }
+    }
+    let kept = json!({"model": "m", "input": "hi", "store": true, "truncation": "auto"});
+    let (_, losses) = asked(Dialect::OpenAiResponses, Dialect::Anthropic, &kept);
+    assert_eq!(losses, "field:store, field:truncation");
+}

@@ -196,6 +196,7 @@ impl<'r> Wishes<'r> {
                 config.string("maxReasoningEffort", three_steps(effort.unwrap_or("medium")));
             }
             (Family::OpenAi | Family::Nova, _) => {}
+            (Family::Cohere | Family::Mistral | Family::Other, _) if is_off => {}
             (Family::Cohere | Family::Mistral | Family::Other, _) => losses.lose(Feature::ReasoningEffort),
         }
     }
