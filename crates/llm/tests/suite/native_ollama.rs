@@ -13,7 +13,7 @@ fn a_conversation_is_asked_in_ollamas_words() {
     let (body, losses) = asked(
         OLLAMA,
         &json!({
-        "model": "qwen3", "max_tokens": 9, "temperature": 1.5, "top_p": 0.9, "stop": ["x"], "seed": 7,
+        "model": "gpt-oss:20b", "max_tokens": 9, "temperature": 1.5, "top_p": 0.9, "stop": ["x"], "seed": 7,
         "reasoning_effort": "high", "response_format": {"type": "json_object"},
         "messages": [
             {"role": "developer", "content": "be brief"},
@@ -26,7 +26,7 @@ fn a_conversation_is_asked_in_ollamas_words() {
         "tools": [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]}),
     );
     let expected = json!({
-        "model": "qwen3", "stream": false, "think": "high", "format": "json",
+        "model": "gpt-oss:20b", "stream": false, "think": "high", "format": "json",
         "messages": [
             {"role": "system", "content": "be brief"},
             {"role": "user", "content": "what is it", "images": ["QUJD"]},
@@ -37,6 +37,19 @@ fn a_conversation_is_asked_in_ollamas_words() {
             "name": "look", "description": "", "parameters": {"type": "object"}}}],
         "options": {"num_predict": 9, "stop": ["x"], "temperature": 1.5, "top_p": 0.9, "seed": 7}});
     assert_eq!((body, losses.as_str()), (expected, ""));
+}
+
+#[test]
+fn an_effort_is_a_switch_for_models_that_know_no_other() {
+    for (model, effort, think) in [
+        ("gpt-oss:20b", "minimal", json!("low")),
+        ("qwen3", "low", json!(true)),
+        ("qwen3", "high", json!(true)),
+        ("qwen3", "none", json!(false)),
+    ] {
+        let body = json!({"model": model, "messages": [{"role": "user", "content": "hi"}], "reasoning_effort": effort});
+        assert_eq!(asked(OLLAMA, &body).0["think"], think, "{model} {effort}");
+    }
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(super) fn write(request: &Request<'_>, _quirks: &Quirks, losses: &mut Losses
     write_tools(request, &mut body, losses);
     write_format(request.response_format.as_ref(), &mut body, losses);
     if let Some(wanted) = &request.reasoning {
-        write_thinking(wanted, &mut body);
+        write_thinking(wanted, request.model.as_deref().unwrap_or_default(), &mut body);
     }
     write_options(request, &mut body);
     tell_unknown(request, losses);
@@ -76,14 +76,17 @@ fn write_format(format: Option<&ResponseFormat<'_>>, body: &mut ObjectWriter<'_>
     }
 }
 
-/// Ollama knows three words for an effort, and a switch.
-fn write_thinking(wanted: &ReasoningRequest<'_>, body: &mut ObjectWriter<'_>) {
+/// Ollama knows a switch and, for these models alone, three words for an effort.
+const MODELS_WITH_EFFORT: &str = "gpt-oss";
+
+fn write_thinking(wanted: &ReasoningRequest<'_>, model: &str, body: &mut ObjectWriter<'_>) {
     let effort = wanted.effort.clone().or_else(|| wanted.budget_tokens.map(Effort::from_budget));
     let is_off = wanted.enabled == Some(false)
         || wanted.budget_tokens == Some(0)
         || effort.as_ref().is_some_and(|effort| effort.0 == "none");
     match effort.as_ref().map(|effort| effort.0.as_ref()) {
         _ if is_off => body.boolean("think", false),
+        Some(_) if !model.contains(MODELS_WITH_EFFORT) => body.boolean("think", true),
         Some("minimal" | "low") => body.string("think", "low"),
         Some("high" | "xhigh" | "max") => body.string("think", "high"),
         Some(_) => body.string("think", "medium"),
