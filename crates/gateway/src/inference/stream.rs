@@ -256,7 +256,7 @@ impl LlmStream {
         exchange.settlement.upstream_bytes += chunk.len() as u64;
         if let Some(call) = exchange.llm.as_mut()
             && call.time_to_first_token.is_none()
-            && !is_comment(chunk)
+            && !is_silent(chunk)
         {
             call.time_to_first_token = Some(self.started.elapsed());
         }
@@ -330,9 +330,15 @@ impl LlmStream {
     }
 }
 
-/// `true` for what a provider sends only to keep the connection.
-fn is_comment(chunk: &[u8]) -> bool {
-    let is_silent = |line: &[u8]| line.first().is_none_or(|first| matches!(first, b':' | b'\r'));
+/// `true` for what a provider sends only to keep the connection: comments, and Anthropic's `ping`.
+fn is_silent(chunk: &[u8]) -> bool {
+    const PING: [&[u8]; 2] = [b"event:ping", br#"data:{"type":"ping"}"#];
+    let is_ping = |line: &[u8]| {
+        let told = line.iter().filter(|byte| !byte.is_ascii_whitespace());
+        PING.iter().any(|ping| told.clone().eq(ping.iter()))
+    };
+    let is_silent =
+        |line: &[u8]| line.first().is_none_or(|first| matches!(first, b':' | b'\r')) || line.len() < 64 && is_ping(line);
     chunk.split(|byte| *byte == b'\n').all(is_silent)
 }
 
@@ -348,11 +354,13 @@ mod tests {
 
     #[test]
     fn what_only_keeps_the_connection_is_told_from_an_event() {
-        for comment in [": ping\n\n", "\r\n", ":\n: still here\r\n\r\n"] {
-            assert!(is_comment(comment.as_bytes()), "{comment:?}");
+        let ping = "event: ping\ndata: {\"type\": \"ping\"}\n\n";
+        for comment in [": ping\n\n", "\r\n", ":\n: still here\r\n\r\n", ping] {
+            assert!(is_silent(comment.as_bytes()), "{comment:?}");
         }
-        for event in ["data: {}\n\n", ": ping\n\nevent: message_start\n", "[{\n", "\u{0}\u{0}\u{1}"] {
-            assert!(!is_comment(event.as_bytes()), "{event:?}");
+        let behind_ping = format!("{ping}event: message_start\n");
+        for event in ["data: {}\n\n", ": ping\n\nevent: message_start\n", "[{\n", "\u{0}\u{0}\u{1}", &behind_ping] {
+            assert!(!is_silent(event.as_bytes()), "{event:?}");
         }
     }
 }
