@@ -70,7 +70,7 @@ pub use sse::{Block, MAX_EVENT_BYTES, SseDecoder, SseError, SseEvent};
 pub use text::{end_user_id, for_each_prompt_text, tool_count};
 pub use tokens::{estimate_request, estimate_text, estimate_usage};
 pub use translate::{
-    AnswerError, LossPolicy, PathFacts, Renames, StreamTranslator, Target, TranslateError, Translated, TranslatedAnswer,
-    TranslatedEnd, translate_request, translate_response,
+    AnswerError, LossPolicy, PathFacts, Renames, StreamTranslator, Target, TranslateError, Translated,
+    TranslatedAnswer, TranslatedEnd, translate_request, translate_response,
 };
 pub use usage::{Usage, raw_usage};

@@ -42,6 +42,10 @@ pub async fn admit(exchange: &mut Exchange, admission: Admission) -> Result<(), 
     if body.is_empty() {
         return Err(bad_body("could not get body: request body is empty"));
     }
+    // As APISIX, to whose parser it is as good as nothing.
+    if body.trim_ascii() == b"false" {
+        return Err(bad_body("could not parse JSON request body: invalid JSON"));
+    }
     let scan = BodyScan::parse(&body, admission.max_json_depth)
         .map_err(|error| bad_body(&format!("could not parse JSON request body: {error}")))?;
     let call = LlmCall::detect(path(exchange), scan)

@@ -8,7 +8,9 @@ use http::header::{
     HeaderValue, USER_AGENT,
 };
 use http::{Method, StatusCode, Uri};
-use llm::{Asked, BodyScan, Capability, ClientDialect, Course, Dialect, ErrorKind, KeyPlace, Protocol, Shaped, UsageChunk};
+use llm::{
+    Asked, BodyScan, Capability, ClientDialect, Course, Dialect, ErrorKind, KeyPlace, Protocol, Shaped, UsageChunk,
+};
 
 use super::backend::Backend;
 use super::call::LlmCall;

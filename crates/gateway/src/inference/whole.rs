@@ -89,12 +89,7 @@ struct Kept {
 }
 
 /// Notes what an answer tells, and gives it in the client's words.
-fn tell(
-    exchange: &mut Exchange,
-    kept: Kept,
-    retelling: &Retelling,
-    head: &mut ResponseHead,
-) -> Result<Bytes, Answer> {
+fn tell(exchange: &mut Exchange, kept: Kept, retelling: &Retelling, head: &mut ResponseHead) -> Result<Bytes, Answer> {
     let Kept { whole, reading, coding, at_most } = kept;
     let protocol = exchange.llm.as_ref().map(|call| call.protocol).ok_or_else(missing_call)?;
     let (plain, reading) = match coding.map(|coding| coding.decode(&whole, at_most)) {

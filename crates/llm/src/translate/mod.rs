@@ -139,7 +139,10 @@ const BOOKKEEPING: [&str; 3] = ["id", "status", "include"];
 fn lose_extras(extras: &mut Extras<'_>, losses: &mut Losses) {
     let held = std::mem::take(extras);
     let is_loss = |(name, value): &(&str, &Json<'_>)| {
-        !BOOKKEEPING.contains(name) && *name != Extras::AS_WRITTEN && !value.says_nothing() && !defaults::is_default(name, value)
+        !BOOKKEEPING.contains(name)
+            && *name != Extras::AS_WRITTEN
+            && !value.says_nothing()
+            && !defaults::is_default(name, value)
     };
     held.iter().filter(is_loss).for_each(|(name, _)| losses.lose_field(name));
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tidegate_llm::{
     ClientDialect, Dialect, LossPolicy, PathFacts, ProviderDialect, Quirks, Raw, Renames, Reply, StreamTranslator,
-    Target, TranslateError, TranslatedEnd, translate_request, TranslatedAnswer, translate_response,
+    Target, TranslateError, TranslatedAnswer, TranslatedEnd, translate_request, translate_response,
 };
 
 const COMPLETIONS: ClientDialect = ClientDialect::Completions;
@@ -22,7 +22,8 @@ fn ask(provider: impl Into<ProviderDialect>, request: &Value) -> Result<(Value, 
 fn told(provider: impl Into<ProviderDialect>, answer: &Value) -> (Value, String) {
     let text = answer.to_string();
     let raw = Raw::new(text.as_bytes()).unwrap();
-    let TranslatedAnswer { body: written, losses, .. } = translate_response(provider, COMPLETIONS, raw, &reply(), &Renames::default()).unwrap();
+    let TranslatedAnswer { body: written, losses, .. } =
+        translate_response(provider, COMPLETIONS, raw, &reply(), &Renames::default()).unwrap();
     (serde_json::from_slice(&written).unwrap(), losses.to_string())
 }
 

@@ -131,8 +131,9 @@ fn reasoning_goes_back_to_the_field_it_came_from_through_a_client_of_another_dia
     for field in ["reasoning_content", "reasoning"] {
         let told = choice(json!({"role": "assistant", "content": "yes", field: "hm"})).to_string();
         let reply = Reply::default();
-        let seen =
-            translate_response(CHAT, Dialect::Anthropic, raw(told.as_bytes()), &reply, &Renames::default()).unwrap().body;
+        let seen = translate_response(CHAT, Dialect::Anthropic, raw(told.as_bytes()), &reply, &Renames::default())
+            .unwrap()
+            .body;
         let seen: Value = serde_json::from_slice(&seen).unwrap();
         let next = json!({"model": "m", "max_tokens": 9, "messages": [
             {"role": "user", "content": "hi"},

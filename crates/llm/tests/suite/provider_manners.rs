@@ -96,10 +96,14 @@ fn what_mistral_counts_beside_the_prompt_is_its_sound_and_no_thought() {
 #[test]
 fn a_refusal_that_is_an_event_is_read_as_one() {
     let error = json!({"error": {"message": "no credit", "type": "billing", "code": "insufficient_quota"}});
-    for body in [format!("data: {error}\n\n"), format!(": wait\nevent: error\r\ndata:{error}\r\n\r\ndata: [DONE]\n\n")] {
+    for body in [format!("data: {error}\n\n"), format!(": wait\nevent: error\r\ndata:{error}\r\n\r\ndata: [DONE]\n\n")]
+    {
         let error = read_error(Dialect::OpenAiChat, 429, None, body.as_bytes());
         let code = error.code.as_deref();
-        assert_eq!((error.kind, &*error.message, code), (ErrorKind::QuotaExceeded, "no credit", Some("insufficient_quota")));
+        assert_eq!(
+            (error.kind, &*error.message, code),
+            (ErrorKind::QuotaExceeded, "no credit", Some("insufficient_quota"))
+        );
     }
 }
 
@@ -261,7 +265,8 @@ fn a_thought_of_another_chat_provider_goes_where_the_asked_one_looks_for_it() {
         {"role": "assistant", "content": [thought, {"type": "text", "text": "t"}]},
         {"role": "user", "content": "y"},
     ]});
-    let part = json!([{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "t"}]);
+    let part =
+        json!([{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "t"}]);
     for (provider, message, named) in [
         ("deepseek", json!({"role": "assistant", "reasoning_content": "hm", "content": "t"}), ""),
         ("groq", json!({"role": "assistant", "reasoning": "hm", "content": "t"}), ""),
@@ -285,8 +290,7 @@ fn signatures_of_googles_models_go_back_to_google_alone() {
         {"role": "assistant", "content": [signed, call]},
         {"role": "user", "content": [result]},
     ]});
-    for (provider, signature, named) in
-        [("gemini", json!("U0lH"), ""), ("mistral", Value::Null, "reasoning_signature")]
+    for (provider, signature, named) in [("gemini", json!("U0lH"), ""), ("mistral", Value::Null, "reasoning_signature")]
     {
         let (asked, lost) = asked_of(provider, history.clone());
         let told = &asked["messages"][1]["tool_calls"][0]["extra_content"]["google"]["thought_signature"];

@@ -160,7 +160,8 @@ fn mistrals_older_count_of_cached_tokens_is_read() {
 
 #[test]
 fn usage_is_found_however_deep_it_stands() {
-    let body = br#"{"id":"x","embeddings":{"float":[[1]]},"meta":{"api_version":{},"billed_units":{"input_tokens":7}}}"#;
+    let body =
+        br#"{"id":"x","embeddings":{"float":[[1]]},"meta":{"api_version":{},"billed_units":{"input_tokens":7}}}"#;
     let facts = ResponseFacts::read(Protocol::CohereEmbed, body);
     assert_eq!(facts.usage.map(|usage| (usage.prompt, usage.total)), Some((7, 7)));
 }

@@ -26,10 +26,13 @@ const ERROR: &str = "data: {\"error\":{\"message\":\"boom\",\"code\":502},\"choi
 #[test]
 fn a_text_that_is_longer_than_what_is_kept_is_kept_from_its_beginning() {
     let long = format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{}\"}}}}]}}\n\n", "ä".repeat(100));
-    for (stream, kept) in [(long.clone(), "ä".repeat(32)), (format!("{TEXT}{TEXT}{TEXT}{long}{TEXT}"), {
-        let begin = "hi".repeat(3);
-        format!("{begin}{}", "ä".repeat(29))
-    })] {
+    for (stream, kept) in [
+        (long.clone(), "ä".repeat(32)),
+        (format!("{TEXT}{TEXT}{TEXT}{long}{TEXT}"), {
+            let begin = "hi".repeat(3);
+            format!("{begin}{}", "ä".repeat(29))
+        }),
+    ] {
         let observer = observed(Protocol::OpenAiChat, &stream);
         assert_eq!(observer.text(), kept);
         assert!(observer.text_bytes() >= 200);

@@ -129,6 +129,11 @@ fn llm_bodies() -> Vec<Case> {
         case("cut JSON", chat(json, b"{\"model\":"), Answer(400, UNPARSED)),
         case("text for JSON", chat(json, b"hello"), Answer(400, UNPARSED)),
         case("two JSON values", chat(json, b"{} {}"), Answer(400, UNPARSED)),
+        case(
+            "false",
+            chat(json, b"false"),
+            Answer(400, "{\"message\":\"could not parse JSON request body: invalid JSON\"}"),
+        ),
         case("invalid UTF-8", chat(json, b"{\"model\":\"\xff\xfe\",\"messages\":[]}"), Answer(400, UNPARSED)),
         case("nested JSON", chat(json, &nested()[..90_000]), Answer(400, UNPARSED)),
         case(

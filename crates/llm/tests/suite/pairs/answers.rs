@@ -25,7 +25,8 @@ pub fn round_trip(faults: &mut Faults, name: &str, (from, to): (Dialect, Dialect
     let Some(answer) = from.read_response(raw(body)).ok().filter(|answer| !answer.choices.is_empty()) else { return };
     let name = format!("{name}: {from} to {to}");
     let facts = |answer: &Response<'_>| AnswerFacts::of(answer, &[from, to]);
-    let TranslatedAnswer { body: there, losses, .. } = translate_response(from, to, raw(body), &reply(), &Renames::default()).unwrap();
+    let TranslatedAnswer { body: there, losses, .. } =
+        translate_response(from, to, raw(body), &reply(), &Renames::default()).unwrap();
     let translated = to.read_response(raw(&there)).unwrap();
     let told = facts(&translated);
     faults.compare(|| name.clone(), &facts(&answer).in_the_words_of(&told), &told);
