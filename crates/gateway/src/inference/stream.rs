@@ -337,8 +337,9 @@ fn is_silent(chunk: &[u8]) -> bool {
         let told = line.iter().filter(|byte| !byte.is_ascii_whitespace());
         PING.iter().any(|ping| told.clone().eq(ping.iter()))
     };
-    let is_silent =
-        |line: &[u8]| line.first().is_none_or(|first| matches!(first, b':' | b'\r')) || line.len() < 64 && is_ping(line);
+    let is_silent = |line: &[u8]| {
+        line.first().is_none_or(|first| matches!(first, b':' | b'\r')) || line.len() < 64 && is_ping(line)
+    };
     chunk.split(|byte| *byte == b'\n').all(is_silent)
 }
 

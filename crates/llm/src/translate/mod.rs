@@ -5,6 +5,7 @@
 //! provider speak different dialects; where they speak the same one, bytes pass and none of this runs.
 
 mod defaults;
+mod filtered;
 mod names;
 mod own_form;
 mod pieces;
@@ -303,8 +304,8 @@ pub fn translate_response(
     reply: &Reply,
     renames: &Renames,
 ) -> Result<TranslatedAnswer, AnswerError> {
-    let client = client.into();
-    let mut response = provider.into().read_response(body)?;
+    let (provider, client) = (provider.into(), client.into());
+    let mut response = provider.read_response(body)?;
     if let Some(error) = response.failure() {
         return Err(AnswerError::Failed(error));
     }
@@ -312,6 +313,9 @@ pub fn translate_response(
     let id = if response.id.is_empty() { &reply.id } else { response.id.as_ref() };
     response.id = name(id).to_owned().into();
     fit_answer(&mut response, client, renames, &mut losses);
+    if filtered::is_an_end(provider, client) {
+        response.choices.iter_mut().filter_map(|choice| choice.stop.as_mut()).for_each(filtered::end);
+    }
     let body = client.write_response(&response, reply, &mut losses);
     Ok(TranslatedAnswer { body, losses, counts: response.usage })
 }

@@ -13,7 +13,7 @@ use crate::json::Raw;
 use crate::model::{Event, StreamStart, TokenCounts};
 
 use super::names::Renames;
-use super::{call_id, fit_event, name, places_citations};
+use super::{call_id, filtered, fit_event, name, places_citations};
 
 /// Translates one stream.
 pub struct StreamTranslator {
@@ -54,6 +54,7 @@ impl StreamTranslator {
                 renames,
                 foreign: client.is_foreign_to(provider),
                 places_citations: client.is_foreign_to(provider) && places_citations(client),
+                filter_is_an_end: filtered::is_an_end(provider, client),
                 started: false,
                 state: State::Open,
                 calls: 0,
@@ -146,6 +147,8 @@ struct Output {
     foreign: bool,
     /// Citations without a place are not told.
     places_citations: bool,
+    /// See [`filtered`].
+    filter_is_an_end: bool,
     started: bool,
     state: State,
     /// Calls told so far.
@@ -191,6 +194,7 @@ impl Output {
                 }
                 self.calls += 1;
             }
+            Event::Stop { stop, .. } if self.filter_is_an_end => filtered::end(stop),
             Event::Usage(counts) => {
                 self.counts.merge(counts);
                 *counts = self.counts.bounded();

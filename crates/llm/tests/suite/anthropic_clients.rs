@@ -5,6 +5,7 @@ use tidegate_llm::{ApiError, Dialect, ErrorKind, write_error};
 
 use crate::next_turns::answered;
 use crate::nothing_lost::asked;
+use crate::pairs::translate;
 
 /// The request that a provider of OpenAI's dialect gets, and what was left out.
 fn chat(fields: Value) -> (Value, String) {
@@ -154,6 +155,12 @@ fn failures_and_refusals_are_told_in_words_that_the_client_s_sdk_knows() {
     let message = json!({"role": "assistant", "content": "so"});
     let filtered = json!({"choices": [{"index": 0, "message": message, "finish_reason": "content_filter"}]});
     assert_eq!(answered(Dialect::OpenAiChat, Dialect::Cohere, &filtered)["finish_reason"], "ERROR_TOXIC");
+    // As in APISIX.
+    assert_eq!(answered(Dialect::OpenAiChat, Dialect::Anthropic, &filtered)["stop_reason"], "end_turn");
+    let chunk = json!({"choices": [{"index": 0, "delta": {"content": "so"}, "finish_reason": "content_filter"}]});
+    let stream = format!("data: {chunk}\n\ndata: [DONE]\n\n");
+    let told = translate(Dialect::OpenAiChat, Dialect::Anthropic, [stream.as_bytes()]);
+    assert!(String::from_utf8_lossy(&told.written).contains(r#""stop_reason":"end_turn""#));
     let converse =
         json!({"output": {"message": {"role": "assistant", "content": []}}, "stopReason": "malformed_tool_use"});
     let gemini = answered(Dialect::BedrockConverse, Dialect::Gemini, &converse);

@@ -146,13 +146,14 @@ fn what_happens_anyway_is_not_named_as_left_out() {
         (Dialect::Gemini, gemini),
         (Dialect::BedrockConverse, converse),
         (Dialect::Cohere, cohere),
-        (Dialect::Anthropic, claude),
     ];
     for (client, body) in &told {
         for provider in Dialect::ALL.into_iter().filter(|provider| provider != client) {
             assert_eq!(asked(*client, provider, body).1, "", "{client} to {provider}");
         }
     }
+    // Of a model that does not think.
+    assert_eq!(asked(Dialect::Anthropic, Dialect::BedrockConverse, &claude).1, "");
     let kept = json!({"model": "m", "input": "hi", "store": true, "truncation": "auto"});
     let (_, losses) = asked(Dialect::OpenAiResponses, Dialect::Anthropic, &kept);
     assert_eq!(losses, "field:store, field:truncation");

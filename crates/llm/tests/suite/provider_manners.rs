@@ -75,7 +75,8 @@ fn mistral_is_asked_nothing_that_its_own_sdk_does_not_know() {
         "input": [{"role": "user", "content": "x"}, refusal, {"role": "user", "content": "y"}],
     });
     let (asked, lost) = asked_by(Dialect::OpenAiResponses, "mistral", &body);
-    let names: Vec<&String> = asked.as_object().unwrap().keys().collect();
+    let mut names: Vec<&String> = asked.as_object().unwrap().keys().collect();
+    names.sort();
     assert_eq!(names, ["messages", "model", "stream"], "{asked}");
     assert_eq!(asked["messages"][1], json!({"role": "assistant", "content": "no"}));
     assert_eq!(lost, "user, service_tier, verbosity, refusal");

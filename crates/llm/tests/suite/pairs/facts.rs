@@ -40,6 +40,8 @@ impl AnswerFacts {
             Finish::Said | Finish::ToolCalls => Finish::Said,
             // Cohere has no word for filters.
             Finish::Filtered if carriers.contains(&Dialect::Cohere) => Finish::Said,
+            // As APISIX tells it.
+            Finish::Filtered if carriers == [Dialect::OpenAiChat, Dialect::Anthropic] => Finish::Said,
             other => other,
         };
         let usage = answer.usage.unwrap_or_default();
