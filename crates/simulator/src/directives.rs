@@ -23,7 +23,7 @@
 //! | `cached=N` | reports N of the prompt tokens as read from a cache |
 //! | `reasoning=N` | reports N reasoning tokens; Anthropic, Gemini, Bedrock and Cohere also show them as thoughts |
 //! | `reasoning-text` | OpenAI chat shows them as `reasoning_content`, as DeepSeek and Qwen do |
-//! | `finish=REASON` | ends with this finish reason, in the dialect's own words |
+//! | `finish=REASON` | ends with this finish reason, in the dialect's own words; Gemini, Bedrock and Cohere say OpenAI's (`length`, …) in theirs |
 //! | `no-usage` | reports no usage at all |
 //! | `no-done` | a stream ends without its terminator (`[DONE]`, `message_stop`, `response.completed`, …) |
 //! | `comments` | an SSE comment line before every event |

@@ -160,7 +160,7 @@ fn stop(dialect: Dialect, finish: &Finish) -> llm::model::Stop<'_> {
         Finish::Stop => StopReason::End,
         Finish::Length => StopReason::Length,
         Finish::ToolCalls => StopReason::ToolCalls,
-        Finish::Scripted(_) => StopReason::Other,
+        Finish::Scripted(word) => meaning(word),
     };
     // Its writer takes its own words as they are.
     let native = match dialect {
@@ -169,9 +169,30 @@ fn stop(dialect: Dialect, finish: &Finish) -> llm::model::Stop<'_> {
         | Dialect::OpenAiResponses
         | Dialect::Gemini
         | Dialect::BedrockConverse
-        | Dialect::Cohere => finish.word("", "", ""),
+        | Dialect::Cohere => match finish.word("", "", "") {
+            // OpenAI's, which each of these says in its own way.
+            "stop" | "length" | "tool_calls" | "content_filter" => "",
+            own => own,
+        },
     };
     llm::model::Stop { reason, native: native.into(), sequence: None }
+}
+
+/// What a scripted reason says, in OpenAI's words or in those of Gemini, Bedrock and Cohere.
+fn meaning(word: &str) -> StopReason {
+    match word {
+        "stop" | "end_turn" | "STOP" | "COMPLETE" => StopReason::End,
+        "stop_sequence" | "STOP_SEQUENCE" => StopReason::StopSequence,
+        "length" | "max_tokens" | "MAX_TOKENS" => StopReason::Length,
+        "model_context_window_exceeded" | "ERROR_LIMIT" => StopReason::ContextFull,
+        "tool_calls" | "tool_use" | "TOOL_CALL" => StopReason::ToolCalls,
+        "content_filter" | "content_filtered" | "guardrail_intervened" | "SAFETY" | "ERROR_TOXIC" => {
+            StopReason::ContentFilter
+        }
+        "malformed_model_output" | "malformed_tool_use" | "MALFORMED_FUNCTION_CALL" => StopReason::Malformed,
+        "ERROR" | "TIMEOUT" => StopReason::Failed,
+        _ => StopReason::Other,
+    }
 }
 
 fn reply(turn: &Turn) -> Reply {
