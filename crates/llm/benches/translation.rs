@@ -86,7 +86,7 @@ fn translate_requests(turns: usize) {
     for (from, to) in pairs() {
         let body = request(from, turns);
         let target = Target { dialect: to.into(), quirks: Quirks::default(), losses: LossPolicy::Drop };
-        let path = PathFacts { model: Some("a-model"), stream: false };
+        let path = PathFacts { model: Some("a-model"), stream: false, betas: None };
         let work = || {
             let raw = Raw::new(&body).expect("JSON");
             drop(black_box(translate_request(from, &target, raw, path)));

@@ -125,7 +125,7 @@ fn shape(backend: &Backend, exchange: &Exchange) -> Result<Shape, Answer> {
             let quirks = backend.provider.quirks;
             let stream_form = target::stream_form(query.as_deref().unwrap_or_default());
             let pair = Pair { client, provider, quirks, losses: backend.losses, stream_form };
-            let (translated, translation) = Translation::of_request(pair, call, scan)?;
+            let (translated, translation) = Translation::of_request(pair, call, scan, &exchange.request.headers)?;
             Ok(Shape {
                 uri: place(capability, None)?,
                 body: llm::shape_request_for(&translated, &backend.rules, capability),

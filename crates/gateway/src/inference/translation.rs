@@ -49,15 +49,22 @@ pub(super) struct Pair {
 }
 
 impl Translation {
-    /// The client's request in the provider's dialect, and how its answer is told.
+    /// The client's request, which came with `headers`, in the provider's dialect, and how its answer is told.
     ///
     /// # Errors
     /// The answer for a request that is not what its dialect says, or that the configuration does not let be cut.
-    pub(super) fn of_request(pair: Pair, call: &LlmCall, scan: &BodyScan) -> Result<(BodyScan, Self), Answer> {
+    pub(super) fn of_request(
+        pair: Pair,
+        call: &LlmCall,
+        scan: &BodyScan,
+        headers: &HeaderMap,
+    ) -> Result<(BodyScan, Self), Answer> {
         let target = llm::Target { dialect: pair.provider, quirks: pair.quirks, losses: pair.losses };
         // The one that will be called: what a dialect can say depends on it.
         let model = (!call.model.is_empty()).then_some(&*call.model);
-        let path = PathFacts { model, stream: call.stream };
+        let wished = headers.get_all(ANTHROPIC_BETA).iter().filter_map(|value| value.to_str().ok());
+        let betas = wished.collect::<Vec<_>>().join(",");
+        let path = PathFacts { model, stream: call.stream, betas: Some(&*betas).filter(|betas| !betas.is_empty()) };
         let refuse = |message: String| match pair.client {
             ClientDialect::Shared(_) | ClientDialect::Completions | ClientDialect::Mistral => {
                 Answer::error_msg(StatusCode::BAD_REQUEST, &message)

@@ -164,6 +164,9 @@ pub(crate) fn signs_thoughts(signature: &Signature<'_>) -> bool {
     }
 }
 
+/// The list in which bodies at the clouds ask for previews of Anthropic's models.
+pub(crate) const BETAS: &str = "anthropic_beta";
+
 /// One dialect: its readers, its writers, and what they carry.
 pub(crate) struct Codec {
     /// Reads a request's body. Where the dialect names the model or streaming in the path, they are left empty.

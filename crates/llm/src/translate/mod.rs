@@ -4,6 +4,7 @@
 //! for all pairs. Invariant: nothing is left out in silence: see [`Losses`]. The data plane calls it where client and
 //! provider speak different dialects; where they speak the same one, bytes pass and none of this runs.
 
+mod betas;
 mod defaults;
 mod filtered;
 mod names;
@@ -51,11 +52,14 @@ pub enum LossPolicy {
     Refuse,
 }
 
-/// A request's body is not all of it: these dialects name the model and streaming in the path.
+/// A request's body is not all of it: some dialects name the model and streaming in the path, and Anthropic's previews in a
+/// header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PathFacts<'a> {
     pub model: Option<&'a str>,
     pub stream: bool,
+    /// What `anthropic-beta` says.
+    pub betas: Option<&'a str>,
 }
 
 /// Where a request goes.
@@ -99,14 +103,21 @@ pub fn translate_request(
     let mut losses = Losses::default();
     let codec = target.dialect.codec();
     let betas =
-        (target.dialect == ProviderDialect::Shared(Dialect::Anthropic)).then(|| take_betas(&mut request)).flatten();
+        (target.dialect == ProviderDialect::Shared(Dialect::Anthropic)).then(|| betas::take(&mut request)).flatten();
+    let at_converse = target.dialect == ProviderDialect::Shared(Dialect::BedrockConverse);
+    if at_converse || target.dialect == ProviderDialect::BedrockInvoke {
+        path.betas.into_iter().for_each(|told| betas::add(&mut request, told));
+    }
     let renames = names::fit_names(&mut request, codec.names);
     names::fit_calls(&mut request, target.quirks.call_ids(codec.call_ids));
     pieces::join(&mut request.turns);
     match client.is_foreign_to(target.dialect) {
         true => {
             defaults::leave_unsaid(&mut request, codec.carries);
+            // Claude is asked for them there, too.
+            let previews = at_converse.then(|| betas::take_list(&mut request)).flatten();
             drop_foreign(&mut request, target.dialect.dialect(), &mut losses);
+            request.extras.0.extend(previews);
         }
         false => {
             own_form::drop_own(&mut request, client, &mut losses);
@@ -122,14 +133,6 @@ pub fn translate_request(
         return Err(TranslateError::Lossy { dialect: target.dialect, losses });
     }
     Ok(Translated { body, losses, renames, include_usage, betas })
-}
-
-/// Takes out the list in which clients of Anthropic's models at the clouds ask for previews.
-fn take_betas(request: &mut Request<'_>) -> Option<String> {
-    let at = request.extras.0.iter().position(|(name, _)| name == "anthropic_beta")?;
-    let (_, betas) = request.extras.0.remove(at);
-    let names: Vec<_> = betas.raw().elements().filter_map(Raw::text).collect();
-    (!names.is_empty()).then(|| names.join(","))
 }
 
 /// Names by which items are found again at their own provider, and the question for what only it can read. Leaving

@@ -55,7 +55,7 @@ pub fn request(from: impl Into<ClientDialect>, input: &[u8]) {
     let Ok(scan) = BodyScan::parse(&Bytes::copy_from_slice(input), 128) else { return };
     for dialect in providers() {
         let target = Target { dialect, quirks: Quirks::default(), losses: LossPolicy::Drop };
-        let path = PathFacts { model: Some("a-model"), stream: false };
+        let path = PathFacts { model: Some("a-model"), stream: false, betas: None };
         if let Ok(translated) = translate_request(from, &target, scan.raw(), path) {
             assert_json(translated.body, input, dialect);
         }

@@ -10,7 +10,7 @@ use crate::pairs::{reply, to};
 
 fn translated(from: Dialect, target: Dialect, body: &Value) -> (Value, Renames) {
     let body = body.to_string();
-    let path = PathFacts { model: Some("m"), stream: false };
+    let path = PathFacts { model: Some("m"), stream: false, betas: None };
     let translated = translate_request(from, &to(target), Raw::new(body.as_bytes()).unwrap(), path).unwrap();
     (serde_json::from_slice(&translated.body).unwrap(), translated.renames)
 }

@@ -23,7 +23,7 @@ fn family(body: &Value, model: &str) -> Option<ClientDialect> {
 fn asked(client: ClientDialect, provider: Dialect, body: &Value) -> (Value, Translated) {
     let target = Target { dialect: provider.into(), quirks: Quirks::default(), losses: LossPolicy::Drop };
     let text = body.to_string();
-    let path = PathFacts { model: Some("m"), stream: true };
+    let path = PathFacts { model: Some("m"), stream: true, betas: None };
     let told = translate_request(client, &target, Raw::new(text.as_bytes()).unwrap(), path).unwrap();
     (serde_json::from_slice(&told.body).unwrap(), told)
 }
@@ -119,6 +119,26 @@ fn what_only_bedrock_needs_is_left_out_and_previews_are_asked_for_in_a_header() 
 
     let (_, told) = asked(CLAUDE, Dialect::OpenAiChat, &body);
     assert_eq!((told.losses.to_string().as_str(), told.betas), ("field:anthropic_beta", None));
+}
+
+#[test]
+fn previews_that_a_header_asks_for_are_a_list_at_bedrock() {
+    let body = json!({"max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}).to_string();
+    let raw = Raw::new(body.as_bytes()).unwrap();
+    let asked = |provider: ProviderDialect, model: &str| {
+        let path = PathFacts { model: Some(model), stream: false, betas: Some("a-1, b-2") };
+        let target = Target { dialect: provider, quirks: Quirks::default(), losses: LossPolicy::Drop };
+        let told = translate_request(Dialect::Anthropic, &target, raw, path).unwrap();
+        (serde_json::from_slice::<Value>(&told.body).unwrap(), told.losses.to_string())
+    };
+    let betas = json!(["a-1", "b-2"]);
+    let (sent, lost) = asked(ProviderDialect::BedrockInvoke, "anthropic.claude-x");
+    assert_eq!((&sent["anthropic_beta"], &*lost), (&betas, ""));
+    let converse = ProviderDialect::Shared(Dialect::BedrockConverse);
+    let (sent, lost) = asked(converse, "anthropic.claude-x");
+    assert_eq!((&sent["additionalModelRequestFields"]["anthropic_beta"], &*lost), (&betas, ""));
+    let (sent, lost) = asked(converse, "amazon.nova-lite-v1:0");
+    assert_eq!((sent.get("additionalModelRequestFields"), &*lost), (None, "field:anthropic_beta"));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! `openai.gpt-oss-120b-1:0`. Invariant: what the family has no field for is told as lost.
 
 use crate::dialect::anthropic::{Plan, Thinking};
-use crate::dialect::{Dialect, Origin};
+use crate::dialect::{BETAS, Dialect, Origin};
 use crate::json::{ObjectWriter, Raw, unescape};
 use crate::model::{Effort, Feature, Json, Losses, ReasoningRequest, Request};
 
@@ -160,6 +160,15 @@ impl<'r> Wishes<'r> {
                 Family::Cohere => fields.raw("k", top_k),
                 Family::Anthropic | Family::Mistral | Family::OpenAi | Family::Other => fields.raw("top_k", top_k),
             }
+        }
+        let betas = request
+            .extras
+            .get(BETAS)
+            .filter(|_| Origin::of(request.dialect, Dialect::BedrockConverse) == Origin::Foreign);
+        match betas {
+            Some(betas) if self.family == Family::Anthropic => fields.raw(BETAS, betas.bytes()),
+            Some(_) => losses.lose_field(BETAS),
+            None => {}
         }
         let others =
             request.extras.get(FIELD).filter(|_| Origin::of(request.dialect, Dialect::BedrockConverse) == Origin::Own);

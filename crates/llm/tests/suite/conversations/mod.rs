@@ -11,7 +11,7 @@ use tidegate_llm::{Dialect, PathFacts, Quirks, TranslatedEnd};
 use crate::pairs::facts::AnswerFacts;
 use crate::pairs::{Faults, answers, check, reply, requests, streams, translate};
 
-const MODEL: PathFacts<'static> = PathFacts { model: Some("a-model"), stream: false };
+const MODEL: PathFacts<'static> = PathFacts { model: Some("a-model"), stream: false, betas: None };
 
 fn dialect() -> impl Strategy<Value = Dialect> {
     select(&Dialect::ALL[..])

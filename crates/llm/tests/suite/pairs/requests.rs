@@ -16,7 +16,7 @@ fn every_recorded_request_asks_the_same_in_every_dialect_and_back() {
     for exchange in exchanges() {
         let Some(body) = &exchange.request else { continue };
         for other in others(exchange.dialect) {
-            let path = PathFacts { model: Some("a-model"), stream: exchange.stream.is_some() };
+            let path = PathFacts { model: Some("a-model"), stream: exchange.stream.is_some(), betas: None };
             round_trip(&mut faults, &exchange.name, (exchange.dialect, other), body, path);
         }
     }

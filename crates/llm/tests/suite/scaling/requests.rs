@@ -20,7 +20,7 @@ fn assert_requests(name: &str, sizes: Sizes, fill: impl Fn(&mut Request<'static>
         from.write_request(&request, &Default::default(), &mut Losses::default())
     };
     assert_every_pair(name, sizes, made, |(from, other), body: &Vec<u8>| {
-        let path = PathFacts { model: Some("a-model"), stream: false };
+        let path = PathFacts { model: Some("a-model"), stream: false, betas: None };
         translate_request(from, &to(other), raw(body), path).unwrap()
     });
 }
