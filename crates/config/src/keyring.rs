@@ -27,10 +27,13 @@ pub const PUBLISHED_KEYS: [&str; 2] = ["qeddd145sfvddff3", "edd1c9f0985e76a2"];
 
 const IV_BYTES: usize = 16;
 
-/// Encryption keys: the first encrypts, all of them decrypt. An empty keyring leaves texts as they are.
+/// Encryption keys: the first encrypts, all of them decrypt, and so do keys of the past. A keyring that was made of no
+/// keys leaves texts as they are.
 #[derive(Clone, Default)]
 pub struct Keyring {
     keys: Vec<Secret>,
+    /// Keys that decrypt, and never encrypt.
+    past: Vec<Secret>,
 }
 
 /// A key that AES cannot use.
@@ -46,18 +49,21 @@ pub struct KeyringError {
 impl Keyring {
     /// A keyring of 16-byte (AES-128) or 32-byte (AES-256) keys.
     pub fn new(keys: impl IntoIterator<Item = Secret>) -> Result<Self, KeyringError> {
-        let keys: Vec<Secret> = keys.into_iter().collect();
-        for (index, key) in keys.iter().enumerate() {
-            if algorithm(key).is_none() {
-                return Err(KeyringError { number: index + 1, length: key.expose().len() });
-            }
-        }
-        Ok(Self { keys })
+        Ok(Self { keys: usable(keys)?, past: Vec::new() })
+    }
+
+    /// With keys of the past: what they have encrypted is read, and nothing is encrypted with them.
+    ///
+    /// # Errors
+    /// As [`Keyring::new`].
+    pub fn with_past(mut self, keys: impl IntoIterator<Item = Secret>) -> Result<Self, KeyringError> {
+        self.past.extend(usable(keys)?);
+        Ok(self)
     }
 
     /// APISIX's default keyring.
     pub fn published() -> Self {
-        Self { keys: PUBLISHED_KEYS.into_iter().map(Secret::from).collect() }
+        Self { keys: PUBLISHED_KEYS.into_iter().map(Secret::from).collect(), past: Vec::new() }
     }
 
     /// `true` if the encrypting key is one that everybody knows.
@@ -65,7 +71,17 @@ impl Keyring {
         self.keys.first().is_some_and(|key| PUBLISHED_KEYS.iter().any(|known| *key == **known))
     }
 
-    /// `true` if there is no key.
+    /// The keys as configured, the encrypting one first, without those of the past.
+    pub fn keys(&self) -> impl Iterator<Item = &Secret> {
+        self.keys.iter()
+    }
+
+    /// Every key that decrypts.
+    fn all(&self) -> impl Iterator<Item = &Secret> {
+        self.keys.iter().chain(&self.past)
+    }
+
+    /// `true` if there is no key to encrypt with.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
@@ -80,7 +96,7 @@ impl Keyring {
         let Ok(sealed) = STANDARD.decode(stored) else {
             return stored.to_owned();
         };
-        self.keys.iter().find_map(|key| decrypt_with(key, &sealed)).unwrap_or_else(|| stored.to_owned())
+        self.all().find_map(|key| decrypt_with(key, &sealed)).unwrap_or_else(|| stored.to_owned())
     }
 
     /// `true` if `stored` has the form of an encrypted text and no key opens it. A plain text may have that form too,
@@ -88,7 +104,7 @@ impl Keyring {
     pub fn is_locked_out_of(&self, stored: &str) -> bool {
         let Ok(sealed) = STANDARD.decode(stored) else { return false };
         let is_blocks = !sealed.is_empty() && sealed.len() % IV_BYTES == 0;
-        is_blocks && !self.is_empty() && !self.keys.iter().any(|key| decrypt_with(key, &sealed).is_some())
+        is_blocks && self.all().next().is_some() && !self.all().any(|key| decrypt_with(key, &sealed).is_some())
     }
 
     /// Encrypts the fields of `conf` at the dotted paths `fields`. Arrays on the way are walked through; at the
@@ -110,7 +126,16 @@ impl Keyring {
 
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Keyring({} keys)", self.keys.len())
+        write!(f, "Keyring({} keys)", self.all().count())
+    }
+}
+
+/// `keys`, if AES can use all of them.
+fn usable(keys: impl IntoIterator<Item = Secret>) -> Result<Vec<Secret>, KeyringError> {
+    let keys: Vec<Secret> = keys.into_iter().collect();
+    match keys.iter().position(|key| algorithm(key).is_none()) {
+        Some(index) => Err(KeyringError { number: index + 1, length: keys[index].expose().len() }),
+        None => Ok(keys),
     }
 }
 

@@ -108,3 +108,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn keys_of_the_past_decrypt_and_do_not_encrypt() {
+    let (past, present) = ("0123456789abcdef", "fedcba9876543210");
+    let sealed = keyring(&[past]).encrypt("secret");
+    for keys in [&[present][..], &[]] {
+        let rotated = keyring(keys).with_past([Secret::from(past)]).expect("keys that fit");
+        assert_eq!(rotated.decrypt(&sealed), "secret", "{keys:?}");
+        assert_eq!(rotated.encrypt("secret"), keyring(keys).encrypt("secret"), "{keys:?}");
+    }
+}

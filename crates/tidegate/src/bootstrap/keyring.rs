@@ -1,5 +1,6 @@
 //! The key that secrets in the store are encrypted with. APISIX's default is a key that everyone knows; here a key
-//! of this installation's own is made instead, and the known ones only decrypt what was imported.
+//! of this installation's own is made instead, and the known ones only decrypt what was imported. Invariant: whatever
+//! the data folder's file holds decrypts for good, also beside keys that were configured later.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -19,8 +20,8 @@ const FILE: &str = "keyring";
 /// Makes the key fit AES-256.
 const LENGTH: usize = 32;
 
-/// The keyring in use: the configured one, or the data folder's own key, made if there is none; then with the file that
-/// it was written to. The data folder must exist.
+/// The keyring in use: the configured one, unless it begins with a key that everyone knows, else with the data folder's
+/// own key before it; that is made if there is none, and comes then with the file that it was written to. The data folder must exist.
 ///
 /// # Errors
 /// If the file cannot be read or written, or holds no key.
@@ -48,18 +49,22 @@ fn read_or(
     otherwise: impl FnOnce(&Path) -> Result<Option<String>, Failure>,
 ) -> Result<Keyring, Failure> {
     let configured = &settings.apisix.data_encryption.keyring;
-    if !configured.is_published() {
-        return Ok(configured.clone());
-    }
     let path = settings.tidegate.data_dir.join(FILE);
     let own = match fs::read_to_string(&path) {
         Ok(text) => Some(text),
+        Err(error) if error.kind() == ErrorKind::NotFound && !configured.is_published() => None,
         Err(error) if error.kind() == ErrorKind::NotFound => otherwise(&path)?,
         Err(error) => return Err(Failure::runtime(format!("{}: {error}", path.display()))),
     };
     let own = own.iter().flat_map(|text| text.split_whitespace()).map(Secret::from);
-    Keyring::new(own.chain(PUBLISHED_KEYS.into_iter().map(Secret::from)))
-        .map_err(|error| Failure::configuration(format!("{}: {error}", path.display())))
+    let keyring = match configured.is_published() {
+        true => Keyring::new(own).and_then(|keyring| {
+            let known = PUBLISHED_KEYS.into_iter().map(Secret::from);
+            keyring.with_past(configured.keys().cloned().chain(known))
+        }),
+        false => configured.clone().with_past(own),
+    };
+    keyring.map_err(|error| Failure::configuration(format!("{}: {error}", path.display())))
 }
 
 /// Writes a file that only this user can read, in one step: a crash leaves no half key behind.

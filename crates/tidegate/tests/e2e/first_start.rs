@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::harness::{Gateway, Launch, get, post, wait_until};
+use crate::harness::{Gateway, Launch, Upstream, get, post, route, wait_until};
 use serde_json::{Value, json};
 
 fn chat(model: &str) -> Value {
@@ -231,6 +231,40 @@ fn the_keyring_is_made_for_this_installation_alone() {
     assert_eq!(mode & 0o777, 0o600);
     let key = std::fs::read_to_string(&path).unwrap();
     assert!(!config::keyring::PUBLISHED_KEYS.contains(&key.trim()));
+}
+
+#[test]
+fn secrets_stay_readable_whichever_keyring_is_configured_later() {
+    let known = config::keyring::PUBLISHED_KEYS[0];
+    let (first, second) = ("0123456789abcdef0123456789abcdef", "fedcba9876543210");
+    let upstream = Upstream::saying("served");
+    let mut gateway = Gateway::start();
+    let mut configured = route("/*", upstream.addr);
+    configured["plugins"] = json!({"key-auth": {}});
+    gateway.put("/routes/1", &configured);
+    // Each start encrypts one more consumer's key, and reads those of the starts before.
+    let keyrings = [None, Some(json!([known])), Some(json!([first, known])), Some(json!([second, first]))];
+    for (count, keyring) in keyrings.into_iter().enumerate() {
+        if let Some(keyring) = keyring {
+            let text = std::fs::read_to_string(gateway.config_file()).unwrap();
+            let mut config: Value = serde_json::from_str(&text).unwrap();
+            config["apisix"]["data_encryption"] = json!({"keyring": keyring});
+            std::fs::write(gateway.config_file(), config.to_string()).unwrap();
+            gateway = gateway.start_again();
+        }
+        let consumer = format!("c{count}");
+        gateway.put(
+            &format!("/consumers/{consumer}"),
+            &json!({"username": consumer, "plugins": {"key-auth": {"key": consumer}}}),
+        );
+        for known in 0..=count {
+            assert_eq!(
+                gateway.send(get("/").header("apikey", &format!("c{known}"))).status,
+                200,
+                "c{known} at {count}"
+            );
+        }
+    }
 }
 
 #[test]
