@@ -1,4 +1,4 @@
-//! Where a resource holds secrets: private keys, and the fields that plugins name. Every one of them is passed to a
+//! Where a resource holds secrets: private keys, the fields that plugins name, and what secret managers are asked with. Every one of them is passed to a
 //! function that may replace it. The Admin API seals resources with this on their way to the store; the data plane and
 //! the Admin API's reads open them.
 
@@ -11,16 +11,26 @@ use crate::resource::Kind;
 #[cfg(test)]
 mod tests;
 
-/// What a secret is; private keys are sealed only if they are PEM, plugin fields always.
+/// What a secret is; private keys are sealed only if they are PEM, all others always.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place<'p> {
     PrivateKey,
-    PluginField { plugin: &'p str, path: &'p str },
+    PluginField {
+        plugin: &'p str,
+        path: &'p str,
+    },
+    /// What a secret manager is asked with.
+    Access {
+        path: &'p str,
+    },
 }
+
+/// What is secret of each manager's access data: Vault's, AWS's, Google's.
+const ACCESS_FIELDS: [&str; 4] = ["token", "secret_access_key", "session_token", "auth_config.private_key"];
 
 type Replace<'a> = &'a mut dyn FnMut(Place<'_>, &str) -> Option<String>;
 
-/// Encrypts the secrets of a resource in place. Sealing twice encrypts plugin fields twice.
+/// Encrypts the secrets of a resource in place. Sealing twice encrypts twice what is no private key.
 pub fn seal(kind: Kind, value: &mut Value, catalog: &Catalog, keyring: &Keyring) {
     walk(kind, value, catalog, &mut |place, text| {
         let leave = place == Place::PrivateKey && !text.starts_with("---");
@@ -33,15 +43,18 @@ pub fn open(kind: Kind, value: &mut Value, catalog: &Catalog, keyring: &Keyring)
     walk(kind, value, catalog, &mut |_, text| Some(keyring.decrypt(text)));
 }
 
-/// The plugin fields of a resource that look encrypted and that no key of `keyring` opens, such as
+/// The secrets of a resource that look encrypted and that no key of `keyring` opens, such as
 /// `plugins.key-auth.key`. Private keys are not among them: whether they are good, their resource's check says.
 pub fn unreadable(kind: Kind, value: &mut Value, catalog: &Catalog, keyring: &Keyring) -> Vec<String> {
     let mut found = Vec::new();
     walk(kind, value, catalog, &mut |place, text| {
-        if let Place::PluginField { plugin, path } = place
-            && keyring.is_locked_out_of(text)
-        {
-            found.push(format!("plugins.{plugin}.{path}"));
+        let field = match place {
+            Place::PrivateKey => return None,
+            Place::PluginField { plugin, path } => format!("plugins.{plugin}.{path}"),
+            Place::Access { path } => path.to_owned(),
+        };
+        if keyring.is_locked_out_of(text) {
+            found.push(field);
         }
         None
     });
@@ -77,7 +90,12 @@ fn walk(kind: Kind, value: &mut Value, catalog: &Catalog, replace: Replace<'_>) 
                 plugin(&name, value, catalog, replace);
             }
         }
-        Kind::Secret | Kind::Proto => {}
+        Kind::Secret => {
+            for path in ACCESS_FIELDS {
+                field(value, path, &mut |text| replace(Place::Access { path }, text));
+            }
+        }
+        Kind::Proto => {}
     }
 }
 

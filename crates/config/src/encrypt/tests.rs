@@ -71,3 +71,20 @@ fn a_key_that_is_a_reference_is_stored_as_written() {
     seal(Kind::Ssl, &mut value, &catalog(), &Keyring::published());
     assert_eq!(value, json!({"key": "$secret://vault/1/tls/key"}));
 }
+
+#[test]
+fn what_secret_managers_are_asked_with_is_secret() {
+    for (written, expected) in [
+        (json!({"uri": "u", "prefix": "p", "token": "t"}), json!({"uri": "u", "prefix": "p", "token": "<t>"})),
+        (
+            json!({"access_key_id": "a", "secret_access_key": "s", "session_token": "t"}),
+            json!({"access_key_id": "a", "secret_access_key": "<s>", "session_token": "<t>"}),
+        ),
+        (
+            json!({"auth_config": {"client_email": "e", "private_key": "k"}}),
+            json!({"auth_config": {"client_email": "e", "private_key": "<k>"}}),
+        ),
+    ] {
+        assert_eq!(marked(Kind::Secret, written), expected);
+    }
+}

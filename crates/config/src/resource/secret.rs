@@ -1,5 +1,5 @@
 //! Secret managers: the products in which references such as `$secret://vault/1/name/key` are looked up. Their
-//! access data is served by the Admin API as it was written.
+//! access data is encrypted in the store; the Admin API serves it as it was written.
 
 /// The product behind a secret resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
