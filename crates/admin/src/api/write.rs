@@ -98,7 +98,7 @@ impl Resources {
         let snapshot = self.store.snapshot();
         if !force {
             let stored = Stored::new(&snapshot, &self.catalog, &self.keyring);
-            check_delete(target.kind, &target.full_id(id), &stored)?;
+            check_delete(target.kind, &target.full_id(id), &self.catalog, &stored)?;
         }
         let key = target.key(KEY_PREFIX, id);
         if snapshot.get(&key).is_none() {

@@ -3,9 +3,11 @@
 use serde_json::Value;
 
 use super::{Outcome, References, Rejection, id_text};
+use crate::catalog::Catalog;
+use crate::meta::PluginMeta;
 use crate::resource::Kind;
 
-/// The kinds whose plugins may name an upstream, in the order in which APISIX looks at them.
+/// The kinds whose plugins may need another resource, in the order in which APISIX looks at them.
 const WITH_PLUGINS: [(Kind, &str); 6] = [
     (Kind::Route, "route"),
     (Kind::Service, "service"),
@@ -19,7 +21,7 @@ const WITH_PLUGINS: [(Kind, &str); 6] = [
 ///
 /// # Errors
 /// Names the first resource that still needs it.
-pub fn check_delete(kind: Kind, id: &str, references: &dyn References) -> Result<(), Rejection> {
+pub fn check_delete(kind: Kind, id: &str, catalog: &Catalog, references: &dyn References) -> Result<(), Rejection> {
     let needed_by = |other: Kind, field: &str| {
         first(references, other, &|value| value.get(field).and_then(id_text).is_some_and(|named| named == id))
     };
@@ -36,16 +38,32 @@ pub fn check_delete(kind: Kind, id: &str, references: &dyn References) -> Result
         }
         Kind::ConsumerGroup => refuse("consumer group", "consumer", needed_by(Kind::Consumer, "group_id")),
         Kind::PluginConfig => refuse("plugin config", "route", needed_by(Kind::Route, "plugin_config_id")),
+        Kind::PluginMetadata => metadata_in_plugins(id, catalog, references),
         Kind::Route
         | Kind::Consumer
         | Kind::Credential
         | Kind::GlobalRule
-        | Kind::PluginMetadata
         | Kind::Ssl
         | Kind::Secret
         | Kind::Proto
         | Kind::StreamRoute => Ok(()),
     }
+}
+
+/// No plugin leaves to the metadata of `plugin` what one of the two must say.
+fn metadata_in_plugins(plugin: &str, catalog: &Catalog, references: &dyn References) -> Outcome {
+    let Some(field) = catalog.shipped(plugin).and_then(|info| info.shared_field) else { return Ok(()) };
+    if references.get(Kind::PluginMetadata, plugin).is_none_or(|metadata| metadata.get(field).is_none()) {
+        return Ok(());
+    }
+    let needs = |value: &Value| {
+        let conf = value.get("plugins").and_then(|plugins| plugins.get(plugin));
+        conf.is_some_and(|conf| conf.get(field).is_none() && !PluginMeta::of(conf).disable)
+    };
+    for (kind, name) in WITH_PLUGINS {
+        refuse("plugin metadata", &format!("plugin in {name}"), first(references, kind, &needs))?;
+    }
+    Ok(())
 }
 
 fn upstream_in_plugins(id: &str, references: &dyn References) -> Outcome {

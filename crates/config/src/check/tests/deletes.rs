@@ -3,7 +3,7 @@
 use super::*;
 
 fn refused(store: &Store, kind: Kind, id: &str) -> String {
-    check_delete(kind, id, store).expect_err("something needs it").message
+    check_delete(kind, id, &catalog(), store).expect_err("something needs it").message
 }
 
 #[test]
@@ -19,7 +19,7 @@ fn what_is_still_needed_is_not_deleted() {
     for (user, value, needed, text) in table {
         let store = Store::default().with(user, "x", value);
         assert_eq!(refused(&store, needed, "1"), format!("can not delete {text} is still using it now"));
-        assert_eq!(check_delete(needed, "2", &store), Ok(()));
+        assert_eq!(check_delete(needed, "2", &catalog(), &store), Ok(()));
     }
 }
 
@@ -40,7 +40,7 @@ fn an_upstream_that_traffic_is_split_to_is_not_deleted() {
         let store = Store::default().with(kind, "x", json!({"plugins": plugins}));
         let text = format!("can not delete this upstream, plugin in {name} [x] is still using it now");
         assert_eq!(refused(&store, Kind::Upstream, "1"), text);
-        assert_eq!(check_delete(Kind::Upstream, "2", &store), Ok(()));
+        assert_eq!(check_delete(Kind::Upstream, "2", &catalog(), &store), Ok(()));
     }
 }
 
@@ -48,6 +48,20 @@ fn an_upstream_that_traffic_is_split_to_is_not_deleted() {
 fn what_nothing_can_need_is_always_deleted() {
     let store = Store::default().with(Kind::Route, "1", json!({"upstream_id": "1"}));
     for kind in [Kind::Route, Kind::Consumer, Kind::Credential, Kind::GlobalRule, Kind::Ssl, Kind::Secret] {
-        assert_eq!(check_delete(kind, "1", &store), Ok(()));
+        assert_eq!(check_delete(kind, "1", &catalog(), &store), Ok(()));
+    }
+}
+
+#[test]
+fn metadata_is_not_deleted_while_a_plugin_leaves_its_field_to_it() {
+    let metadata = json!({"id": "log", "path": "/var/log/requests"});
+    let with = |conf: Value| {
+        let route = json!({"plugins": {"log": conf}});
+        Store::default().with(Kind::PluginMetadata, "log", metadata.clone()).with(Kind::Route, "x", route)
+    };
+    let text = "can not delete this plugin metadata, plugin in route [x] is still using it now";
+    assert_eq!(refused(&with(json!({})), Kind::PluginMetadata, "log"), text);
+    for conf in [json!({"path": "/its/own"}), json!({"_meta": {"disable": true}})] {
+        assert_eq!(check_delete(Kind::PluginMetadata, "log", &catalog(), &with(conf)), Ok(()));
     }
 }

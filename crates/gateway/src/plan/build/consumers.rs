@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+use config::meta::PluginMeta;
 use config::resource::{self, Plugins};
 use http::HeaderValue;
 use serde_json::Value;
@@ -137,7 +138,7 @@ impl Planner {
         let Some(plugins) = plugins_of(value) else { return };
         for (name, source) in plugins {
             let Some(def) = registry.get(name).filter(|def| def.info.authenticates) else { continue };
-            let Some(field) = def.info.unique_field else { continue };
+            let Some(field) = def.info.unique_field.filter(|_| !PluginMeta::of(source).disable) else { continue };
             let known = self.consumers.credentials.get(key).into_iter().flatten();
             let known = known.filter(|(of, known)| *of == def.info.name && self.is_current(known, source, consumer));
             let credential = match known.map(|(_, known)| known.credential.clone()).next() {

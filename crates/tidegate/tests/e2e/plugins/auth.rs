@@ -142,3 +142,12 @@ fn addresses_are_restricted_by_what_the_trusted_peer_tells() {
     assert_eq!(ask("198.51.100.1"), (404, "{\"message\":\"gone\"}\n".to_owned()));
     assert_eq!(ask("203.0.113.7").0, 200);
 }
+
+#[test]
+fn a_key_that_is_switched_off_opens_nothing() {
+    let fixture = Fixture::with(json!({"key-auth": {}}));
+    for (disable, status) in [(false, 200), (true, 401), (false, 200)] {
+        fixture.consumer("jack", json!({"key-auth": {"key": "k", "_meta": {"disable": disable}}}));
+        assert_eq!(fixture.gateway.send(get("/").header("apikey", "k")).status, status, "disable: {disable}");
+    }
+}
