@@ -17,7 +17,7 @@ use crate::transport::outgoing::OutgoingBody;
 pub(super) const MAX_HEAD_BYTES: usize = 128 * 1024;
 
 /// Header lines that an answer may have.
-const MAX_HEADERS: usize = 100;
+pub(super) const MAX_HEADERS: usize = 256;
 
 /// Appends a request's head to `out`. Its framing headers stand once and as `framing` says, in the place where the
 /// request has them, else at the end.

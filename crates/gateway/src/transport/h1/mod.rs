@@ -41,6 +41,9 @@ use super::outgoing::OutgoingBody;
 use super::upload_stage::UploadStage;
 use crate::lazy_timer::LazyTimer;
 
+/// How many times `timeout.read` a head may take that goes on arriving.
+const LONGEST_HEAD: u32 = 10;
+
 /// A connection with nothing else attached to it.
 pub(super) struct H1 {
     io: UpstreamIo,
@@ -61,6 +64,8 @@ pub(super) struct H1 {
     uploaded_at: Instant,
     /// Bytes of the last response's head, with those that only announced it.
     pub head_bytes: u64,
+    /// When the last piece came of a head that is not whole yet.
+    heard_at: Option<Instant>,
     /// Requests sent so far.
     pub requests: u64,
     /// Since when it has been idle.
@@ -83,6 +88,7 @@ impl H1 {
             uploaded: 0,
             uploaded_at: now,
             head_bytes: 0,
+            heard_at: None,
             origin,
             requests: 0,
             idle_since: now,
@@ -106,13 +112,14 @@ impl H1 {
         self.requests += 1;
         self.asked = Asked::by(request);
         self.head_bytes = 0;
+        self.heard_at = None;
         poll_fn(|cx| Poll::Ready(self.begin(cx, request, timeout.send))).await?;
         let headers = request.headers_mut();
         let head = poll_fn(|cx| {
             if let Poll::Ready(head) = self.poll_head(cx, headers) {
                 return Poll::Ready(head.map_err(SendError::from));
             }
-            match self.upload_stage().due(timeout.read) {
+            match self.head_due(timeout.read) {
                 Some(due) => self.timer.poll_until(cx, due).map(|()| Err(SendError::Timeout)),
                 None => Poll::Pending,
             }
@@ -180,13 +187,25 @@ impl H1 {
         self.uploaded_at = Instant::now();
     }
 
+    /// When to wait no longer for the head, if it is the upstream's turn: it may pause for `read` between two pieces.
+    fn head_due(&self, read: Duration) -> Option<Instant> {
+        let due = self.upload_stage().due(read)?;
+        let heard = self.heard_at.map(|heard_at| (heard_at + read).min(due + read * (LONGEST_HEAD - 1)));
+        Some(heard.map_or(due, |heard| heard.max(due)))
+    }
+
     fn poll_head(&mut self, cx: &mut Context<'_>, spare: &mut HeaderMap) -> Poll<Result<Response<()>, H1Fault>> {
         self.drive_upload(cx)?;
+        let mut has_read = false;
         loop {
             if let Some(head) = self.take_head(spare)? {
                 return Poll::Ready(self.accept(head));
             }
+            if has_read {
+                self.heard_at = Some(Instant::now());
+            }
             ready!(self.poll_line(cx))?;
+            has_read = true;
         }
     }
 
@@ -229,6 +248,7 @@ impl H1 {
             if may_end || self.unread.len() > head::MAX_HEAD_BYTES {
                 return Poll::Ready(Ok(()));
             }
+            self.heard_at = Some(Instant::now());
         }
     }
 

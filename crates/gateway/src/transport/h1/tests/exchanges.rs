@@ -1,11 +1,13 @@
 //! Requests and their answers.
 
+use std::time::{Duration, Instant};
+
 use http::header::UPGRADE;
 use http::{Method, StatusCode};
 use http_body::Body as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::upstream::{Upstream, get, request, whole};
+use super::upstream::{PATIENCE, Upstream, get, request, whole};
 use crate::transport::h1::{H1, H1Fault, Malformed};
 use crate::transport::{Breakage, SendError, UpstreamBody};
 
@@ -132,4 +134,42 @@ async fn an_upstream_that_does_not_switch_has_its_answer_read() {
 fn what_waits_is_small() {
     assert!(size_of::<H1>() <= 200, "{}", size_of::<H1>());
     assert!(size_of::<UpstreamBody>() <= 64, "{}", size_of::<UpstreamBody>());
+}
+
+#[tokio::test]
+async fn an_upstream_may_pause_in_its_head_again_and_again() {
+    let read = Duration::from_millis(900);
+    let upstream = Upstream::start().await;
+    let (response, _peer) = tokio::join!(upstream.send_within(PATIENCE, read, get()), async {
+        let mut peer = upstream.accept().await;
+        peer.request().await;
+        for piece in ["HTTP/1.1 200", " OK\r\n", "content-le", "ngth: 0\r\n", "\r\n"] {
+            tokio::time::sleep(read / 4).await;
+            peer.say(piece).await;
+        }
+        peer
+    });
+    assert_eq!(response.expect("a response").status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_head_that_never_ends_is_not_waited_for() {
+    let read = Duration::from_millis(50);
+    let upstream = Upstream::start().await;
+    let began = Instant::now();
+    let drip = async {
+        let mut peer = upstream.accept().await;
+        peer.request().await;
+        peer.say("HTTP/1.1 200 OK\r\nx: ").await;
+        loop {
+            peer.say("a").await;
+            tokio::time::sleep(read / 10).await;
+        }
+    };
+    let response = tokio::select! {
+        response = upstream.send_within(PATIENCE, read, get()) => response,
+        () = drip => unreachable!("it drips for ever"),
+    };
+    assert!(response.err().expect("a failure").error.is_timeout());
+    assert!(began.elapsed() >= read);
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::transport::OutgoingBody;
 use crate::transport::h1::fault::Malformed;
 use crate::transport::h1::framing::RequestFraming;
-use crate::transport::h1::head::{MAX_HEAD_BYTES, Parsed, ResponseHead, parse_response, write_request};
+use crate::transport::h1::head::{MAX_HEAD_BYTES, MAX_HEADERS, Parsed, ResponseHead, parse_response, write_request};
 
 type Headers<'a> = &'a [(&'a str, &'a str)];
 
@@ -76,8 +76,14 @@ fn a_head_that_announces_another_is_told_apart() {
 }
 
 #[test]
+fn an_answer_may_have_many_headers() {
+    let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(MAX_HEADERS));
+    assert_eq!(final_head(many.as_bytes()).headers.len(), MAX_HEADERS);
+}
+
+#[test]
 fn what_is_no_head_is_refused() {
-    let too_many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(101));
+    let too_many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(MAX_HEADERS + 1));
     let cases: [&[u8]; 9] = [
         b"SSH-2.0-OpenSSH\r\n",
         b"HTTP/2.0 200 OK\r\n\r\n",
