@@ -25,4 +25,4 @@ pub use metrics::MetricsServer;
 pub use reload::ReloadPlugins;
 pub use settings::{Access, AdminKey, AdminSettings, KeyMatcher};
 pub use status::StatusServer;
-pub use view::{Connections, DataPlaneView, Loaded};
+pub use view::{DataPlaneView, Loaded};

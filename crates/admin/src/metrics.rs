@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 
 use crate::listener::{self, Handler, Transport};
 use crate::reply::Reply;
-use crate::view::{Connections, DataPlaneView};
+use crate::view::DataPlaneView;
 
 /// `plugin_attr.prometheus.export_uri` when it is not set.
 const DEFAULT_EXPORT_URI: &str = "/apisix/prometheus/metrics";
@@ -51,18 +51,10 @@ impl<V: DataPlaneView> Handler for MetricsServer<V> {
         }
         if path == STUB_STATUS_URI {
             return match peer.ip().to_canonical().is_loopback() {
-                true => Reply::text(StatusCode::OK, "text/plain", stub_status(self.view.connections())),
+                true => Reply::text(StatusCode::OK, "text/plain", self.view.stub_status()),
                 false => Reply::page(StatusCode::FORBIDDEN),
             };
         }
         Reply::page(StatusCode::NOT_FOUND)
     }
-}
-
-fn stub_status(totals: Connections) -> String {
-    let Connections { active, accepted, handled, requests, reading, writing, waiting } = totals;
-    format!(
-        "Active connections: {active} \nserver accepts handled requests\n {accepted} {handled} {requests} \n\
-         Reading: {reading} Writing: {writing} Waiting: {waiting} \n"
-    )
 }

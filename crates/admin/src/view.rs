@@ -22,21 +22,9 @@ pub trait DataPlaneView: Send + Sync + 'static {
     /// The metrics in Prometheus' text format.
     fn metrics(&self) -> String;
 
-    /// What the stub status page shows.
-    fn connections(&self) -> Connections;
+    /// The text of nginx' stub status page.
+    fn stub_status(&self) -> String;
 
     /// `Err` with a reason while some worker has no configuration yet.
     fn ready(&self) -> Result<(), String>;
-}
-
-/// Totals over all workers, as nginx' stub status counts them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Connections {
-    pub active: u64,
-    pub accepted: u64,
-    pub handled: u64,
-    pub requests: u64,
-    pub reading: u64,
-    pub writing: u64,
-    pub waiting: u64,
 }

@@ -14,7 +14,7 @@ use crate::plan::{ChainRef, Plan};
 use crate::plugin::Needs;
 use crate::request_body::RequestBody;
 use crate::worker::Worker;
-use crate::{admission, inference, proxy, websocket};
+use crate::{admission, inference, proxy, stub_status, websocket};
 
 /// What a request that matches no route gets.
 const NO_ROUTE: &[u8] = b"{\"error_msg\":\"404 Route Not Found\"}\n";
@@ -29,6 +29,11 @@ pub async fn serve(
     let mut exchange = admission::begin(&worker, connection, incoming);
     if let Err(refusal) = admission::admit(&worker, &mut exchange).await {
         return delivery::answer(exchange, refusal);
+    }
+    if stub_status::is_reserved(exchange.request.path()) {
+        let totals = worker.services.metrics.traffic().totals();
+        let answer = stub_status::answer(&exchange.request.method, exchange.remote_addr, totals);
+        return delivery::answer(exchange, answer);
     }
     exchange.route = Plan::route(&exchange);
     match request_phases(&worker, &mut exchange).await {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use admin::{Connections, DataPlaneView, Loaded};
+use admin::{DataPlaneView, Loaded};
+use config::catalog::{Catalog, Side};
+use config::meta;
 use config::resource::Kind;
 use gateway::data_plane::DataPlane;
 use gateway::services::Services;
@@ -14,6 +16,7 @@ pub struct View {
     pub data_plane: Arc<DataPlane>,
     pub services: Arc<Services>,
     pub store: Store,
+    pub catalog: Arc<Catalog>,
 }
 
 impl DataPlaneView for View {
@@ -29,24 +32,18 @@ impl DataPlaneView for View {
             Loaded::Upstreams => Kind::Upstream,
         };
         let snapshot = self.store.snapshot();
-        snapshot.under(&format!("/apisix/{}/", kind.collection())).map(|item| shown(kind, item)).collect()
+        snapshot
+            .under(&format!("/apisix/{}/", kind.collection()))
+            .map(|item| shown(kind, item, &self.catalog))
+            .collect()
     }
 
     fn metrics(&self) -> String {
         self.services.metrics.render()
     }
 
-    fn connections(&self) -> Connections {
-        let totals = self.services.metrics.traffic().totals();
-        Connections {
-            active: totals.active,
-            accepted: totals.accepted,
-            handled: totals.accepted,
-            requests: totals.requests,
-            reading: 0,
-            writing: totals.in_flight,
-            waiting: totals.active.saturating_sub(totals.in_flight),
-        }
+    fn stub_status(&self) -> String {
+        self.services.metrics.traffic().totals().stub_status()
     }
 
     /// Workers are started with a plan, so there is no time without one.
@@ -55,10 +52,13 @@ impl DataPlaneView for View {
     }
 }
 
-fn shown(kind: Kind, item: &Item) -> Value {
+fn shown(kind: Kind, item: &Item, catalog: &Catalog) -> Value {
     let mut value = Value::clone(&item.value);
     if let Err(error) = config::resource::validator(kind).check_and_fill(&mut value) {
         tracing::debug!(key = &*item.key, error, "a stored resource is not as its schema says");
+    }
+    for (name, conf) in value.get_mut("plugins").and_then(Value::as_object_mut).into_iter().flatten() {
+        fill_plugin(name, conf, catalog);
     }
     let has_domain = has_domain(&value) || value.get("upstream").is_some_and(has_domain);
     json!({
@@ -68,6 +68,18 @@ fn shown(kind: Kind, item: &Item) -> Value {
         "modifiedIndex": item.modified_index,
         "has_domain": has_domain,
     })
+}
+
+/// Fills in the defaults of a plugin's configuration. What does not fit its schema stays as it is.
+fn fill_plugin(name: &str, conf: &mut Value, catalog: &Catalog) {
+    let Ok((_, mut own)) = meta::split(conf) else { return };
+    let Some(Ok(validator)) = catalog.validator(name, Side::Route) else { return };
+    if validator.check_and_fill(&mut own).is_ok()
+        && let (Some(conf), Value::Object(filled)) = (conf.as_object_mut(), own)
+    {
+        // Over what stands there: `_meta` stays.
+        conf.extend(filled);
+    }
 }
 
 /// Whether some node of an upstream is named, not numbered.

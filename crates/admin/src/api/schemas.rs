@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::refusal::Refusal;
 use crate::reply::Reply;
 
-/// What the Control API lists under `main`, for kinds that this build has.
-const MAIN: [&str; 13] = [
+/// What the Control API lists under `main`; also schemas of kinds that this build refuses.
+const MAIN: [&str; 14] = [
     "route",
     "service",
     "upstream",
@@ -20,6 +20,7 @@ const MAIN: [&str; 13] = [
     "proto",
     "ssl",
     "stream_route",
+    "graphql_cost_decoration",
     "upstream_hash_header_schema",
     "upstream_hash_vars_schema",
 ];

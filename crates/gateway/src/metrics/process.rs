@@ -26,6 +26,18 @@ pub struct TrafficTotals {
     pub in_flight: u64,
 }
 
+impl TrafficTotals {
+    /// As nginx' stub status page tells them.
+    pub fn stub_status(&self) -> String {
+        let Self { active, accepted, requests, in_flight } = self;
+        let waiting = active.saturating_sub(*in_flight);
+        format!(
+            "Active connections: {active} \nserver accepts handled requests\n {accepted} {accepted} {requests} \n\
+             Reading: 0 Writing: {in_flight} Waiting: {waiting} \n"
+        )
+    }
+}
+
 impl Traffic {
     pub(super) fn new() -> Self {
         Self { accepted: Counter::new(), active: Gauge::new(), requests: Counter::new(), in_flight: Gauge::new() }

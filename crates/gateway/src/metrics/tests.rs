@@ -106,6 +106,10 @@ fn traffic_is_counted_and_shown_under_nginx_names() {
     let request = metrics.traffic().request();
     let totals = TrafficTotals { active: 2, accepted: 2, requests: 1, in_flight: 1 };
     assert_eq!(metrics.traffic().totals(), totals);
+    assert_eq!(
+        totals.stub_status(),
+        "Active connections: 2 \nserver accepts handled requests\n 2 2 1 \nReading: 0 Writing: 1 Waiting: 1 \n"
+    );
     let text = metrics.render();
     assert!(text.contains("apisix_nginx_http_current_connections{state=\"waiting\"} 1\n"), "{text}");
     assert!(text.contains("apisix_node_info{hostname=\"host-1\",version=\"1.0\"} 1\n"), "{text}");

@@ -146,3 +146,16 @@ fn a_group_counts_together_and_must_say_the_same() {
     let text = "failed to check the configuration of plugin limit-count err: group conf mismatched";
     assert_eq!((refused.status, &refused.json()["error_msg"]), (400, &json!(text)));
 }
+
+#[test]
+fn the_control_api_shows_plugins_with_their_defaults() {
+    let meta = json!({"priority": 7});
+    let fixture = Fixture::with(json!({"limit-count": {"count": 1, "time_window": 2, "_meta": meta}}));
+    let shown = get("/v1/route/1").send(fixture.gateway.control).json();
+    let limit = &shown["value"]["plugins"]["limit-count"];
+    assert_eq!(
+        (&limit["count"], &limit["key"], &limit["rejected_code"]),
+        (&json!(1), &json!("remote_addr"), &json!(503))
+    );
+    assert_eq!(limit["_meta"], meta);
+}
