@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use config::settings::NginxHttp;
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderValue};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use http::{Method, StatusCode, Version};
 use hyper::body::Incoming;
 use ipnet::IpNet;
@@ -40,11 +40,13 @@ pub(crate) fn begin(worker: &Worker, connection: Rc<Connection>, incoming: http:
     }
     let duplicated_host = parts.headers.get_all(HOST).iter().nth(1).is_some();
     let closes = asks_to_close(&parts);
+    let is_coded = is_coded(&parts.headers);
     remove_hop_by_hop(&mut parts.headers);
     let overruled = forwarded::sanitize(&mut parts.headers, connection.forwards);
     let request = Request {
         length,
         duplicated_host,
+        is_coded,
         overruled,
         method: parts.method,
         uri: parts.uri,
@@ -83,6 +85,9 @@ pub(crate) async fn admit(worker: &Worker, exchange: &mut Exchange) -> Result<()
     if bad_host || request.duplicated_host || asterisk {
         return Err(bad_request());
     }
+    if request.is_coded {
+        return Err(Answer::page(StatusCode::NOT_IMPLEMENTED));
+    }
     let rules = &worker.services.settings.apisix;
     exchange.request.path = NormalPath::by_rules(&request.uri, rules).map_err(|_| bad_request())?;
     if !has_proved_itself(exchange) {
@@ -93,6 +98,15 @@ pub(crate) async fn admit(worker: &Worker, exchange: &mut Exchange) -> Result<()
         read_body(worker, exchange).await?;
     }
     Ok(())
+}
+
+/// `true` if the body has another transfer coding than `chunked`, or that one twice. The headers go, and with them would
+/// go what the upstream must know to read it (RFC 9112, section 6.1).
+fn is_coded(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let first = codings.next();
+    first.is_some_and(|coding| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"))
+        || codings.next().is_some()
 }
 
 /// HTTP/2 clients may send each cookie in a field of its own; everybody else knows only one field (RFC 9113, section

@@ -54,7 +54,7 @@ pub struct Connection {
     pub serial: u64,
     /// `$connection_requests`: requests that have come on it so far.
     pub requests: Cell<u64>,
-    /// Since when it waits for the head of a request; `None` while it serves one.
+    /// Since when it waits for the head of a request; `None` while it serves any.
     pub waiting_since: Cell<Option<Instant>>,
     /// Requests that have come on it and are not settled.
     pub under_way: Cell<u32>,
@@ -116,6 +116,8 @@ pub struct Request {
     pub length: u64,
     /// The client sent more than one Host header.
     pub duplicated_host: bool,
+    /// The body has a transfer coding beside `chunked`, which nobody here undoes.
+    pub is_coded: bool,
     /// `X-Forwarded-*` and `Forwarded` as the client sent them, if some of them are not believed.
     pub overruled: Option<Box<HeaderMap>>,
 }

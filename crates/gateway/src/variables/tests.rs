@@ -38,6 +38,7 @@ impl Fixture {
             pairs.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect();
         let request = Request {
             duplicated_host: false,
+            is_coded: false,
             overruled: None,
             path: NormalPath::new(&uri).expect("a valid path"),
             method: self.method.clone(),
@@ -92,6 +93,7 @@ fn plan() -> Arc<crate::plan::Plan> {
     let services = Services {
         settings: Arc::default(),
         limiter: Arc::new(limits::Limiter::local()),
+        last_call: Default::default(),
         metrics: Arc::default(),
         side: runtime.handle().clone(),
         client: Arc::new(crate::side::SideClient::new(&tls)),

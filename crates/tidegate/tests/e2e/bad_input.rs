@@ -224,6 +224,17 @@ fn framings() -> Vec<Case> {
             LastAnswer(400, ""),
         ),
         case(
+            "a coding that is passed on by nobody",
+            post_with("Transfer-Encoding: gzip, chunked\r\n", "0\r\n\r\n"),
+            Answer(501, ""),
+        ),
+        case("chunked twice", post_with("Transfer-Encoding: chunked, chunked\r\n", "0\r\n\r\n"), Answer(501, "")),
+        case(
+            "two codings in two fields",
+            post_with("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"),
+            Answer(501, ""),
+        ),
+        case(
             "a chunk size that is no number",
             post_with("Transfer-Encoding: chunked\r\n", "zz\r\n"),
             LastAnswer(400, ""),

@@ -40,7 +40,7 @@ fn requests_are_not_smuggled() {
         let mut connection = fixture.connect(Listener::Proxy);
         connection.stream.write_all(&wire).unwrap();
         let first = connection.reply().unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert!(matches!(first.status, 200 | 400), "{name}: {}", first.text());
+        assert!(matches!(first.status, 200 | 400 | 501), "{name}: {}", first.text());
         // If the connection is still good, what was hidden would be served before this.
         let last = get_with("Host: a\r\nConnection: close\r\n");
         let _ = connection.stream.write_all(&last);

@@ -100,6 +100,7 @@ pub fn exchange(plan: &Arc<Plan>, path: &str) -> Box<Exchange> {
     let uri: http::Uri = path.parse().expect("a URI");
     let request = Request {
         duplicated_host: false,
+        is_coded: false,
         overruled: None,
         path: NormalPath::new(&uri).expect("a path"),
         method: Method::GET,
@@ -121,6 +122,7 @@ fn services(settings: Settings, side: tokio::runtime::Handle) -> Services {
     Services {
         settings: Arc::new(settings),
         limiter: Arc::new(limits::Limiter::local()),
+        last_call: Default::default(),
         metrics: Arc::default(),
         side,
         client: Arc::new(crate::side::SideClient::new(&tls)),
