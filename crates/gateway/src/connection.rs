@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
-use hyper::service::service_fn;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -22,9 +22,9 @@ use tokio_rustls::rustls::server::Acceptor;
 use crate::admission::is_in;
 use crate::exchange::{Connection, ForwardsTrust, TlsFacts};
 use crate::lazy_timer::LazyTimer;
-use crate::local::LocalExecutor;
 use crate::self_wake::TaskWaker;
-use crate::timed_io::TimedIo;
+use crate::stalled_stream::{StreamExecutor, watched};
+use crate::timed_io::{Taken, TimedIo};
 use crate::tls::server::normal_name;
 use crate::worker::{Life, Worker};
 use crate::{pipeline, proxy};
@@ -38,7 +38,7 @@ const MIN_BUFFER_BYTES: usize = 8192;
 /// More header fields than this are refused with 431.
 const MAX_HEADERS: usize = 100;
 
-/// How long an idle connection may take to end once it was told to.
+/// How long a connection may take to end once it was told to and has no requests; begun anew with each sign of life.
 const LONGEST_FAREWELL: Duration = Duration::from_secs(1);
 
 /// Numbers client connections.
@@ -169,14 +169,15 @@ where
     let (head_timeout, http2_enabled) = (http.client_header_timeout, worker.services.settings.apisix.enable_http2);
     let send_timeout = http.send_timeout;
     let max_head_bytes = worker.services.settings.tidegate.max_header_bytes;
-    let head_limit = HeadLimit { connection: connection.clone(), limit: head_timeout, timer: LazyTimer::default() };
-    let client = connection.clone();
+    let io = TimedIo::new(stream, send_timeout);
+    let client = Client { connection: connection.clone(), taken: io.taken() };
+    let head_limit = HeadLimit::new(client.clone(), head_timeout);
+    let io = TokioIo::new(io);
     let service = service_fn(move |request: http::Request<Incoming>| {
         // Boxed, so that an idle connection does not carry the room of a request.
         let response = Box::pin(pipeline::serve(worker.clone(), connection.clone(), request));
         async move { Ok::<_, Infallible>(response.await) }
     });
-    let io = TokioIo::new(TimedIo::new(stream, send_timeout));
     match protocol {
         Protocol::Http1 => {
             let mut builder = http1::Builder::new();
@@ -187,70 +188,111 @@ where
                 .max_buf_size(max_head_bytes.max(MIN_BUFFER_BYTES))
                 .max_headers(MAX_HEADERS);
             let serving = pin!(builder.serve_connection(io, service).with_upgrades());
-            until_drained(&client, serving, Some(head_limit), life, |serving| serving.graceful_shutdown()).await;
+            until_drained(&client, serving, head_limit, life, |serving| serving.graceful_shutdown()).await;
         }
         Protocol::Http2 if http2_enabled => {
-            let mut builder = http2::Builder::new(LocalExecutor);
+            let mut builder = http2::Builder::new(StreamExecutor { send_timeout });
             builder.timer(TokioTimer::new()).max_header_list_size(max_head_bytes as u32).max_concurrent_streams(128);
+            let service = service_fn(move |request| {
+                let response = service.call(request);
+                async move { response.await.map(watched) }
+            });
             let mut serving = Box::pin(builder.serve_connection(io, service));
-            Box::pin(until_drained(&client, serving.as_mut(), None, life, |serving| serving.graceful_shutdown())).await;
+            Box::pin(until_drained(&client, serving.as_mut(), head_limit, life, |serving| serving.graceful_shutdown()))
+                .await;
         }
         Protocol::Http2 => {}
     }
 }
 
-/// Runs a connection to its end; when the process drains, to the end of the requests it is serving, and if there are
-/// none, until it has said goodbye; when the process ends, no further.
+/// Runs a connection to its end. When the process drains, or the client asks for nothing for too long, it is told to go
+/// and runs to the end of the requests that it is serving; without any, until it has said goodbye or is silent. When the
+/// process ends it runs no further.
 async fn until_drained<C>(
-    client: &Connection,
+    client: &Client,
     mut serving: Pin<&mut C>,
-    mut head_limit: Option<HeadLimit>,
+    head_limit: HeadLimit,
     mut life: tokio::sync::watch::Receiver<Life>,
     shut_down: impl FnOnce(Pin<&mut C>),
 ) where
     C: Future<Output = hyper::Result<()>>,
 {
-    let mut ended = while_alive(serving.as_mut(), &mut head_limit, &mut life, Life::Draining).await;
+    let mut ended = while_alive(serving.as_mut(), Some(head_limit), &mut life, Life::Draining).await;
     if ended.is_none() {
-        let was_idle = client.under_way.get() == 0;
+        let mut was_idle = client.is_idle();
         shut_down(serving.as_mut());
-        let farewell = while_alive(serving.as_mut(), &mut head_limit, &mut life, Life::Ending);
-        ended = match tokio::time::timeout(LONGEST_FAREWELL, farewell).await {
-            Ok(ended) => ended,
-            Err(_) if was_idle && client.under_way.get() == 0 => return,
-            Err(_) => while_alive(serving, &mut head_limit, &mut life, Life::Ending).await,
+        ended = loop {
+            let farewell = while_alive(serving.as_mut(), None, &mut life, Life::Ending);
+            if let Ok(ended) = tokio::time::timeout(LONGEST_FAREWELL, farewell).await {
+                break ended;
+            }
+            // What it takes may be the rest of a response whose request is over.
+            let is_idle = client.is_idle() && !client.taken.take();
+            if was_idle && is_idle {
+                return;
+            }
+            was_idle = client.is_idle();
         };
-        client.cut.set(ended.is_none());
+        client.connection.cut.set(ended.is_none());
     }
     if let Some(Err(error)) = ended {
         tracing::debug!(%error, "a client connection ended early");
     }
 }
 
-/// How long a client may take until the head of its next request is there.
-struct HeadLimit {
+/// What is known of the client while its connection is served.
+#[derive(Clone)]
+struct Client {
     connection: Rc<Connection>,
-    limit: Duration,
-    timer: LazyTimer,
+    taken: Taken,
 }
 
-impl HeadLimit {
-    /// Ready when it has taken too long.
-    fn poll_passed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match self.connection.waiting_since.get() {
-            Some(since) => self.timer.poll_until(cx, (since + self.limit).into()),
-            None => Poll::Pending,
-        }
+impl Client {
+    /// `true` if no request of its is under way.
+    fn is_idle(&self) -> bool {
+        self.connection.under_way.get() == 0
     }
 }
 
-/// Runs `serving` until it ends or its client takes too long, or until the process has reached `end` (then `None`).
+/// How long a client may take until the head of its next request is there, from the end of its last one or from when it
+/// last took something of the response.
+struct HeadLimit {
+    client: Client,
+    limit: Duration,
+    timer: LazyTimer,
+    /// The end of the last request, as it was last seen.
+    waiting_since: Instant,
+    /// When the time began.
+    from: Instant,
+}
+
+impl HeadLimit {
+    fn new(client: Client, limit: Duration) -> Self {
+        let now = Instant::now();
+        Self { client, limit, timer: LazyTimer::default(), waiting_since: now, from: now }
+    }
+
+    /// Ready when it has taken too long.
+    fn poll_passed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(since) = self.client.connection.waiting_since.get() else { return Poll::Pending };
+        let taken = self.client.taken.take();
+        if self.waiting_since != since {
+            // What was taken until now was so about then: the clock need not be asked.
+            (self.waiting_since, self.from) = (since, since);
+        } else if taken {
+            self.from = Instant::now();
+        }
+        self.timer.poll_until(cx, (self.from + self.limit).into())
+    }
+}
+
+/// Runs `serving` until it ends; `None` if its client takes too long before, or the process has reached `end`.
 ///
 /// The process's life is looked at once, which leaves the task's waker there, and then only when it has changed: a
 /// connection is polled several times for each request.
 async fn while_alive<C>(
     mut serving: Pin<&mut C>,
-    head_limit: &mut Option<HeadLimit>,
+    mut head_limit: Option<HeadLimit>,
     life: &mut tokio::sync::watch::Receiver<Life>,
     end: Life,
 ) -> Option<hyper::Result<()>>
@@ -267,7 +309,7 @@ where
             return Poll::Ready(Some(ended));
         }
         if head_limit.as_mut().is_some_and(|limit| limit.poll_passed(cx).is_ready()) {
-            return Poll::Ready(Some(Ok(())));
+            return Poll::Ready(None);
         }
         if looked && !changes.has_changed().unwrap_or(true) {
             return Poll::Pending;

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, SERVER as SERVER_NAME};
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 
 use crate::admission::headers_length;
@@ -17,6 +17,7 @@ use crate::plan::chain::Scope;
 use crate::plugin::{BodyFilter, Needs};
 use crate::request_body::RequestBody;
 use crate::settlement::{Outcome, abandoned};
+use crate::stalled_stream::gives_up;
 use crate::transport::UpstreamBody;
 
 /// Where the body's bytes come from.
@@ -32,6 +33,9 @@ pub enum Source {
 #[error("the response ended early")]
 pub struct Cut;
 
+/// HTTP/2 clients get bodies in pieces of at most so many bytes: a client that takes one shows that it takes something.
+const HTTP2_PIECE_BYTES: usize = 16 * 1024;
+
 /// A response's body; none where the connection goes over to another protocol and its exchange with it.
 pub struct Delivery(Option<Passage>);
 
@@ -39,6 +43,9 @@ pub struct Delivery(Option<Passage>);
 struct Passage {
     source: Source,
     filters: Vec<Box<dyn BodyFilter>>,
+    /// What has come through the filters and is not yet given away.
+    rest: Bytes,
+    longest_piece: usize,
     exchange: Box<Exchange>,
     capture: usize,
     cut: bool,
@@ -180,7 +187,8 @@ impl Passage {
         if delivery_is_over {
             exchange.settlement.outcome = Outcome::Complete;
         }
-        Self { source, filters, exchange, capture, cut: false }
+        let longest_piece = if exchange.request.version == Version::HTTP_2 { HTTP2_PIECE_BYTES } else { usize::MAX };
+        Self { source, filters, rest: Bytes::new(), longest_piece, exchange, capture, cut: false }
     }
 
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
@@ -246,6 +254,22 @@ impl Passage {
         Poll::Pending
     }
 
+    /// The next piece of what there is.
+    fn give(&mut self) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let piece = self.rest.split_to(self.rest.len().min(self.longest_piece));
+        self.sent(&piece);
+        if self.is_end_stream() {
+            self.complete();
+        }
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn complete(&mut self) {
+        if self.exchange.settlement.outcome == Outcome::Aborted {
+            self.exchange.settlement.outcome = Outcome::Complete;
+        }
+    }
+
     fn sent(&mut self, chunk: &Bytes) {
         self.exchange.settlement.body_bytes_sent += chunk.len() as u64;
         let captured = &mut self.exchange.captured_response;
@@ -282,6 +306,9 @@ impl Passage {
         if self.cut {
             return Poll::Ready(Some(Err(Cut)));
         }
+        if !self.rest.is_empty() {
+            return self.give();
+        }
         loop {
             match std::task::ready!(self.poll_source(cx)) {
                 Some(Ok(chunk)) => {
@@ -295,11 +322,8 @@ impl Passage {
                     if chunk.is_empty() {
                         continue;
                     }
-                    self.sent(&chunk);
-                    if self.filters.is_empty() && self.source.is_empty() {
-                        self.exchange.settlement.outcome = Outcome::Complete;
-                    }
-                    return Poll::Ready(Some(Ok(Frame::data(chunk))));
+                    self.rest = chunk;
+                    return self.give();
                 }
                 Some(Err(_)) => return self.cut(cx),
                 None => {
@@ -311,33 +335,32 @@ impl Passage {
                         }
                     };
                     self.source = Source::Empty;
-                    if self.exchange.settlement.outcome == Outcome::Aborted {
-                        self.exchange.settlement.outcome = Outcome::Complete;
-                    }
                     if last.is_empty() {
+                        self.complete();
                         return Poll::Ready(None);
                     }
-                    self.sent(&last);
-                    return Poll::Ready(Some(Ok(Frame::data(last))));
+                    self.rest = last;
+                    return self.give();
                 }
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.filters.is_empty() && self.source.is_empty()
+        self.rest.is_empty() && self.filters.is_empty() && self.source.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
         if !self.filters.is_empty() {
             return SizeHint::default();
         }
-        match &self.source {
+        let source = match &self.source {
             Source::Empty => SizeHint::with_exact(0),
             Source::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Source::Upstream(body) => body.size_hint(),
             Source::Llm(stream) => stream.size_hint(),
-        }
+        };
+        source.exact().map_or(source, |length| SizeHint::with_exact(length + self.rest.len() as u64))
     }
 }
 
@@ -363,7 +386,8 @@ impl Drop for Passage {
         if let Source::Llm(stream) = &mut self.source {
             stream.finish(&mut self.exchange);
         }
-        if self.exchange.settlement.outcome == Outcome::Aborted {
+        // What was given to hyper last may be all there was, and still not be taken.
+        if self.exchange.settlement.outcome == Outcome::Aborted || gives_up() {
             self.exchange.settlement.outcome = abandoned(&self.exchange);
         }
     }

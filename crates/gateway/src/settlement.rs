@@ -145,8 +145,10 @@ impl Settlement {
 pub(crate) fn settle(exchange: &mut Exchange) {
     let now = Instant::now();
     exchange.settlement.ended = Some(now);
-    exchange.connection.waiting_since.set(Some(now));
     exchange.connection.under_way.update(|count| count - 1);
+    if exchange.connection.under_way.get() == 0 {
+        exchange.connection.waiting_since.set(Some(now));
+    }
     if exchange.response.status == 0 {
         end_without_response(exchange);
     }

@@ -5,8 +5,9 @@ use std::io::{Read, Write};
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use serde_json::json;
 
-use crate::harness::{Gateway, Upstream, get, route, wait_until};
+use crate::harness::{ADMIN_KEY, Connection, Gateway, Launch, Upstream, get, ok, route, wait_until};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -110,4 +111,91 @@ async fn streams_that_are_opened_and_given_up_at_once_cost_nothing() {
         (gateway.metric("apisix_nginx_http_current_connections{state=\"writing\"}") == 0.0).then_some(())
     });
     assert_eq!(gateway.send(get("/")).text(), "served");
+}
+
+/// The head of `GET /` for host `a`, which is the whole request.
+fn request_head(stream: u32) -> Vec<u8> {
+    frame(1, 5, stream, &[0x82, 0x84, 0x86, 0x41, 1, b'a'])
+}
+
+/// A gateway whose times for clients are a second long, with a route to an upstream.
+fn impatient() -> (Gateway, Upstream) {
+    let http = json!({"client_header_timeout": "1s", "send_timeout": "1s"});
+    let launch = Launch::new().admin_key(ADMIN_KEY).config(json!({"nginx_config": {"http": http}}));
+    let gateway = launch.start();
+    let upstream = Upstream::saying("served");
+    let mut configured = route("/*", upstream.addr);
+    let log = gateway.folder.path().join("requests.log");
+    configured["plugins"] = json!({"file-logger": {"path": log, "log_format": {"outcome": "$outcome"}}});
+    gateway.put("/routes/1", &configured);
+    (gateway, upstream)
+}
+
+#[test]
+fn connections_without_a_whole_request_end() {
+    let (gateway, _upstream) = impatient();
+    let settings = frame(4, 0, 0, &[]);
+    let whole = request_head(1);
+    for (name, bytes) in [
+        ("the preface alone", settings.clone()),
+        ("half a HEADERS frame", [&settings[..], &whole[..whole.len() - 3]].concat()),
+        ("HEADERS without their end", [settings.clone(), frame(1, 1, 1, &[0x82, 0x84])].concat()),
+        ("a request, then nothing", [settings.clone(), whole].concat()),
+    ] {
+        let mut connection = gateway.connect();
+        connection.stream.write_all(&[PREFACE, &bytes].concat()).unwrap();
+        let mut rest = Vec::new();
+        let ended = connection.stream.read_to_end(&mut rest);
+        let timed_out = ended.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
+        assert!(!timed_out, "{name}: the connection stays open");
+    }
+}
+
+#[test]
+fn a_stream_that_takes_nothing_is_reset() {
+    const RST_STREAM: u8 = 3;
+    let (gateway, _upstream) = impatient();
+    let no_window = frame(4, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    let mut client = gateway.connect();
+    client.stream.write_all(&[PREFACE, &no_window, &request_head(1)].concat()).unwrap();
+    loop {
+        let mut head = [0; 9];
+        client.stream.read_exact(&mut head).expect("a frame before the connection ends");
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        client.stream.read_exact(&mut vec![0; length as usize]).unwrap();
+        if head[3] == RST_STREAM {
+            break;
+        }
+    }
+    let log = gateway.folder.path().join("requests.log");
+    wait_until("it is logged", || {
+        std::fs::read_to_string(&log).ok().filter(|text| text.contains(r#""outcome":"client_gone""#))
+    });
+}
+
+#[test]
+fn a_client_that_says_nothing_after_its_last_stream_does_not_hold_up_the_end() {
+    let (asked, asks) = std::sync::mpsc::channel();
+    let (open, opened) = std::sync::mpsc::channel::<()>();
+    let gate = std::sync::Mutex::new((asked, opened));
+    let mut gateway = Gateway::start();
+    let upstream = Upstream::answering(move |_| {
+        let (asked, opened) = &*gate.lock().unwrap();
+        asked.send(()).unwrap();
+        opened.recv().unwrap();
+        ok("served")
+    });
+    gateway.put("/routes/1", &route("/*", upstream.addr));
+    let mut client = gateway.connect();
+    client.stream.write_all(&[PREFACE, &frame(4, 0, 0, &[]), &request_head(1)].concat()).unwrap();
+    asks.recv().unwrap();
+    gateway.signal(rustix::process::Signal::TERM);
+    wait_until("it drains", || Connection::try_open(gateway.proxy).is_err().then_some(()));
+    open.send(()).unwrap();
+    let began = std::time::Instant::now();
+    assert_eq!(gateway.wait().code(), Some(0));
+    assert!(began.elapsed() < std::time::Duration::from_secs(10), "{:?}", began.elapsed());
+    let mut rest = Vec::new();
+    let _ = client.stream.read_to_end(&mut rest);
+    assert!(rest.windows(6).any(|bytes| bytes == b"served"), "the answer was cut");
 }
