@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use config::settings::Settings;
 use limits::Limiter;
 
+use crate::last_call::LastCall;
 use crate::metrics::Metrics;
 use crate::side::SideClient;
 use crate::transport::Origins;
@@ -20,6 +21,8 @@ pub struct Services {
     pub metrics: Arc<Metrics>,
     /// The second runtime: exporters, loggers, health checks. Never the data plane's own work.
     pub side: tokio::runtime::Handle,
+    /// For who holds something that must be delivered before the process ends.
+    pub last_call: LastCall,
     /// An HTTP client for the side runtime.
     pub client: Arc<SideClient>,
     /// Every server that connections go to.

@@ -133,7 +133,7 @@ impl Tunnel {
         settlement.outcome = match ending {
             Ending::Closed => Outcome::Complete,
             Ending::Idle => Outcome::Idle,
-            Ending::Draining => Outcome::Aborted,
+            Ending::Cut => Outcome::Aborted,
         };
     }
 }

@@ -11,6 +11,7 @@ use admin::ServerInfo;
 use config::settings::Settings;
 use gateway::data_plane::DataPlane;
 use gateway::plan::Planner;
+use gateway::services::Services;
 use store::Store;
 use tokio::runtime::Runtime;
 
@@ -31,6 +32,9 @@ const SIDE_THREADS: usize = 2;
 
 /// How long the listeners beside the data plane may take to stop, also where draining took all the time there was.
 const SERVERS_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long delivering the last log entries to servers may take: what draining has left, within these bounds.
+const LAST_CALL_LIMITS: std::ops::RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(10);
 
 /// How long writing the last lines into log files may take.
 const FLUSH_LIMIT: Duration = Duration::from_secs(5);
@@ -91,6 +95,7 @@ struct Process<'r> {
     configuration: Configuration,
     store: Store,
     data_plane: Arc<DataPlane>,
+    services: Arc<Services>,
     plugin_list: Arc<PluginList>,
     servers: Servers,
     /// Serves as a provider while it lives.
@@ -137,7 +142,12 @@ impl<'r> Process<'r> {
         };
         let file = configuration.file.clone();
         let plugin_list = Arc::new(PluginList { file, catalog: catalog.clone(), data_plane: data_plane.clone() });
-        let view = Arc::new(View { data_plane: data_plane.clone(), services, store: store.clone() });
+        let view = Arc::new(View {
+            data_plane: data_plane.clone(),
+            services: services.clone(),
+            store: store.clone(),
+            catalog: catalog.clone(),
+        });
         let in_force = data_plane.in_force();
         let process = Shared { store: store.clone(), catalog, plugin_list: plugin_list.clone() };
         let parts = Parts { view, shared: process, info, keyring, admin, admin_tls, in_force };
@@ -160,6 +170,7 @@ impl<'r> Process<'r> {
             configuration,
             store,
             data_plane,
+            services,
             plugin_list,
             servers,
             _simulated: first.simulated,
@@ -225,7 +236,12 @@ impl<'r> Process<'r> {
         if let Some(reason) = reason {
             tracing::warn!(?limit, "{reason}; the connections that were left have been cut");
         }
-        self.servers.stop(limit.saturating_sub(began.elapsed()).max(SERVERS_LIMIT)).await;
+        let left = limit.saturating_sub(began.elapsed());
+        let deliver = self.services.last_call.call(left.clamp(*LAST_CALL_LIMITS.start(), *LAST_CALL_LIMITS.end()));
+        let (delivered, ()) = tokio::join!(deliver, self.servers.stop(left.max(SERVERS_LIMIT)));
+        if !delivered {
+            tracing::warn!("log entries could not all be delivered");
+        }
         if !plugins::observability::flush_log_files(FLUSH_LIMIT) {
             tracing::warn!(limit = ?FLUSH_LIMIT, "log files could not be written to their end");
         }

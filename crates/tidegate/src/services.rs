@@ -25,6 +25,7 @@ pub fn start(settings: &Arc<Settings>, file: &str, side: tokio::runtime::Handle)
     Ok(Arc::new(Services {
         settings: settings.clone(),
         limiter: Arc::new(Limiter::local()),
+        last_call: Default::default(),
         metrics: Arc::new(Metrics::new(&settings.plugin_attr.prometheus)),
         side,
         client: Arc::new(SideClient::new(&tls)),

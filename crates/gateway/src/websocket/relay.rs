@@ -1,4 +1,4 @@
-//! Bytes between two connections, both ways, until one side closes, neither says anything, or the process drains.
+//! Bytes between two connections, both ways, until one side closes, neither says anything, or the process ends.
 
 use std::cell::Cell;
 use std::pin::pin;
@@ -25,8 +25,8 @@ pub(super) enum Ending {
     Closed,
     /// Neither said anything for too long.
     Idle,
-    /// The process is to end.
-    Draining,
+    /// The process ends and waits no longer.
+    Cut,
 }
 
 /// Bytes that have passed.
@@ -68,7 +68,7 @@ pub(super) async fn relay(
                 Ending::Closed
             }
             () = silent => Ending::Idle,
-            _ = life.wait_for(|life| *life > Life::Serving) => Ending::Draining,
+            _ = life.wait_for(|life| *life == Life::Ending) => Ending::Cut,
         }
     };
     // A side that is gone already needs no goodbye.

@@ -1,12 +1,14 @@
 //! Batches: log entries are collected and sent together, by a task on the side runtime. Invariants: handing an entry
 //! over never waits; at most `max_pending_entries` wait, and newer ones are dropped then; an entry that was taken is
-//! sent or, after the last retry, dropped with a line in the error log. When the logger is gone, what is left is sent.
+//! sent or, after the last retry, dropped with a line in the error log. When the logger is gone, what is left is sent;
+//! so it is when the process ends, as far as there is time, and what was not is counted in the error log.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use gateway::last_call::{LastCall, Listening};
 use gateway::metrics::{FamilyOf, Gauge, Held, Metrics};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -105,8 +107,14 @@ struct Entry {
 }
 
 impl Batch {
-    /// Starts the task that sends to `receiver`.
-    pub fn start(rules: BatchRules, receiver: impl Receiver, metrics: &Metrics, side: &tokio::runtime::Handle) -> Self {
+    /// Starts the task that sends to `receiver`, on `side`.
+    pub fn start(
+        rules: BatchRules,
+        receiver: impl Receiver,
+        metrics: &Metrics,
+        last_call: &LastCall,
+        side: &tokio::runtime::Handle,
+    ) -> Self {
         let (queue, entries) = mpsc::channel(rules.max_pending);
         let labels = &["name", "route_id", "server_addr"];
         let batch = Self {
@@ -116,7 +124,7 @@ impl Batch {
             dropped: AtomicU64::new(0),
             name: rules.name.clone(),
         };
-        side.spawn(run(rules, receiver, entries));
+        side.spawn(Sending { rules, receiver, entries, last_call: last_call.listen() }.run());
         batch
     }
 
@@ -137,39 +145,82 @@ impl Batch {
     }
 }
 
-async fn run(rules: BatchRules, receiver: impl Receiver, mut entries: mpsc::Receiver<Entry>) {
-    while let Some(first) = entries.recv().await {
-        let batch = collect(&rules, first, &mut entries).await;
-        let texts: Vec<Bytes> = batch.iter().map(|entry| entry.text.clone()).collect();
-        send(&rules, &receiver, &texts).await;
-    }
+/// The task behind a [`Batch`].
+struct Sending<R> {
+    rules: BatchRules,
+    receiver: R,
+    entries: mpsc::Receiver<Entry>,
+    last_call: Listening,
 }
 
-/// Waits until the batch is full, nothing more comes, or the oldest entry is old enough.
-async fn collect(rules: &BatchRules, first: Entry, entries: &mut mpsc::Receiver<Entry>) -> Vec<Entry> {
-    let too_old = Instant::now() + rules.oldest;
-    let mut batch = vec![first];
-    while batch.len() < rules.max_entries {
-        let idle = Instant::now() + rules.inactive;
-        match tokio::time::timeout_at(idle.min(too_old), entries.recv()).await {
-            Ok(Some(entry)) => batch.push(entry),
-            Ok(None) | Err(_) => break,
+impl<R: Receiver> Sending<R> {
+    /// Sends until the logger is gone or the process ends, and nothing is left.
+    async fn run(mut self) {
+        let mut undelivered = 0;
+        while let Some(first) = self.next().await {
+            let batch = self.collect(first).await;
+            let texts: Vec<Bytes> = batch.iter().map(|entry| entry.text.clone()).collect();
+            let delivered = self.send(&texts).await;
+            if !delivered && self.last_call.is_called() {
+                undelivered += texts.len();
+            }
+        }
+        if undelivered > 0 {
+            tracing::error!(batch = self.rules.name, undelivered, "log entries are lost: the process ends");
         }
     }
-    batch
-}
 
-async fn send(rules: &BatchRules, receiver: &impl Receiver, texts: &[Bytes]) {
-    for attempt in 0..=rules.retries {
-        if attempt > 0 {
-            tokio::time::sleep(rules.retry_delay).await;
+    /// The next entry. Once the process is about to end no more are taken, and those that wait come at once.
+    async fn next(&mut self) -> Option<Entry> {
+        tokio::select! {
+            entry = self.entries.recv() => return entry,
+            () = self.last_call.called() => self.entries.close(),
         }
-        match receiver.receive(texts).await {
-            Ok(()) => return,
-            Err(error) => tracing::error!(batch = rules.name, attempt, error, "a batch of log entries was not taken"),
-        }
+        self.entries.recv().await
     }
-    tracing::error!(batch = rules.name, entries = texts.len(), "log entries are dropped after the last try");
+
+    /// Waits until the batch is full, nothing more comes, or the oldest entry is old enough.
+    async fn collect(&mut self, first: Entry) -> Vec<Entry> {
+        let too_old = Instant::now() + self.rules.oldest;
+        let mut batch = vec![first];
+        while batch.len() < self.rules.max_entries {
+            let idle = Instant::now() + self.rules.inactive;
+            match tokio::time::timeout_at(idle.min(too_old), self.next()).await {
+                Ok(Some(entry)) => batch.push(entry),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        batch
+    }
+
+    /// Sends a batch; tries again as often as is configured, or once and at once when the process ends. `true` if it
+    /// was taken.
+    async fn send(&mut self, texts: &[Bytes]) -> bool {
+        for attempt in 0..=self.rules.retries {
+            if attempt > 0 {
+                tokio::select! {
+                    () = tokio::time::sleep(self.rules.retry_delay) => {}
+                    () = self.last_call.called() => {}
+                }
+            }
+            let is_last = self.last_call.is_called();
+            let taken = tokio::select! {
+                taken = self.receiver.receive(texts) => taken,
+                () = self.last_call.over() => Err("there is no time left".to_owned()),
+            };
+            match taken {
+                Ok(()) => return true,
+                Err(error) => {
+                    tracing::error!(batch = self.rules.name, attempt, error, "a batch of log entries was not taken");
+                }
+            }
+            if is_last {
+                break;
+            }
+        }
+        tracing::error!(batch = self.rules.name, entries = texts.len(), "log entries are dropped after the last try");
+        false
+    }
 }
 
 #[cfg(test)]
@@ -199,6 +250,7 @@ mod tests {
 
     struct Bench {
         metrics: Metrics,
+        last_call: LastCall,
         batches: mpsc::UnboundedReceiver<Vec<Bytes>>,
         batch: Batch,
     }
@@ -210,8 +262,9 @@ mod tests {
         rules.retry_delay = Duration::ZERO;
         change(&mut rules);
         let metrics = Metrics::default();
-        let batch = Batch::start(rules, Arc::new(collector), &metrics, &tokio::runtime::Handle::current());
-        Bench { metrics, batches, batch }
+        let (last_call, side) = (LastCall::default(), tokio::runtime::Handle::current());
+        let batch = Batch::start(rules, Arc::new(collector), &metrics, &last_call, &side);
+        Bench { metrics, last_call, batches, batch }
     }
 
     impl Bench {
@@ -231,7 +284,7 @@ mod tests {
         let pending = "apisix_batch_process_entries{name=\"test logger\",route_id=\"r1\",server_addr=\"127.0.0.1\"} ";
         assert!(bench.metrics.render().contains(&format!("{pending}3\n")), "{}", bench.metrics.render());
         assert_eq!(bench.next().await, ["1", "2"]);
-        let Bench { metrics, mut batches, batch } = bench;
+        let Bench { metrics, mut batches, batch, .. } = bench;
         drop(batch);
         assert_eq!(batches.recv().await.expect("the rest"), ["3"]);
         assert_eq!(batches.recv().await, None);
@@ -272,5 +325,26 @@ mod tests {
         bench.push("3");
         drop(bench.batch);
         assert_eq!(bench.batches.recv().await.expect("a batch"), ["3"]);
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_sent_when_the_process_ends() {
+        let mut bench = bench(|rules| rules.max_entries = 2, &[]);
+        ["1", "2", "3"].iter().for_each(|text| bench.push(text));
+        assert!(bench.last_call.call(PATIENCE).await);
+        assert_eq!([bench.next().await, bench.next().await], [vec!["1", "2"], vec!["3"]]);
+    }
+
+    #[tokio::test]
+    async fn a_receiver_that_is_down_is_tried_once_more_and_not_waited_for() {
+        let change = |rules: &mut BatchRules| {
+            (rules.max_entries, rules.retries, rules.retry_delay) = (1, 9, 100 * PATIENCE);
+        };
+        let mut bench = bench(change, &["down", "still down"]);
+        bench.push("lost");
+        assert_eq!(bench.next().await, ["lost"]);
+        bench.push("kept");
+        assert!(bench.last_call.call(PATIENCE).await);
+        assert_eq!([bench.next().await, bench.next().await], [["lost"], ["kept"]]);
     }
 }

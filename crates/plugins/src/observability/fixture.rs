@@ -85,6 +85,7 @@ impl Bench {
         };
         let request = Request {
             duplicated_host: false,
+            is_coded: false,
             overruled: None,
             method: if sent.body.is_empty() { Method::GET } else { Method::POST },
             path: NormalPath::new(&uri).expect("a valid path"),
@@ -139,6 +140,7 @@ fn services(settings: Settings, side: tokio::runtime::Handle) -> Services {
     let tls = gateway::tls::client::ClientConfigs::new(None).expect("a trust store");
     Services {
         limiter: Arc::new(limits::Limiter::local()),
+        last_call: Default::default(),
         metrics: Arc::new(gateway::metrics::Metrics::new(&settings.plugin_attr.prometheus)),
         settings: Arc::new(settings),
         side,

@@ -133,7 +133,7 @@ fn compile(config: &Value, context: &CompileContext<'_>) -> Result<Arc<dyn Plugi
     let rules = BatchRules::new(&config.batch, DISPLAY_NAME, max_pending);
     let server = Server::new(&config, services.client.clone())?;
     Ok(Arc::new(HttpLogger {
-        batch: Batch::start(rules, server, &services.metrics, &services.side),
+        batch: Batch::start(rules, server, &services.metrics, &services.last_call, &services.side),
         entry: EntryWriter::new(&config.log, &metadata.format, &services.hostname)?,
     }))
 }

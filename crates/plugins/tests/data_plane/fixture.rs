@@ -221,6 +221,7 @@ pub fn services(settings: Settings, side: tokio::runtime::Handle) -> Services {
     let tls = gateway::tls::client::ClientConfigs::new(None).expect("a trust store");
     Services {
         limiter: Arc::new(limits::Limiter::local()),
+        last_call: Default::default(),
         metrics: Arc::new(gateway::metrics::Metrics::new(&settings.plugin_attr.prometheus)),
         side,
         client: Arc::new(gateway::side::SideClient::new(&tls)),

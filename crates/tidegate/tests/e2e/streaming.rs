@@ -7,7 +7,10 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 
-use crate::harness::{Gateway, Request, Upstream, ai_proxy, get, post, read_head, read_request, route, wait_until};
+use crate::harness::{
+    ADMIN_KEY, Connection, Gateway, Launch, Request, Upstream, ai_proxy, get, post, read_head, read_request, route,
+    wait_until,
+};
 
 /// An upstream whose connections arrive at the test, to be read and written there.
 fn manual() -> (Upstream, Receiver<TcpStream>) {
@@ -257,37 +260,74 @@ fn a_client_that_reads_slowly_slows_the_upstream_down() {
     assert!(read <= PIECE * PIECES && *written.lock().unwrap() == PIECES);
 }
 
+/// A client's request to speak WebSocket at `/ws`.
+fn upgrade() -> Request {
+    get("/ws")
+        .header("Connection", "Upgrade")
+        .header("Upgrade", "websocket")
+        .header("Sec-WebSocket-Version", "13")
+        .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+}
+
+/// Sends a short text, which is to come back.
+fn echo(client: &mut Connection, text: &str) {
+    // A masked text frame; the mask is zero, so that the payload reads as it is.
+    let frame = [&[0x81, 0x80 | text.len() as u8, 0, 0, 0, 0][..], text.as_bytes()].concat();
+    client.stream.write_all(&frame).unwrap();
+    let mut echo = vec![0; 2 + text.len()];
+    client.stream.read_exact(&mut echo).unwrap();
+    assert_eq!(echo[2..], *text.as_bytes());
+}
+
 #[test]
 fn a_websocket_passes_messages_both_ways() {
     let gateway = Gateway::start();
     let simulator = crate::harness::simulator();
     let mut configured = route("/ws", simulator.addr);
-    let upgrade = get("/ws")
-        .header("Connection", "Upgrade")
-        .header("Upgrade", "websocket")
-        .header("Sec-WebSocket-Version", "13")
-        .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
     gateway.put("/routes/1", &configured);
-    assert_ne!(gateway.send(upgrade.clone()).status, 101, "a route must allow WebSockets");
+    assert_ne!(gateway.send(upgrade()).status, 101, "a route must allow WebSockets");
 
     configured["enable_websocket"] = json!(true);
     gateway.put("/routes/1", &configured);
     let mut client = gateway.connect();
-    client.write(&upgrade).unwrap();
+    client.write(&upgrade()).unwrap();
     let head = client.head().unwrap();
     assert_eq!(head.status, 101, "{head:?}");
     assert_eq!(head.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
     assert_eq!(head.header("upgrade"), Some("websocket"));
     for text in ["hello", "again"] {
-        // A masked text frame; the mask is zero, so that the payload reads as it is.
-        let frame = [&[0x81, 0x80 | text.len() as u8, 0, 0, 0, 0][..], text.as_bytes()].concat();
-        client.stream.write_all(&frame).unwrap();
-        let mut echo = vec![0; 2 + text.len()];
-        client.stream.read_exact(&mut echo).unwrap();
-        assert_eq!(echo[2..], *text.as_bytes());
+        echo(&mut client, text);
     }
     drop(client);
     wait_until("the tunnel is gone", || {
         (gateway.metric("apisix_nginx_http_current_connections{state=\"active\"}") == 0.0).then_some(())
     });
+}
+
+#[test]
+fn a_websocket_runs_on_while_the_process_drains() {
+    let simulator = crate::harness::simulator();
+    for client_leaves in [true, false] {
+        let launch = Launch::new().admin_key(ADMIN_KEY).config(json!({"tidegate": {"drain_timeout": "3s"}}));
+        let mut gateway = launch.start();
+        let log = gateway.folder.path().join("requests.log");
+        let mut configured = route("/ws", simulator.addr);
+        configured["enable_websocket"] = json!(true);
+        configured["plugins"] = json!({"file-logger": {"path": log, "log_format": {"outcome": "$outcome"}}});
+        gateway.put("/routes/1", &configured);
+        let mut client = gateway.connect();
+        client.write(&upgrade()).unwrap();
+        assert_eq!(client.head().unwrap().status, 101);
+        gateway.signal(rustix::process::Signal::TERM);
+        wait_until("it drains", || Connection::try_open(gateway.proxy).is_err().then_some(()));
+        echo(&mut client, "still there");
+        assert!(gateway.is_running());
+        if client_leaves {
+            drop(client);
+        }
+        assert_eq!(gateway.wait().code(), Some(0));
+        let outcome = if client_leaves { r#""outcome":"complete""# } else { r#""outcome":"aborted""# };
+        let logged = std::fs::read_to_string(&log).unwrap();
+        assert!(logged.contains(outcome), "{logged}");
+    }
 }

@@ -126,6 +126,32 @@ fn a_batch_that_is_not_full_leaves_after_a_while_and_is_tried_again() {
     assert_eq!(first.text(), second.text());
 }
 
+#[test]
+fn entries_that_wait_are_delivered_before_the_process_ends() {
+    let mut fixture = Fixture::new();
+    let server = Upstream::saying("");
+    fixture
+        .route(json!({"plugins": {"http-logger": {"uri": format!("http://{}/", server.addr), "batch_max_size": 2}}}));
+    for number in 0..5 {
+        fixture.gateway.send(get(&format!("/{number}")));
+    }
+    assert_eq!(fixture.gateway.terminate().code(), Some(0));
+    let entries = |seen: crate::harness::Seen| serde_json::from_slice::<Vec<Value>>(&seen.body).unwrap().len();
+    assert_eq!(server.requests().into_iter().map(entries).sum::<usize>(), 5);
+}
+
+#[test]
+fn entries_that_nobody_takes_are_counted_when_the_process_ends() {
+    let mut fixture = Fixture::new();
+    let nobody = crate::harness::free_port();
+    fixture.route(json!({"plugins": {"http-logger": {"uri": format!("http://127.0.0.1:{nobody}/")}}}));
+    fixture.gateway.send(get("/1"));
+    fixture.gateway.send(get("/2"));
+    assert_eq!(fixture.gateway.terminate().code(), Some(0));
+    assert!(fixture.gateway.log().contains("log entries are lost: the process ends"), "{}", fixture.gateway.log());
+    assert!(fixture.gateway.log().contains("undelivered=2"), "{}", fixture.gateway.log());
+}
+
 /// The labels and value of the one sample of `name` whose labels contain `part`.
 fn sample(gateway: &Gateway, name: &str, part: &str) -> (String, f64) {
     wait_until(&format!("there is a sample of {name}"), || {
@@ -207,4 +233,16 @@ fn model_requests_are_metered_with_their_labels() {
         assert!(latency.any(|line| line.contains(total)), "{text}");
     }
     wait_until("no request is under way", || (gateway.metric("apisix_llm_active_connections{") == 0.0).then_some(()));
+}
+
+#[test]
+fn metadata_that_a_route_needs_is_deleted_only_by_force() {
+    let fixture = Fixture::new();
+    let path = fixture.gateway.folder.path().join("requests.log");
+    fixture.gateway.put("/plugin_metadata/file-logger", &json!({"path": path}));
+    fixture.route(json!({"plugins": {"file-logger": {}}}));
+    let refused = fixture.gateway.admin("DELETE", "/plugin_metadata/file-logger", None);
+    assert_eq!(refused.status, 400);
+    assert!(refused.text().contains("plugin in route [1] is still using it now"), "{}", refused.text());
+    assert_eq!(fixture.gateway.admin("DELETE", "/plugin_metadata/file-logger?force=true", None).status, 200);
 }
