@@ -258,11 +258,7 @@ fn secrets_stay_readable_whichever_keyring_is_configured_later() {
             &json!({"username": consumer, "plugins": {"key-auth": {"key": consumer}}}),
         );
         for known in 0..=count {
-            assert_eq!(
-                gateway.send(get("/").header("apikey", &format!("c{known}"))).status,
-                200,
-                "c{known} at {count}"
-            );
+            assert_eq!(gateway.send(get("/").header("apikey", format!("c{known}"))).status, 200, "c{known} at {count}");
         }
     }
 }
