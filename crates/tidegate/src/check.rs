@@ -11,7 +11,7 @@ use store::{Snapshot, Store};
 use crate::bootstrap::keyring;
 use crate::configuration::Configuration;
 use crate::failure::Failure;
-use crate::sealed;
+use crate::{sealed, unset_variables};
 
 /// Prints what is wrong, and what has no effect.
 ///
@@ -31,6 +31,9 @@ pub fn run(config: Option<&Path>) -> Result<(), Failure> {
     let data = &settings.tidegate.data_dir;
     let snapshot = Store::read(data).map_err(Failure::configuration)?;
     let stored = Stored { snapshot: &snapshot, catalog: registry.catalog(), keyring: &keyring };
+    for sentence in stored.unset_variables() {
+        println!("warning: {sentence}");
+    }
     let mut problems = stored.problems();
     let unreadable = sealed::unreadable(&snapshot, registry.catalog(), &keyring);
     problems.extend(unreadable.into_iter().map(|line| format!("{line} is encrypted with a key that is not there")));
@@ -67,6 +70,14 @@ impl Stored<'_> {
             });
         }
         problems
+    }
+
+    fn unset_variables(&self) -> Vec<String> {
+        let mut sentences = Vec::new();
+        for kind in Kind::ALL {
+            self.visit(kind, &mut |key, _, value| sentences.extend(unset_variables::told(key, value)));
+        }
+        sentences
     }
 
     /// Every resource of `kind`: key, id, and value with secrets in clear.

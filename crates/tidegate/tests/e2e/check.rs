@@ -32,6 +32,16 @@ fn an_empty_folder_is_fine_and_stays_empty() {
 }
 
 #[test]
+fn a_variable_that_is_not_set_is_warned_of() {
+    let gateway = Launch::new().env("MISTRAL_API_KEY", "sk-1").start();
+    // The command runs in an environment of its own.
+    let checked = gateway.run(&["check", "-c", "config.yaml"]);
+    assert_eq!(checked.status.code(), Some(0), "{}", checked.errors);
+    let place = "warning: /apisix/routes/tidegate-mistral: /plugins/ai-proxy/auth/header/Authorization: MISTRAL_API_KEY is not set";
+    assert!(checked.output.contains(place), "{}", checked.output);
+}
+
+#[test]
 fn every_wrong_resource_is_named() {
     let launch = Launch::new();
     launch.write_config();
