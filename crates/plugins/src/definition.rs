@@ -1,9 +1,12 @@
 //! What the table in the crate's root is made of: one [`PluginDef`] per plugin, with everything that most
 //! plugins do not need filled in. Each plugin's module ends its public surface in `definition()`, built here.
 
+use std::sync::Arc;
+
 use config::catalog::{PluginInfo, SchemaSource, Side};
 use config::schema;
-use gateway::plugin::{Compile, PluginDef};
+use config::secret::{Reference, Resolver, resolve_all};
+use gateway::plugin::{Compile, Plugin, PluginDef};
 use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -25,6 +28,55 @@ pub(crate) fn plugin<C: JsonSchema + 'static>(name: &'static str, priority: i32,
         check: |_, _| Ok(()),
     };
     PluginDef { info, compile, prefer_route: false }
+}
+
+/// A plugin that is made of its configuration alone: what making it refuses is refused when it is written.
+pub(crate) trait FromConfig: Plugin + Sized {
+    type Config: DeserializeOwned + JsonSchema + 'static;
+
+    /// # Errors
+    /// What the schema cannot say.
+    fn from_config(config: Self::Config) -> Result<Self, String>;
+}
+
+/// A plugin of type `P`; otherwise as [`plugin`].
+pub(crate) fn plugin_made<P: FromConfig>(name: &'static str, priority: i32) -> PluginDef {
+    plugin::<P::Config>(name, priority, |config, _| Ok(Arc::new(P::from_config(read(config)?)?))).checked(
+        |config, side| match side {
+            Side::Route => can_be_made::<P>(config),
+            Side::Consumer | Side::Metadata => Ok(()),
+        },
+    )
+}
+
+/// Whether `P` can be made of `config`.
+///
+/// # Errors
+/// As [`refused_now`].
+pub(crate) fn can_be_made<P: FromConfig>(config: &Value) -> Result<(), String> {
+    refused_now(config, |config| P::from_config(read(config)?).map(drop))
+}
+
+/// Makes what a plugin is compiled to, to see whether it can be. What a reference stands for is not known yet: any word
+/// may stand there.
+///
+/// # Errors
+/// What `make` refuses, unless a reference alone is the reason.
+pub(crate) fn refused_now(config: &Value, make: impl Fn(&Value) -> Result<(), String>) -> Result<(), String> {
+    make(config).or_else(|refusal| {
+        let mut resolved = config.clone();
+        resolve_all(&mut resolved, &AnyWord);
+        if resolved == *config { Err(refusal) } else { make(&resolved).map_err(|_| refusal) }
+    })
+}
+
+/// Knows for every reference a word that may be a name, a value and a number.
+struct AnyWord;
+
+impl Resolver for AnyWord {
+    fn resolve(&self, _: &Reference) -> Option<String> {
+        Some("1".to_owned())
+    }
 }
 
 /// The additions that some plugins make to [`plugin`].

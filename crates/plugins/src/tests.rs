@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use config::catalog::Side;
 use config::schema::Validator;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -45,4 +47,91 @@ fn only_enabled_plugins_can_be_used_and_foreign_ones_are_known_by_name() {
     assert!(registry.get("key-auth").is_none());
     assert!(registry.catalog().is_unsupported("openid-connect"));
     assert!(!registry.catalog().is_unsupported("opne-id"));
+}
+
+/// What a write of `config` on a route is told.
+fn refusal(name: &str, mut config: Value) -> Option<String> {
+    let registry = registry(None);
+    let def = registry.get(name).expect("a plugin");
+    let validator = registry.catalog().validator(name, Side::Route).expect("a schema").expect("a sound one");
+    validator.check_and_fill(&mut config).and_then(|()| (def.info.check)(&config, Side::Route)).err()
+}
+
+#[test]
+fn what_could_never_be_compiled_is_refused_when_it_is_written() {
+    let endpoint = |endpoint: &str| json!({"provider": "openai", "auth": {}, "override": {"endpoint": endpoint}});
+    let no_url =
+        |endpoint: &str| format!("override.endpoint must be a URL such as https://host:port/path, got {endpoint:?}");
+    let mut rows = vec![
+        (
+            "ai-proxy",
+            json!({"provider": "openai-compatible", "auth": {}}),
+            "override.endpoint is required for openai-compatible provider".to_owned(),
+        ),
+        (
+            "ai-proxy",
+            json!({"provider": "azure-openai", "auth": {"header": {"api-key": "$env://KEY"}}}),
+            "override.endpoint is required for azure-openai provider".to_owned(),
+        ),
+        (
+            "ai-proxy",
+            json!({"provider": "openai", "auth": {"header": {"Authorization": "Bearer key\n"}}}),
+            "auth.header.authorization: the value holds characters that no header can carry".to_owned(),
+        ),
+        (
+            "ai-proxy",
+            json!({"provider": "bedrock", "auth": {"header": {"Authorization": "k"}}, "provider_conf": {"region": "us east"}}),
+            r#"provider_conf makes "bedrock-runtime.us east.amazonaws.com" of bedrock's address, which is no host"#
+                .to_owned(),
+        ),
+        (
+            "ai-request-rewrite",
+            json!({"prompt": "p", "provider": "openai", "auth": {}, "override": {"endpoint": "localhost:80"}}),
+            no_url("localhost:80"),
+        ),
+        (
+            "limit-count",
+            json!({"count": "a", "time_window": 60}),
+            r#"count must be a whole number above 0, got "a""#.to_owned(),
+        ),
+        (
+            "limit-count",
+            json!({"rules": [{"count": 1, "time_window": "1.5", "key": "$remote_addr"}]}),
+            r#"time_window must be a whole number above 0, got "1.5""#.to_owned(),
+        ),
+        ("key-auth", json!({"header": "a b"}), r#"header "a b" is not a header name"#.to_owned()),
+        ("jwt-auth", json!({"header": ""}), r#"header "" is not a header name"#.to_owned()),
+        ("request-id", json!({"header_name": "X:Y"}), r#"header_name "X:Y" is not a header name"#.to_owned()),
+        ("cors", json!({"expose_headers": "a\nb"}), r#""a\nb" cannot stand in a header"#.to_owned()),
+        (
+            "http-logger",
+            json!({"uri": "http://x", "auth_header": "a\nb"}),
+            "auth_header cannot be a header value".to_owned(),
+        ),
+    ];
+    let unusable = ["localhost:80", "nourl", "http://", "ftp://x/", "http://x/a b", "http://x:70000/", "https://a_b!/"];
+    rows.extend(unusable.map(|text| ("ai-proxy", endpoint(text), no_url(text))));
+    for (name, config, expected) in rows {
+        assert_eq!(refusal(name, config.clone()), Some(expected), "{name} {config}");
+    }
+    assert!(refusal("limit-count", json!({"rules": []})).is_some());
+}
+
+#[test]
+fn what_is_known_only_later_is_taken() {
+    let rows = [
+        ("ai-proxy", json!({"provider": "openai-compatible", "auth": {}, "override": {"endpoint": "$env://WHERE"}})),
+        (
+            "ai-proxy",
+            json!({"provider": "bedrock", "auth": {"header": {"Authorization": "k"}},
+                   "provider_conf": {"region": "$env://REGION"}}),
+        ),
+        ("ai-proxy", json!({"provider": "openai", "auth": {}, "override": {"endpoint": "http://[::1]:8000"}})),
+        ("limit-count", json!({"count": "$http_x_count", "time_window": "${http_x_window ?? 60}"})),
+        ("limit-count", json!({"count": "$env://LIMIT", "time_window": "60"})),
+        ("key-auth", json!({"header": "$env://HEADER"})),
+    ];
+    for (name, config) in rows {
+        assert_eq!(refusal(name, config.clone()), None, "{name} {config}");
+    }
 }

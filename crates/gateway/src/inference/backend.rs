@@ -58,10 +58,14 @@ pub struct BackendConfig<'a> {
 pub enum BackendError {
     #[error("override.endpoint must be a URL such as https://host:port/path, got {0:?}")]
     Endpoint(String),
-    #[error("provider {0} has no address of its own: set override.endpoint")]
+    #[error("override.endpoint is required for {0} provider")]
     NoEndpoint(&'static str),
     #[error("provider {0} has an address per region: set provider_conf.region or override.endpoint")]
     NoRegion(&'static str),
+    #[error("provider_conf makes {host:?} of {provider}'s address, which is no host")]
+    Host { provider: &'static str, host: String },
+    #[error("provider_conf makes a path of {0} that cannot stand in a URL")]
+    Path(&'static str),
 }
 
 /// A provider, ready to be called.
@@ -93,37 +97,29 @@ pub struct Backend {
 }
 
 impl Backend {
+    /// Tells without making anything whether `provider` has a usable address, as [`Backend::compile`] finds it.
+    ///
+    /// # Errors
+    /// If it has none.
+    pub fn check(provider: &'static Provider, endpoint: Option<&str>, place: &Place) -> Result<(), BackendError> {
+        Address::of(provider, endpoint, place)?.targets(provider, place, Vec::new()).map(drop)
+    }
+
     /// Compiles `config`.
     ///
     /// # Errors
     /// If there is no usable address.
     pub fn compile(config: BackendConfig<'_>, services: &Services) -> Result<Self, BackendError> {
-        let address = Address::of(&config)?;
-        let unusable = address.unusable();
-        let paths = PathOverride {
-            path: address.path.clone(),
-            auth_query: config.auth.query,
-            endpoint_query: address.query.clone(),
-        };
-        let tls = match address.https {
-            false => None,
-            true => Some(OriginTls {
-                config: services.tls.plain(config.verify).clone(),
-                server_name: ServerName::try_from(address.host.trim_matches(['[', ']']).to_owned())
-                    .map_err(|_| address.unusable())?,
-            }),
-        };
-        let usual_port = if address.https { 443 } else { 80 };
-        let host = match address.port == usual_port {
-            true => address.host.clone(),
-            false => format!("{}:{}", address.host, address.port),
-        };
+        let address = Address::of(config.provider, config.endpoint, &config.place)?;
+        let targets = address.targets(config.provider, &config.place, config.auth.query)?;
+        let tls_config = || services.tls.plain(config.verify).clone();
+        let tls = address.server_name.map(|server_name| OriginTls { config: tls_config(), server_name });
         Ok(Self {
             name: config.name.into(),
             provider: config.provider,
             origin: services.origins.intern(&address.host, address.port, tls, config.keepalive),
             dialled_host: address.host.as_str().into(),
-            host: HeaderValue::from_str(&host).map_err(|_| address.unusable())?,
+            host: address.host_header,
             headers: config.auth.headers,
             fixed_model: config.rules.fixed_model(),
             rules: config.rules,
@@ -137,7 +133,7 @@ impl Backend {
             required_headers: (config.provider.headers.iter())
                 .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
                 .collect(),
-            targets: Targets::compile(config.provider, &config.place, paths).map_err(|_| unusable)?,
+            targets,
             credentials: config.auth.credentials.map(|config| Credentials::compile(config, services)),
         })
     }
@@ -152,56 +148,72 @@ impl Backend {
 
 /// A provider's address, taken apart.
 struct Address {
-    source: String,
-    https: bool,
+    /// `None` where the address is `http://`.
+    server_name: Option<ServerName<'static>>,
     host: String,
     port: u16,
+    host_header: HeaderValue,
     path: Option<String>,
     query: Vec<(String, String)>,
 }
 
 impl Address {
-    fn of(config: &BackendConfig<'_>) -> Result<Self, BackendError> {
-        match config.endpoint {
-            Some(endpoint) => Self::parse(endpoint),
-            None => {
-                let host = config.provider.host.ok_or(BackendError::NoEndpoint(config.provider.name))?;
-                let host = config.place.fill_host(host).ok_or(BackendError::NoRegion(config.provider.name))?;
-                Ok(Self {
-                    source: host.clone(),
-                    https: config.provider.scheme == "https",
-                    host,
-                    port: config.provider.port,
-                    path: None,
-                    query: Vec::new(),
-                })
-            }
-        }
+    fn of(provider: &Provider, endpoint: Option<&str>, place: &Place) -> Result<Self, BackendError> {
+        let Some(endpoint) = endpoint else {
+            let host = provider.host.ok_or(BackendError::NoEndpoint(provider.name))?;
+            let host = place.fill_host(host).ok_or(BackendError::NoRegion(provider.name))?;
+            let unusable = || BackendError::Host { provider: provider.name, host: host.clone() };
+            return Self::at(&host, provider.scheme == "https", provider.port).ok_or_else(unusable);
+        };
+        Self::parse(endpoint).ok_or_else(|| BackendError::Endpoint(endpoint.to_owned()))
     }
 
     /// A path of `/` counts as a path; an absent one does not, though `Uri` cannot tell them apart.
-    fn parse(endpoint: &str) -> Result<Self, BackendError> {
-        let unusable = || BackendError::Endpoint(endpoint.to_owned());
-        let uri: Uri = endpoint.parse().map_err(|_| unusable())?;
-        let https = match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") => false,
-            _ => return Err(unusable()),
+    fn parse(endpoint: &str) -> Option<Self> {
+        let uri: Uri = endpoint.parse().ok()?;
+        let (https, usual_port) = match uri.scheme_str()? {
+            "https" => (true, 443),
+            "http" => (false, 80),
+            _ => return None,
         };
-        let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(unusable)?.to_owned();
-        let after_scheme = endpoint.split_once("://").map_or("", |(_, rest)| rest);
+        let host = uri.host().filter(|host| !host.is_empty())?;
+        // A port beyond 65535 is none to `Uri`.
+        let has_port = uri.authority()?.as_str().rsplit_once(host).is_some_and(|(_, port)| port.len() > 1);
+        let port = if has_port { uri.port_u16()? } else { usual_port };
+        let (_, after_scheme) = endpoint.split_once("://")?;
         let has_path = after_scheme.split(['?', '#']).next().is_some_and(|rest| rest.contains('/'));
-        Ok(Self {
-            source: endpoint.to_owned(),
-            https,
-            host,
-            port: uri.port_u16().unwrap_or(if https { 443 } else { 80 }),
+        Some(Self {
             path: has_path.then(|| uri.path().to_owned()),
             query: uri.query().map(parse_query).unwrap_or_default(),
+            ..Self::at(host, https, port)?
         })
     }
 
-    fn unusable(&self) -> BackendError {
-        BackendError::Endpoint(self.source.clone())
+    fn at(host: &str, https: bool, port: u16) -> Option<Self> {
+        let usual_port = if https { 443 } else { 80 };
+        let header = if port == usual_port { host.to_owned() } else { format!("{host}:{port}") };
+        let server_name = match https {
+            true => Some(ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).ok()?),
+            false => None,
+        };
+        Some(Self {
+            server_name,
+            host: host.to_owned(),
+            port,
+            host_header: HeaderValue::from_str(&header).ok()?,
+            path: None,
+            query: Vec::new(),
+        })
+    }
+
+    /// Where requests go at this address. `auth_query` holds keys.
+    fn targets(
+        &self,
+        provider: &'static Provider,
+        place: &Place,
+        auth_query: Vec<(String, String)>,
+    ) -> Result<Targets, BackendError> {
+        let paths = PathOverride { path: self.path.clone(), auth_query, endpoint_query: self.query.clone() };
+        Targets::compile(provider, place, paths).map_err(|_| BackendError::Path(provider.name))
     }
 }

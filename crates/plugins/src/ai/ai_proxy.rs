@@ -21,7 +21,7 @@ use llm::{LossPolicy, ShapeConfig, ShapeRules};
 use serde_json::Value;
 
 use self::config::{Config, OnLoss};
-use super::provider_name::ProviderName;
+use super::provider_name::{ProviderName, check_address};
 use crate::definition::{self, Declare as _};
 
 pub(crate) fn definition() -> PluginDef {
@@ -34,10 +34,10 @@ pub(crate) fn definition() -> PluginDef {
 fn check(config: &Value, _: Side) -> Result<(), String> {
     let config: Config = definition::read(config)?;
     let ProviderName(provider) = config.provider;
-    let has_endpoint = config.r#override.as_ref().is_some_and(|overrides| overrides.endpoint.is_some());
+    let endpoint = config.r#override.as_ref().and_then(|overrides| overrides.endpoint.as_deref());
     let place = place(&config);
     match provider.name {
-        "vertex-ai" if !has_endpoint && (place.project.is_none() || place.region.is_none()) => {
+        "vertex-ai" if endpoint.is_none() && (place.project.is_none() || place.region.is_none()) => {
             let message = "vertex-ai requires either provider_conf (project_id + region) or override.endpoint";
             return Err(message.to_owned());
         }
@@ -46,7 +46,9 @@ fn check(config: &Value, _: Side) -> Result<(), String> {
         }
         _ => {}
     }
-    config.auth.check(provider)
+    config.auth.check(provider)?;
+    config.auth.compile(provider, place.region.as_deref())?;
+    check_address(provider, endpoint, &place)
 }
 
 struct AiProxy {

@@ -20,7 +20,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::provider_name::ProviderName;
+use super::provider_name::{ProviderName, check_address};
 use crate::definition::{self, Declare as _};
 
 /// Idle connections to the model are kept so long.
@@ -111,7 +111,8 @@ fn check(config: &Value, _: Side) -> Result<(), String> {
     if !has_address && config.endpoint().is_none() {
         return Err(format!("override.endpoint is required for {} provider", provider.name));
     }
-    config.auth.headers().map(drop)
+    config.auth.headers()?;
+    check_address(provider, config.endpoint(), &Place::default())
 }
 
 impl Config {

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use config::secret::Reference;
+use gateway::inference::{Backend, Place};
 use llm::Provider;
 use schemars::JsonSchema;
 use serde::de::Error as _;
@@ -16,6 +18,18 @@ impl<'de> Deserialize<'de> for ProviderName {
         let name = Cow::<str>::deserialize(deserializer)?;
         let provider = Provider::by_name(&name);
         provider.map(Self).ok_or_else(|| D::Error::custom(format!("there is no provider {name:?}")))
+    }
+}
+
+/// Whether the provider has a usable address. What references in it stand for is not known when they are written.
+///
+/// # Errors
+/// If it has none.
+pub(super) fn check_address(provider: &'static Provider, endpoint: Option<&str>, place: &Place) -> Result<(), String> {
+    let texts = [endpoint, place.project.as_deref(), place.region.as_deref(), place.api_version.as_deref()];
+    match texts.into_iter().flatten().any(|text| Reference::parse(text).is_some()) {
+        true => Ok(()),
+        false => Backend::check(provider, endpoint, place).map_err(|error| error.to_string()),
     }
 }
 

@@ -7,14 +7,12 @@ mod xml;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use config::catalog::Side;
 use config::template::Template;
 use gateway::answer::Answer;
 use gateway::exchange::Exchange;
-use gateway::plugin::{CompileContext, Needs, Phases, Plugin, PluginDef, Step, Verdict};
+use gateway::plugin::{Needs, Phases, Plugin, PluginDef, Step, Verdict};
 use gateway::variables::reads::reads_body;
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
@@ -22,7 +20,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::definition::{self, Declare as _};
+use crate::definition::{self, FromConfig};
 use crate::header_change::{Change, Flat};
 
 const MOCKED_BY: HeaderName = HeaderName::from_static("x-mock-by");
@@ -71,15 +69,15 @@ fn default_with_mock_header() -> bool {
 }
 
 pub(crate) fn definition() -> PluginDef {
-    definition::plugin::<Config>("mocking", 10900, compile).checked(check)
+    definition::plugin_made::<Mocking>("mocking", 10900)
 }
 
-fn check(config: &Value, _: Side) -> Result<(), String> {
-    Mocking::new(definition::read(config)?).map(|_| ())
-}
+impl FromConfig for Mocking {
+    type Config = Config;
 
-fn compile(config: &Value, _: &CompileContext<'_>) -> Result<Arc<dyn Plugin>, String> {
-    Ok(Arc::new(Mocking::new(definition::read(config)?)?))
+    fn from_config(config: Config) -> Result<Self, String> {
+        Self::new(config)
+    }
 }
 
 #[derive(Debug)]

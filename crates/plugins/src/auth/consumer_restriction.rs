@@ -2,18 +2,16 @@
 //! out, or allows each only some methods.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use config::vars::Vars as _;
 use gateway::answer::Answer;
 use gateway::exchange::Exchange;
-use gateway::plugin::{CompileContext, Phases, Plugin, PluginDef, Step};
+use gateway::plugin::{Phases, Plugin, PluginDef, Step};
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::definition;
+use crate::definition::{self, FromConfig};
 
 /// Who may pass. At least one of the three lists is needed.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -118,7 +116,7 @@ impl Method {
 }
 
 pub(crate) fn definition() -> PluginDef {
-    definition::plugin::<Config>("consumer-restriction", 2400, compile)
+    definition::plugin_made::<ConsumerRestriction>("consumer-restriction", 2400)
 }
 
 struct ConsumerRestriction {
@@ -135,17 +133,20 @@ struct Rules {
     allowed_by_methods: Vec<AllowedMethods>,
 }
 
-fn compile(config: &Value, _: &CompileContext<'_>) -> Result<Arc<dyn Plugin>, String> {
-    let config: Config = definition::read(config)?;
-    let rejected_code = StatusCode::from_u16(config.rejected_code)
-        .map_err(|_| format!("rejected_code must be 200..999, got {}", config.rejected_code))?;
-    let default_message = format!("The {} is forbidden.", config.subject.variable());
-    Ok(Arc::new(ConsumerRestriction {
-        subject: config.subject,
-        rejected_code,
-        rejected_msg: config.rejected_msg.unwrap_or(default_message).into(),
-        rules: Rules::new(config.blacklist, config.whitelist, config.allowed_by_methods),
-    }))
+impl FromConfig for ConsumerRestriction {
+    type Config = Config;
+
+    fn from_config(config: Config) -> Result<Self, String> {
+        let rejected_code = StatusCode::from_u16(config.rejected_code)
+            .map_err(|_| format!("rejected_code must be 200..999, got {}", config.rejected_code))?;
+        let default_message = format!("The {} is forbidden.", config.subject.variable());
+        Ok(Self {
+            subject: config.subject,
+            rejected_code,
+            rejected_msg: config.rejected_msg.unwrap_or(default_message).into(),
+            rules: Rules::new(config.blacklist, config.whitelist, config.allowed_by_methods),
+        })
+    }
 }
 
 impl Plugin for ConsumerRestriction {
@@ -200,6 +201,8 @@ impl Rules {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     fn rules(config: Value) -> Rules {

@@ -16,14 +16,14 @@ use std::sync::Arc;
 use config::catalog::Side;
 use gateway::exchange::Exchange;
 use gateway::plan::consumers::Credential;
-use gateway::plugin::{CompileContext, Phases, Plugin, PluginDef, Step};
+use gateway::plugin::{Phases, Plugin, PluginDef, Step};
 use http::HeaderName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Refusal;
-use crate::definition::{self, Declare as _};
+use crate::definition::{self, Declare as _, FromConfig};
 use key::{Algorithm, KeyError, VerificationKey};
 use location::Location;
 use token::{Claim, Token};
@@ -128,14 +128,14 @@ fn default_expiry() -> u64 {
 }
 
 pub(crate) fn definition() -> PluginDef {
-    definition::plugin::<Config>(NAME, 2510, compile)
-        .authenticating::<CredentialConfig>("key", &["secret"])
-        .checked(check)
+    definition::plugin_made::<JwtAuth>(NAME, 2510).authenticating::<CredentialConfig>("key", &["secret"]).checked(check)
 }
 
 fn check(config: &Value, side: Side) -> Result<(), String> {
-    if side != Side::Consumer {
-        return Ok(());
+    match side {
+        Side::Route => return definition::can_be_made::<JwtAuth>(config),
+        Side::Consumer => {}
+        Side::Metadata => return Ok(()),
     }
     let credential: CredentialConfig = definition::read(config)?;
     let material = if credential.algorithm.is_symmetric() { &credential.secret } else { &credential.public_key };
@@ -160,18 +160,21 @@ struct JwtAuth {
     refusal: Refusal,
 }
 
-fn compile(config: &Value, _: &CompileContext<'_>) -> Result<Arc<dyn Plugin>, String> {
-    let config: Config = definition::read(config)?;
-    let header: HeaderName =
-        config.header.parse().map_err(|_| format!("header {:?} is not a header name", config.header))?;
-    Ok(Arc::new(JwtAuth {
-        location: Location { header, query: config.query.into(), cookie: config.cookie.into() },
-        hide_credentials: config.hide_credentials,
-        key_claim_name: config.key_claim_name.into(),
-        store_in_ctx: config.store_in_ctx,
-        claims_to_verify: config.claims_to_verify.filter(|claims| !claims.is_empty()),
-        refusal: Refusal::new("Bearer", &config.realm, config.anonymous_consumer.as_deref())?,
-    }))
+impl FromConfig for JwtAuth {
+    type Config = Config;
+
+    fn from_config(config: Config) -> Result<Self, String> {
+        let header: HeaderName =
+            config.header.parse().map_err(|_| format!("header {:?} is not a header name", config.header))?;
+        Ok(Self {
+            location: Location { header, query: config.query.into(), cookie: config.cookie.into() },
+            hide_credentials: config.hide_credentials,
+            key_claim_name: config.key_claim_name.into(),
+            store_in_ctx: config.store_in_ctx,
+            claims_to_verify: config.claims_to_verify.filter(|claims| !claims.is_empty()),
+            refusal: Refusal::new("Bearer", &config.realm, config.anonymous_consumer.as_deref())?,
+        })
+    }
 }
 
 impl Plugin for JwtAuth {

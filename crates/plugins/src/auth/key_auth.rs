@@ -1,20 +1,17 @@
 //! `key-auth`: the consumer is found by a key that the client sends in a header or, failing that, in a query
 //! argument.
 
-use std::sync::Arc;
-
 use gateway::credential::CredentialPlace;
 use gateway::exchange::Exchange;
 use gateway::headers;
-use gateway::plugin::{CompileContext, Phases, Plugin, PluginDef, Step};
+use gateway::plugin::{Phases, Plugin, PluginDef, Step};
 use http::HeaderName;
 use http::header::AUTHORIZATION;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::Refusal;
-use crate::definition::{self, Declare as _};
+use crate::definition::{self, Declare as _, FromConfig};
 use crate::query;
 
 const NAME: &str = "key-auth";
@@ -59,7 +56,7 @@ pub struct CredentialConfig {
 }
 
 pub(crate) fn definition() -> PluginDef {
-    definition::plugin::<Config>(NAME, 2500, compile).authenticating::<CredentialConfig>("key", &["key"])
+    definition::plugin_made::<KeyAuth>(NAME, 2500).authenticating::<CredentialConfig>("key", &["key"])
 }
 
 struct KeyAuth {
@@ -69,15 +66,17 @@ struct KeyAuth {
     refusal: Refusal,
 }
 
-fn compile(config: &Value, _: &CompileContext<'_>) -> Result<Arc<dyn Plugin>, String> {
-    let config: Config = definition::read(config)?;
-    let header = config.header.parse().map_err(|_| format!("header {:?} is not a header name", config.header))?;
-    Ok(Arc::new(KeyAuth {
-        header,
-        query: config.query.into(),
-        hide_credentials: config.hide_credentials,
-        refusal: Refusal::new("apikey", &config.realm, config.anonymous_consumer.as_deref())?,
-    }))
+impl FromConfig for KeyAuth {
+    type Config = Config;
+
+    fn from_config(config: Config) -> Result<Self, String> {
+        Ok(Self {
+            header: config.header.parse().map_err(|_| format!("header {:?} is not a header name", config.header))?,
+            query: config.query.into(),
+            hide_credentials: config.hide_credentials,
+            refusal: Refusal::new("apikey", &config.realm, config.anonymous_consumer.as_deref())?,
+        })
+    }
 }
 
 impl Plugin for KeyAuth {

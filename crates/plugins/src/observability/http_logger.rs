@@ -94,7 +94,17 @@ fn check(config: &Value, side: Side) -> Result<(), String> {
     }
     let config: Config = definition::read(config)?;
     url(&config.uri)?;
+    config.authorization()?;
     entry::check(&config.log, side)
+}
+
+impl Config {
+    fn authorization(&self) -> Result<Option<HeaderValue>, String> {
+        let Some(auth) = &self.auth_header else { return Ok(None) };
+        let mut value = HeaderValue::from_str(auth).map_err(|_| "auth_header cannot be a header value")?;
+        value.set_sensitive(true);
+        Ok(Some(value))
+    }
 }
 
 fn url(text: &str) -> Result<Uri, String> {
@@ -167,11 +177,7 @@ impl Server {
         let content_type = if form == Form::Lines { "text/plain" } else { "application/json" };
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        if let Some(auth) = &config.auth_header {
-            let mut value = HeaderValue::from_str(auth).map_err(|_| "auth_header cannot be a header value")?;
-            value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
-        }
+        headers.extend(config.authorization()?.map(|value| (AUTHORIZATION, value)));
         Ok(Self {
             client,
             uri: url(&config.uri)?,

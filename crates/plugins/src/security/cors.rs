@@ -94,11 +94,11 @@ pub(crate) fn definition() -> PluginDef {
     definition::plugin::<Config>("cors", 4000, compile).with_metadata::<Metadata>().checked(check)
 }
 
-fn check(config: &Value, side: Side) -> Result<(), String> {
+fn check(value: &Value, side: Side) -> Result<(), String> {
     if side == Side::Metadata {
         return Ok(());
     }
-    let config: Config = definition::read(config)?;
+    let config: Config = definition::read(value)?;
     let optional = [&config.expose_headers, &config.timing_allow_origins];
     let mut lists = [&config.allow_origins, &config.allow_methods, &config.allow_headers]
         .into_iter()
@@ -106,10 +106,7 @@ fn check(config: &Value, side: Side) -> Result<(), String> {
     if config.allow_credential && lists.any(|list| list == "*") {
         return Err("you can not set '*' for other option when 'allow_credential' is true".to_owned());
     }
-    for patterns in [&config.allow_origins_by_regex, &config.timing_allow_origins_by_regex].into_iter().flatten() {
-        Origins::matching(patterns)?;
-    }
-    Ok(())
+    definition::refused_now(value, |value| Cors::new(&definition::read(value)?, &Metadata::default()).map(drop))
 }
 
 struct Cors {

@@ -1,20 +1,17 @@
 //! `ip-restriction`: lets only some client addresses pass, or keeps some out.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use bytes::Bytes;
-use config::catalog::Side;
 use gateway::answer::Answer;
 use gateway::exchange::Exchange;
-use gateway::plugin::{CompileContext, Phases, Plugin, PluginDef, Step};
+use gateway::plugin::{Phases, Plugin, PluginDef, Step};
 use http::StatusCode;
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
-use crate::definition::{self, Declare as _};
+use crate::definition::{self, FromConfig};
 
 /// Which addresses may pass: exactly one of the two lists.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -47,12 +44,7 @@ fn default_response_code() -> u16 {
 }
 
 pub(crate) fn definition() -> PluginDef {
-    definition::plugin::<Config>("ip-restriction", 3000, compile).checked(check)
-}
-
-fn check(config: &Value, _: Side) -> Result<(), String> {
-    let config: Config = definition::read(config)?;
-    Rule::new(&config).map(|_| ())
+    definition::plugin_made::<IpRestriction>("ip-restriction", 3000)
 }
 
 struct IpRestriction {
@@ -69,14 +61,17 @@ enum Rule {
     AllBut(Vec<IpNet>),
 }
 
-fn compile(config: &Value, _: &CompileContext<'_>) -> Result<Arc<dyn Plugin>, String> {
-    let config: Config = definition::read(config)?;
-    let body = serde_json::json!({ "message": config.message }).to_string() + "\n";
-    Ok(Arc::new(IpRestriction {
-        rule: Rule::new(&config)?,
-        status: StatusCode::from_u16(config.response_code).map_err(|error| error.to_string())?,
-        body: body.into(),
-    }))
+impl FromConfig for IpRestriction {
+    type Config = Config;
+
+    fn from_config(config: Config) -> Result<Self, String> {
+        let body = serde_json::json!({ "message": config.message }).to_string() + "\n";
+        Ok(Self {
+            rule: Rule::new(&config)?,
+            status: StatusCode::from_u16(config.response_code).map_err(|error| error.to_string())?,
+            body: body.into(),
+        })
+    }
 }
 
 impl Plugin for IpRestriction {
@@ -145,7 +140,7 @@ mod tests {
     fn what_is_no_address_is_named() {
         for text in ["127.0.0.256", "::1/129", "localhost", "10.0.0.0/33", ""] {
             let config = json!({"whitelist": ["127.0.0.1", text]});
-            assert_eq!(check(&config, Side::Route), Err(format!("invalid ip address: {text}")));
+            assert_eq!(definition::can_be_made::<IpRestriction>(&config), Err(format!("invalid ip address: {text}")));
         }
     }
 }

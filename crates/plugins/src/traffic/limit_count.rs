@@ -74,7 +74,7 @@ fn rules(config: &Config, metadata: &Metadata, identity: &str) -> Result<Vec<Rul
     let compile = |(at, listed): (usize, &settings::Rule)| {
         let prefix = listed.header_prefix.clone().unwrap_or_else(|| (at + 1).to_string());
         let scope = Scope::new(&format!("{identity} rule {at}"));
-        Ok(Rule::listed(listed, config.window_type, scope, HeaderNames::with_prefix(&prefix)?))
+        Rule::listed(listed, config.window_type, scope, HeaderNames::with_prefix(&prefix)?)
     };
     listed.iter().enumerate().map(compile).collect()
 }

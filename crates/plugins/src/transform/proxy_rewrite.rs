@@ -6,20 +6,17 @@ mod tests;
 mod uri;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use config::catalog::Side;
 use config::pattern::Captures;
 use gateway::exchange::Exchange;
 use gateway::hop_by_hop::is_hop_by_hop;
-use gateway::plugin::{CompileContext, Needs, Phases, Plugin, PluginDef, Step};
+use gateway::plugin::{Needs, Phases, Plugin, PluginDef, Step};
 use gateway::variables::reads::reads_body;
 use http::header::HeaderValue;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
-use crate::definition::{self, Declare as _};
+use crate::definition::{self, FromConfig};
 use crate::header_change::{self, Change, Flat, HeaderTexts};
 use crate::query;
 use uri::Rewrite;
@@ -96,15 +93,15 @@ pub struct Operations {
 }
 
 pub(crate) fn definition() -> PluginDef {
-    definition::plugin::<Config>("proxy-rewrite", 1008, compile).checked(check)
+    definition::plugin_made::<ProxyRewrite>("proxy-rewrite", 1008)
 }
 
-fn check(config: &Value, _: Side) -> Result<(), String> {
-    ProxyRewrite::new(&definition::read(config)?).map(|_| ())
-}
+impl FromConfig for ProxyRewrite {
+    type Config = Config;
 
-fn compile(config: &Value, _: &CompileContext<'_>) -> Result<Arc<dyn Plugin>, String> {
-    Ok(Arc::new(ProxyRewrite::new(&definition::read(config)?)?))
+    fn from_config(config: Config) -> Result<Self, String> {
+        Self::new(&config)
+    }
 }
 
 struct ProxyRewrite {

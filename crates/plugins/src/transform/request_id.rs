@@ -3,17 +3,14 @@
 
 mod generate;
 
-use std::sync::Arc;
-
 use gateway::answer::ResponseHead;
 use gateway::exchange::Exchange;
-use gateway::plugin::{CompileContext, Phases, Plugin, PluginDef, Step};
+use gateway::plugin::{Phases, Plugin, PluginDef, Step};
 use http::header::{HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::definition;
+use crate::definition::{self, FromConfig};
 
 /// Where the id stands and how it is made.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -77,7 +74,7 @@ impl Default for RangeId {
 }
 
 pub(crate) fn definition() -> PluginDef {
-    definition::plugin::<Config>("request-id", 12015, compile)
+    definition::plugin_made::<RequestId>("request-id", 12015)
 }
 
 struct RequestId {
@@ -92,18 +89,21 @@ struct RequestId {
 #[derive(Debug, Clone, Default)]
 struct Given(Vec<(HeaderName, HeaderValue)>);
 
-fn compile(config: &Value, _: &CompileContext<'_>) -> Result<Arc<dyn Plugin>, String> {
-    let config: Config = definition::read(config)?;
-    Ok(Arc::new(RequestId {
-        header: config
-            .header_name
-            .parse()
-            .map_err(|_| format!("header_name {:?} is not a header name", config.header_name))?,
-        include_in_response: config.include_in_response,
-        algorithm: config.algorithm,
-        range_length: config.range_id.length,
-        range_characters: config.range_id.char_set.chars().collect(),
-    }))
+impl FromConfig for RequestId {
+    type Config = Config;
+
+    fn from_config(config: Config) -> Result<Self, String> {
+        Ok(Self {
+            header: config
+                .header_name
+                .parse()
+                .map_err(|_| format!("header_name {:?} is not a header name", config.header_name))?,
+            include_in_response: config.include_in_response,
+            algorithm: config.algorithm,
+            range_length: config.range_id.length,
+            range_characters: config.range_id.char_set.chars().collect(),
+        })
+    }
 }
 
 impl Plugin for RequestId {

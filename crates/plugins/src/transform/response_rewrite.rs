@@ -13,19 +13,18 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use config::catalog::Side;
 use config::expr::Expr;
 use gateway::answer::ResponseHead;
 use gateway::content_coding::{Coding, Encoding};
 use gateway::exchange::Exchange;
-use gateway::plugin::{BodyFilter, CompileContext, Needs, Phases, Plugin, PluginDef};
+use gateway::plugin::{BodyFilter, Needs, Phases, Plugin, PluginDef};
 use http::StatusCode;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, ETAG, LAST_MODIFIED};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::definition::{self, Declare as _};
+use crate::definition::{self, FromConfig};
 use crate::header_change::{self, Change, Flat};
 use body::{Replacement, Rewriter};
 use vars::ResponseVars;
@@ -121,15 +120,15 @@ fn default_options() -> String {
 }
 
 pub(crate) fn definition() -> PluginDef {
-    definition::plugin::<Config>("response-rewrite", 899, compile).checked(check)
+    definition::plugin_made::<ResponseRewrite>("response-rewrite", 899)
 }
 
-fn check(config: &Value, _: Side) -> Result<(), String> {
-    ResponseRewrite::new(&definition::read(config)?).map(|_| ())
-}
+impl FromConfig for ResponseRewrite {
+    type Config = Config;
 
-fn compile(config: &Value, _: &CompileContext<'_>) -> Result<Arc<dyn Plugin>, String> {
-    Ok(Arc::new(ResponseRewrite::new(&definition::read(config)?)?))
+    fn from_config(config: Config) -> Result<Self, String> {
+        Self::new(&config)
+    }
 }
 
 struct ResponseRewrite {

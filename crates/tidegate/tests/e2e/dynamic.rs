@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{ADMIN_KEY, Connection, Gateway, Request, Upstream, get, read_request, route, wait_until};
+use crate::harness::{
+    ADMIN_KEY, Connection, Gateway, Request, Upstream, ai_proxy, get, post, read_request, route, wait_until,
+};
 
 /// A small generator, so that a run can be repeated.
 struct Dice(u64);
@@ -20,6 +22,32 @@ impl Dice {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % limit
     }
+}
+
+#[test]
+fn a_configuration_that_could_never_work_changes_nothing() {
+    let gateway = Gateway::start();
+    let provider = Upstream::saying("{}");
+    let mut good = json!({"uri": "/*", "plugins": {"ai-proxy": ai_proxy(provider.addr)}});
+    gateway.put("/routes/1", &good);
+    let bad = json!({"ai-proxy": {"provider": "openai-compatible", "auth": {}}});
+    let text = "failed to check the configuration of plugin ai-proxy err: \
+                override.endpoint is required for openai-compatible provider";
+    good["plugins"] = bad.clone();
+    for (method, path, body) in [
+        ("PUT", "/routes/1", &good),
+        ("POST", "/routes", &good),
+        ("PATCH", "/routes/1", &json!({"plugins": {"ai-proxy": {"override": null}}})),
+        ("PUT", "/services/1", &json!({"plugins": bad})),
+        ("PUT", "/global_rules/1", &json!({"plugins": bad})),
+    ] {
+        let refused = gateway.admin(method, path, Some(body));
+        assert_eq!((refused.status, &refused.json()["error_msg"]), (400, &json!(text)), "{method} {path}");
+    }
+    let checked = gateway.admin("POST", "/configs/validate", Some(&json!({"routes": [good]})));
+    assert_eq!((checked.status, &checked.json()["errors"][0]["error"]), (400, &json!(text)));
+    let message = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]});
+    assert_eq!(gateway.send(post("/v1/chat/completions", &message)).status, 200);
 }
 
 #[test]

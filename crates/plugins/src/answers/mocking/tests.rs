@@ -32,7 +32,7 @@ fn what_cannot_be_done_is_refused_when_written() {
     let schema = Validator::compile(&definition().info.schema.make()).expect("a schema");
     let both = |config: &Value| {
         let mut filled = config.clone();
-        schema.check_and_fill(&mut filled).and_then(|()| check(&filled, Side::Route))
+        schema.check_and_fill(&mut filled).and_then(|()| definition::can_be_made::<Mocking>(&filled))
     };
     let rows = [
         (json!({}), "object matches none of the required: [\"response_example\"] or [\"response_schema\"]"),

@@ -65,23 +65,28 @@ impl Rule {
         Ok(Self {
             scope,
             key,
-            count: Amount::new(config.count.as_ref().ok_or_else(missing)?),
-            window_seconds: Amount::new(config.time_window.as_ref().ok_or_else(missing)?),
+            count: Amount::new("count", config.count.as_ref().ok_or_else(missing)?)?,
+            window_seconds: Amount::new("time_window", config.time_window.as_ref().ok_or_else(missing)?)?,
             window: window(config.window_type),
             names,
         })
     }
 
     /// One of `rules`.
-    pub fn listed(rule: &settings::Rule, window_type: WindowType, scope: Scope, names: HeaderNames) -> Self {
-        Self {
+    pub fn listed(
+        rule: &settings::Rule,
+        window_type: WindowType,
+        scope: Scope,
+        names: HeaderNames,
+    ) -> Result<Self, String> {
+        Ok(Self {
             scope,
             key: Key::Optional(Template::new(&rule.key)),
-            count: Amount::new(&rule.count),
-            window_seconds: Amount::new(&rule.time_window),
+            count: Amount::new("count", &rule.count)?,
+            window_seconds: Amount::new("time_window", &rule.time_window)?,
             window: window(window_type),
             names,
-        }
+        })
     }
 
     /// Counts one request at `now` (since the Unix epoch); `None` if the rule does not apply to it.
@@ -119,11 +124,15 @@ impl Key {
 }
 
 impl Amount {
-    fn new(quantity: &Quantity) -> Self {
-        match quantity {
-            Quantity::Number(number) => Amount::Known(*number),
-            Quantity::Template(source) => Amount::Template(Template::new(source)),
-        }
+    /// A text without variables must be the number itself: no request makes another of it.
+    fn new(field: &'static str, quantity: &Quantity) -> Result<Self, String> {
+        let template = match quantity {
+            Quantity::Number(number) => return Ok(Amount::Known(*number)),
+            Quantity::Template(source) => Template::new(source),
+        };
+        let Some(text) = template.as_literal() else { return Ok(Amount::Template(template)) };
+        let not_an_amount = || RuleError::NotAnAmount { field, value: text.to_owned() }.to_string();
+        whole(text).map(Amount::Known).ok_or_else(not_an_amount)
     }
 
     fn of(&self, field: &'static str, vars: &dyn Vars) -> Result<u64, RuleError> {

@@ -150,17 +150,19 @@ fn positive(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 }
 
 /// What the schema cannot say.
-pub(super) fn check(config: &Value, side: Side) -> Result<(), String> {
+pub(super) fn check(value: &Value, side: Side) -> Result<(), String> {
     if side == Side::Metadata {
-        return definition::read(config)
+        return definition::read(value)
             .and_then(|names| super::headers::HeaderNames::from_metadata(&names))
             .map(|_| ());
     }
-    let config: Config = definition::read(config)?;
+    let config: Config = definition::read(value)?;
     check_rules(&config)?;
     check_sync_interval(&config)?;
     match config.policy {
-        Policy::Local => Ok(()),
+        Policy::Local => definition::refused_now(value, |value| {
+            super::rules(&definition::read(value)?, &Metadata::default(), "").map(drop)
+        }),
         Policy::Redis | Policy::RedisCluster | Policy::RedisSentinel => {
             Err("counters in Redis are not supported yet: policy must be \"local\"".to_owned())
         }
@@ -178,12 +180,13 @@ fn check_rules(config: &Config) -> Result<(), String> {
     if config.group.is_some() {
         return Err("group and rules cannot be specified at the same time".to_owned());
     }
+    if rules.is_empty() {
+        return Err("rules must have at least one rule".to_owned());
+    }
     for (at, rule) in rules.iter().enumerate() {
         if rules[..at].iter().any(|earlier| earlier.key == rule.key) {
             return Err(format!("duplicate key '{}' in rules", rule.key));
         }
-        let prefix = rule.header_prefix.as_deref().unwrap_or_default();
-        super::headers::HeaderNames::with_prefix(prefix)?;
     }
     Ok(())
 }

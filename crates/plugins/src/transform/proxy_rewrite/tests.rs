@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use config::schema::Validator;
 use config::vars::{Var, Vars};
 use http::HeaderMap;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -83,7 +83,7 @@ fn what_cannot_be_done_is_refused_when_written() {
     let schema = Validator::compile(&definition().info.schema.make()).expect("a schema");
     let both = |config: &Value| {
         let mut filled = config.clone();
-        schema.check_and_fill(&mut filled).and_then(|()| check(&filled, Side::Route))
+        schema.check_and_fill(&mut filled).and_then(|()| definition::can_be_made::<ProxyRewrite>(&filled))
     };
     let rows = [
         (json!({}), "expect object to have at least 1 properties"),

@@ -95,7 +95,8 @@ fn what_cannot_be_done_is_refused_when_written() {
     ];
     for (config, expected) in rows {
         let mut filled = config.clone();
-        let outcome = schema.check_and_fill(&mut filled).and_then(|()| check(&filled, Side::Route));
+        let outcome =
+            schema.check_and_fill(&mut filled).and_then(|()| definition::can_be_made::<ResponseRewrite>(&filled));
         let error = outcome.expect_err(&config.to_string());
         assert!(error.starts_with(expected), "{config}: {error}");
     }
