@@ -8,6 +8,7 @@ mod routes;
 mod upstreams;
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::sync::{Arc, LazyLock};
 
 use config::keyring::Keyring;
@@ -197,19 +198,21 @@ impl Planner {
                     let upstream = self.choose_upstream(draft, key, config.upstream_id.as_deref(), value);
                     draft.services.insert(config_id(key), Service { config, plugins, upstream });
                 }
-                Err(error) => tracing::error!(key = &**key, %error, "the service cannot be used"),
+                Err(error) => self.complain("the service", key, value, &error),
             }
         }
     }
 
-    /// `None` if a plugin does not compile.
+    /// `None` if a plugin cannot be used.
     fn plugin_set(&mut self, owner: &Arc<str>, plugins: &Plugins) -> Option<PluginSet> {
-        match self.compiler.set(owner, plugins) {
-            Ok(set) => Some(set),
-            Err(fault) => {
-                tracing::error!(error = %fault, "a plugin cannot be used");
-                None
-            }
+        self.compiler.set(owner, plugins)
+    }
+
+    /// Logs that `what`, stored under `key` as `value`, cannot be used, unless the last plan has already said so.
+    fn complain(&mut self, what: &str, key: &str, value: &Value, error: &dyn Display) {
+        let error = error.to_string();
+        if self.compiler.complaints.is_new(key, value, &error) {
+            tracing::error!(key, error, "{what} cannot be used");
         }
     }
 
@@ -227,7 +230,7 @@ impl Planner {
         let mut twice = Vec::new();
         for (key, value) in items(snapshot, "/apisix/global_rules/") {
             let Some(set) = plugins_of(value).and_then(|plugins| self.plugin_set(key, plugins)) else {
-                tracing::error!(key = &**key, "no request is served: a global rule cannot be used");
+                self.complain("no request is served: a global rule", key, value, &"a plugin of it cannot be used");
                 rules.broken = true;
                 continue;
             };

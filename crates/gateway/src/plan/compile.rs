@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::build::kept::Kept;
 use super::caught::caught;
 use super::chain::{Entry, PluginSet};
+use super::complaints::Complaints;
 use crate::error_response::ErrorResponse;
 use crate::plugin::{CompileContext, PluginDef, Registry};
 use crate::services::Services;
@@ -21,10 +22,18 @@ use crate::services::Services;
 /// A plugin configuration that cannot be used. Whoever carries it must not serve as if it were not there.
 #[derive(Debug, thiserror::Error)]
 #[error("{owner}: plugin {plugin}: {reason}")]
-pub struct PluginFault {
-    pub owner: Arc<str>,
-    pub plugin: String,
-    pub reason: String,
+struct PluginFault {
+    owner: Arc<str>,
+    plugin: String,
+    reason: String,
+}
+
+/// Why a configuration does not compile.
+enum Refusal {
+    /// No write with it would have passed: nothing else may serve in its name.
+    Wrong(String),
+    /// It could not have been known when it was written, such as what a secret says or whether a file can be opened.
+    NotNow(String),
 }
 
 /// Compiled plugins by the object that carries them, kept from one plan to the next: what did not change keeps
@@ -36,6 +45,7 @@ pub(super) struct PluginCompiler {
     known: Kept<Arc<str>, Vec<Compiled>>,
     /// What all configurations depend on beside their own text: metadata and secrets.
     surroundings: Surroundings,
+    pub complaints: Complaints,
 }
 
 /// Plugin metadata by plugin name, and the secrets that references may name.
@@ -64,18 +74,27 @@ struct Compiled {
 
 impl PluginCompiler {
     pub fn new(registry: Arc<Registry>, services: Arc<Services>, keyring: Arc<Keyring>) -> Self {
-        Self { registry, services, keyring, known: Kept::default(), surroundings: Surroundings::default() }
+        Self {
+            registry,
+            services,
+            keyring,
+            known: Kept::default(),
+            surroundings: Surroundings::default(),
+            complaints: Complaints::default(),
+        }
     }
 
     /// A new plan begins to be built.
     pub fn begin(&mut self, surroundings: Surroundings) {
         self.known.begin();
+        self.complaints.begin();
         self.surroundings = surroundings;
     }
 
     /// The plan is built: forgets what it did not use.
     pub fn finish(&mut self) {
         self.known.finish();
+        self.complaints.finish();
     }
 
     pub fn registry(&self) -> &Arc<Registry> {
@@ -108,15 +127,13 @@ impl PluginCompiler {
         }
     }
 
-    /// Compiles the plugins that `owner` carries. Those that `config.yaml` does not list are left out.
-    ///
-    /// # Errors
-    /// The first configuration that does not compile and never did, or that is of a plugin which this build does not
-    /// have: it may be the one that keeps strangers out.
-    pub fn set(&mut self, owner: &Arc<str>, plugins: &Plugins) -> Result<PluginSet, PluginFault> {
+    /// Compiles the plugins that `owner` carries. Those that `config.yaml` does not list are left out. `None` if one
+    /// does not compile and has no earlier form that may serve, or is of a plugin which this build does not have: it may
+    /// be the one that keeps strangers out.
+    pub fn set(&mut self, owner: &Arc<str>, plugins: &Plugins) -> Option<PluginSet> {
         let registry = self.registry.clone();
         let mut set = PluginSet::new();
-        let mut fault = None;
+        let mut is_whole = true;
         // All are visited, whatever becomes of one: those that did not change keep their state.
         for (name, source) in plugins {
             let compiled = match registry.get(name) {
@@ -125,19 +142,30 @@ impl PluginCompiler {
             };
             match compiled {
                 Ok(entry) => set.extend(entry),
-                Err(first) => fault = fault.or(Some(first)),
+                Err(fault) => {
+                    is_whole = false;
+                    if self.is_new(&fault, source) {
+                        tracing::error!(error = %fault, "a plugin cannot be used");
+                    }
+                }
             }
         }
         if let Some(kept) = self.known.renew(owner) {
             kept.retain(|known| set.get(known.entry.name).is_some_and(Option::is_some));
         }
-        fault.map_or(Ok(set), Err)
+        is_whole.then_some(set)
+    }
+
+    fn is_new(&mut self, fault: &PluginFault, source: &Value) -> bool {
+        self.complaints.is_new(&format!("{} {}", fault.owner, fault.plugin), source, &fault.reason)
     }
 
     /// A plugin that is switched off, for the process or here, is left out; one that nobody knows is a fault.
-    fn without_plugin(&self, owner: &Arc<str>, name: &str, source: &Value) -> Result<(), PluginFault> {
+    fn without_plugin(&mut self, owner: &Arc<str>, name: &str, source: &Value) -> Result<(), PluginFault> {
         if self.registry.catalog().shipped(name).is_some() {
-            tracing::warn!(owner = &**owner, plugin = name, "a plugin that `plugins` does not list is skipped");
+            if self.complaints.is_new(&format!("{owner} {name}"), source, "skipped") {
+                tracing::warn!(owner = &**owner, plugin = name, "a plugin that `plugins` does not list is skipped");
+            }
         } else if !PluginMeta::of(source).disable {
             let reason = "this build does not have it".to_owned();
             return Err(PluginFault { owner: owner.clone(), plugin: name.to_owned(), reason });
@@ -165,19 +193,34 @@ impl PluginCompiler {
         let previous = known.map(|known| known.entry.clone());
         let metadata = metadata.cloned();
         let compiled = caught(|| self.compile(owner, def, source, &meta, metadata.as_deref()));
-        match compiled.unwrap_or_else(|panic| Err(format!("compiling it panicked: {panic}"))) {
+        match compiled.unwrap_or_else(|panic| Err(Refusal::NotNow(format!("compiling it panicked: {panic}")))) {
             Ok(entry) => {
                 let entry = Arc::new(entry);
                 self.keep(owner, Compiled { source: source.clone(), metadata, secrets_revision, entry: entry.clone() });
                 Ok(Some(entry))
             }
-            Err(reason) => {
+            Err(refusal) => {
+                let (reason, previous) = match refusal {
+                    Refusal::Wrong(reason) => (reason, None),
+                    Refusal::NotNow(reason) => (reason, previous),
+                };
                 let fault = PluginFault { owner: owner.clone(), plugin: def.info.name.to_owned(), reason };
                 let Some(previous) = previous else { return Err(fault) };
-                tracing::error!(error = %fault, "the plugin's previous configuration stays in force");
+                if self.is_new(&fault, source) {
+                    tracing::error!(error = %fault, "the plugin's previous configuration stays in force");
+                }
                 Ok(Some(previous))
             }
         }
+    }
+
+    /// The configuration as a write would have it, with its defaults and with secrets decrypted.
+    fn checked(&self, def: &PluginDef, source: &Value) -> Result<Value, String> {
+        let (_, mut config) = config::meta::split(source)?;
+        self.keyring.decrypt_fields(&mut config, def.info.encrypt_fields);
+        self.check_and_fill(def, Side::Route, &mut config)?;
+        (def.info.check)(&config, Side::Route)?;
+        Ok(config)
     }
 
     fn keep(&mut self, owner: &Arc<str>, compiled: Compiled) {
@@ -190,29 +233,30 @@ impl PluginCompiler {
     }
 
     fn compile(
-        &self,
+        &mut self,
         owner: &Arc<str>,
         def: &PluginDef,
         source: &Value,
         meta: &PluginMeta,
         metadata: Option<&Value>,
-    ) -> Result<Entry, String> {
-        let (_, mut config) = config::meta::split(source)?;
-        self.keyring.decrypt_fields(&mut config, def.info.encrypt_fields);
-        self.check_and_fill(def, Side::Route, &mut config)?;
-        (def.info.check)(&config, Side::Route)?;
+    ) -> Result<Entry, Refusal> {
+        let mut config = self.checked(def, source).map_err(Refusal::Wrong)?;
+        let filter = meta.filter.as_ref().map(Expr::parse).transpose();
+        let filter = filter.map_err(|error| Refusal::Wrong(error.to_string()))?;
         for unresolved in resolve_all(&mut config, self.secrets()) {
-            let (at, reference) = (unresolved.pointer, unresolved.reference);
-            tracing::error!(owner = &**owner, plugin = def.info.name, at, reference, "a secret cannot be resolved");
+            let (plugin, at, reference) = (def.info.name, unresolved.pointer, unresolved.reference);
+            if self.complaints.is_new(&format!("{owner} {plugin} {at}"), source, &reference) {
+                tracing::error!(owner = &**owner, plugin, at, reference, "a secret cannot be resolved");
+            }
         }
         let error_response = meta.error_response.as_ref().map(ErrorResponse::new);
         let context =
             CompileContext { owner, services: &self.services, metadata, error_response: error_response.as_ref() };
         Ok(Entry {
             name: def.info.name,
-            plugin: (def.compile)(&config, &context)?,
+            plugin: (def.compile)(&config, &context).map_err(Refusal::NotNow)?,
             priority: meta.priority.unwrap_or(i64::from(def.info.priority)),
-            filter: meta.filter.as_ref().map(Expr::parse).transpose().map_err(|error| error.to_string())?,
+            filter,
             error_response,
             authenticates: def.info.authenticates,
             prefer_route: def.prefer_route,

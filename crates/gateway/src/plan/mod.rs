@@ -5,6 +5,7 @@ mod build;
 pub(crate) mod caught;
 pub mod chain;
 mod compile;
+mod complaints;
 pub mod consumers;
 mod local;
 mod named_origin;

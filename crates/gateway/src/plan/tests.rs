@@ -1,6 +1,7 @@
 //! Plans made of stored resources, with plugins that do what a test asks for.
 
 mod certificates;
+mod complaints;
 mod fails_closed;
 pub(crate) mod fixture;
 mod layers;

@@ -28,7 +28,7 @@ impl Planner {
                         certificates.add(names, served);
                     }
                 }
-                Err(error) => tracing::error!(key = &**key, error, "the certificate cannot be used"),
+                Err(error) => self.complain("the certificate", key, value, &error),
             }
         }
         self.certificates = known;

@@ -104,7 +104,7 @@ impl Planner {
         let parsed = match self.consumers.parsed.of(key, value, parse) {
             Ok(parsed) => parsed,
             Err(error) => {
-                tracing::error!(key = &**key, %error, "the consumer cannot be used");
+                self.complain("the consumer", key, value, &error);
                 return None;
             }
         };
@@ -145,7 +145,8 @@ impl Planner {
                 Some(credential) => credential,
                 None => {
                     let Some(config) = self.compiler.credential(def, source) else {
-                        tracing::error!(consumer = &*consumer.username, plugin = name, "a credential cannot be used");
+                        let error = format!("the {name} of {} cannot be read", consumer.username);
+                        self.complain("a credential", &format!("{key} {name}"), source, &error);
                         continue;
                     };
                     let (consumer, id) = (consumer.clone(), id.map(Arc::from));

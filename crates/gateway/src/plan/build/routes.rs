@@ -54,13 +54,13 @@ impl Planner {
                 Ok(parsed) if parsed.config.enabled => parsed,
                 Ok(_) => continue,
                 Err(error) => {
-                    tracing::error!(key = &**key, error, "the route cannot be used");
+                    self.complain("the route", key, value, &error);
                     continue;
                 }
             };
             let entry = route_entry(draft, &parsed, routes.len(), order);
             if let Err(error) = entry.check() {
-                tracing::error!(key = &**key, %error, "the route cannot be used");
+                self.complain("the route", key, value, &error);
                 continue;
             }
             let reads = entry.vars.as_ref().map(BodyReads::of).unwrap_or_default();

@@ -67,7 +67,7 @@ impl Planner {
                     self.upstreams.put(key.clone(), known);
                 }
                 Err(error) => {
-                    tracing::error!(key = &**key, error, "the upstream cannot be used");
+                    self.complain("the upstream", &format!("{key} upstream"), owner, &error);
                     return None;
                 }
             }

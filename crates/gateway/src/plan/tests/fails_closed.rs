@@ -66,6 +66,16 @@ fn a_global_rule_that_compiled_before_stays_in_force() {
 }
 
 #[test]
+fn what_no_write_would_have_passed_leaves_nothing_older_in_force() {
+    let mut bench = Bench::new(&[route(json!({"picky": {"mood": "good"}}))]);
+    assert_eq!(bench.plan().routes()[0].broken, None);
+    bench.put(&[route(json!({"picky": {"mood": "forbidden"}}))]);
+    assert_eq!(bench.plan().routes()[0].broken, Some(StatusCode::SERVICE_UNAVAILABLE));
+    bench.put(&[route(json!({"picky": {"mood": "good"}}))]);
+    assert_eq!(bench.plan().routes()[0].broken, None);
+}
+
+#[test]
 fn a_plugin_beside_a_faulty_one_keeps_what_it_was_compiled_to() {
     let rule = |mood: &str| {
         ("/apisix/global_rules/1", json!({"id": "1", "plugins": {"elsewhere": {"mood": mood}, "recorder": {}}}))

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use config::catalog::{Catalog, PluginInfo};
+use config::catalog::{Catalog, PluginInfo, Side};
 use config::keyring::Keyring;
 use config::settings::Settings;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
@@ -160,7 +160,11 @@ fn definitions() -> Vec<PluginDef> {
             COMPILED.set(COMPILED.get() + 1);
             Ok(Arc::new(Recorder))
         }),
-        definition("picky", 10, compile_picky),
+        PluginDef {
+            info: PluginInfo { check: check_picky, ..info("picky", 10) },
+            compile: compile_picky,
+            prefer_route: false,
+        },
         definition("impossible", 0, |_, _| Ok(Arc::new(Impossible))),
         PluginDef {
             info: PluginInfo {
@@ -222,6 +226,13 @@ impl Plugin for Panics {
 }
 
 struct Picky;
+
+fn check_picky(config: &Value, _: Side) -> Result<(), String> {
+    match config["mood"].as_str() {
+        Some("forbidden") => Err("no write with this mood passes".to_owned()),
+        _ => Ok(()),
+    }
+}
 
 fn compile_picky(config: &Value, _: &CompileContext<'_>) -> Result<Arc<dyn Plugin>, String> {
     match config["mood"].as_str() {
