@@ -1,5 +1,5 @@
 //! Liveness and readiness for orchestrators (`apisix.status`): `/status` answers as soon as the process
-//! serves, `/status/ready` once every worker has its configuration.
+//! serves, `/status/ready` once every worker has its configuration and until the process is told to stop.
 
 use std::future::Future;
 use std::io;

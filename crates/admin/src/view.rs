@@ -25,6 +25,6 @@ pub trait DataPlaneView: Send + Sync + 'static {
     /// The text of nginx' stub status page.
     fn stub_status(&self) -> String;
 
-    /// `Err` with a reason while some worker has no configuration yet.
+    /// `Err` with a reason while some worker has no configuration yet, or none takes new requests any more.
     fn ready(&self) -> Result<(), String>;
 }

@@ -95,6 +95,11 @@ impl DataPlane {
         self.workers.iter().map(WorkerHandle::load).sum()
     }
 
+    /// `true` from the moment in which [`DataPlane::drain`] was called.
+    pub fn is_draining(&self) -> bool {
+        *self.life.borrow() != Life::Serving
+    }
+
     /// Stops accepting and lets requests in flight finish, for at most `limit`; what is left is then cut, and
     /// settles. `true` if nothing had to be cut.
     pub async fn drain(&self, limit: Duration) -> bool {

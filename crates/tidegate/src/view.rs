@@ -46,9 +46,12 @@ impl DataPlaneView for View {
         self.services.metrics.traffic().totals().stub_status()
     }
 
-    /// Workers are started with a plan, so there is no time without one.
+    /// Workers are started with a plan, so there is no time without one; who drains takes no new requests.
     fn ready(&self) -> Result<(), String> {
-        Ok(())
+        match self.data_plane.is_draining() {
+            true => Err("the process is stopping and takes no new requests".to_owned()),
+            false => Ok(()),
+        }
     }
 }
 

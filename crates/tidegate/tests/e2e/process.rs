@@ -1,9 +1,9 @@
 //! The process as the operating system and scripts see it: exit codes, texts of failures, signals.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
-use crate::harness::{ADMIN_KEY, Connection, Gateway, Launch, Request, get, post, run_in, wait_until};
+use crate::harness::{ADMIN_KEY, Connection, Gateway, Launch, Request, free_port, get, post, run_in, wait_until};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -144,6 +144,27 @@ fn a_second_signal_ends_draining_at_once() {
     assert!(gateway.is_running());
     assert_eq!(gateway.terminate().code(), Some(0));
     assert!(gateway.log().contains("a second signal came"), "{}", gateway.log());
+}
+
+#[test]
+fn a_draining_process_is_not_ready() {
+    let provider = crate::harness::simulator();
+    let status = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let listen = json!({"apisix": {"status": {"ip": status.ip(), "port": status.port()}}});
+    let mut gateway = Launch::new().admin_key(ADMIN_KEY).config(listen).start();
+    gateway.put("/routes/1", &route_to(&provider));
+    let mut client = gateway.connect();
+    client.write(&streamed("hang=3, flush")).unwrap();
+    client.head().unwrap();
+    client.read_until("data: ").unwrap();
+    assert_eq!(get("/status/ready").send(status).status, 200);
+
+    gateway.signal(Signal::TERM);
+    let refused =
+        wait_until("it drains", || Some(get("/status/ready").send(status)).filter(|reply| reply.status != 200));
+    assert_eq!((refused.status, &refused.json()["status"]), (503, &json!("error")), "{}", refused.text());
+    assert_eq!(get("/status").send(status).status, 200);
+    assert_eq!(gateway.terminate().code(), Some(0));
 }
 
 #[test]
