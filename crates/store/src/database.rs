@@ -46,6 +46,15 @@ pub(crate) struct Loaded {
     pub meta: BTreeMap<String, String>,
 }
 
+/// The URI of a database that no process has open, by which SQLite takes it for unchangeable. Whoever has it open, or was
+/// killed, leaves a write-ahead log beside it.
+fn resting(path: &Path) -> Option<String> {
+    let text = path.to_str()?;
+    let has_log = Path::new(&format!("{text}-wal")).exists();
+    let escaped = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    (!has_log).then(|| format!("file:{escaped}?immutable=1"))
+}
+
 impl Database {
     /// Opens the existing file at `path` (an empty one becomes a new store) for writing.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
@@ -55,9 +64,17 @@ impl Database {
         Ok(database)
     }
 
-    /// Opens the file only to [`load`](Self::load) it.
+    /// Opens the file only to [`load`](Self::load) it. Where no other process has it open nothing is written, so that
+    /// the folder may be one that cannot be written to.
     pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
-        let database = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let database = match resting(path) {
+            // Else SQLite makes the log's files anew, also to read.
+            Some(uri) => {
+                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+                Self { path: path.to_owned(), ..Self::connect(Path::new(&uri), flags)? }
+            }
+            None => Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+        };
         database.recognise()?;
         Ok(database)
     }

@@ -48,6 +48,21 @@ async fn meta_values_are_kept_beside_the_resources() {
 }
 
 #[tokio::test]
+async fn reading_what_nobody_has_open_leaves_no_file_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("100% sure? #1");
+    Store::open(&folder).unwrap().write(vec![put("/a")]).await.unwrap();
+    let names = || {
+        let mut names: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = names();
+    assert_eq!(Store::read(&folder).unwrap().len(), 1);
+    assert_eq!(names(), before);
+}
+
+#[tokio::test]
 async fn missing_parents_are_made() {
     let dir = tempfile::tempdir().unwrap();
     let deep = dir.path().join("var").join("lib").join("tidegate");
