@@ -8,6 +8,7 @@ mod apisix;
 mod deployment;
 mod nginx;
 mod plugin_attr;
+mod problems;
 mod reader;
 mod ssl;
 mod substitute;
@@ -60,6 +61,20 @@ pub enum SettingsError {
     Unsupported { file: String, path: String, got: String, instead: String },
 }
 
+// === impl SettingsError ===
+
+impl SettingsError {
+    /// Where in the file the wrong value stands; `None` if it is the file itself.
+    fn path_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Yaml { .. } => None,
+            Self::MissingVariable { path, .. } | Self::Invalid { path, .. } | Self::Unsupported { path, .. } => {
+                Some(path)
+            }
+        }
+    }
+}
+
 // === impl Settings ===
 
 impl Settings {
@@ -71,7 +86,19 @@ impl Settings {
         file_name: &str,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<(Self, Vec<String>), SettingsError> {
-        let mut document = yaml::parse(text, file_name)?;
+        Self::from_document(yaml::parse(text, file_name)?, file_name, env)
+    }
+
+    /// Everything for which [`Settings::load`], with the same arguments, refuses a file; empty if it does not.
+    pub fn problems(text: &str, file_name: &str, env: &dyn Fn(&str) -> Option<String>) -> Vec<SettingsError> {
+        problems::all(text, file_name, env)
+    }
+
+    fn from_document(
+        mut document: serde_json::Value,
+        file_name: &str,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<(Self, Vec<String>), SettingsError> {
         let substituted = substitute::environment(&mut document, file_name, env)?;
         let context = Context::new(file_name, substituted);
         let mut settings = Self::read(&mut Reader::root(&context, &document)?)?;

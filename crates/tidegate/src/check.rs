@@ -11,7 +11,7 @@ use store::{Snapshot, Store};
 use crate::bootstrap::keyring;
 use crate::configuration::Configuration;
 use crate::failure::Failure;
-use crate::{sealed, unset_variables};
+use crate::{sealed, surroundings, unset_variables};
 
 /// Prints what is wrong, and what has no effect.
 ///
@@ -27,6 +27,10 @@ pub fn run(config: Option<&Path>) -> Result<(), Failure> {
     for sentence in registry.catalog().strangers(settings.plugins.as_deref().unwrap_or_default()) {
         println!("warning: {sentence}");
     }
+    let outside = surroundings::problems(settings, &configuration.name());
+    for problem in &outside {
+        println!("{problem}");
+    }
     let keyring = keyring::read(settings)?;
     let data = &settings.tidegate.data_dir;
     let snapshot = Store::read(data).map_err(Failure::configuration)?;
@@ -41,12 +45,15 @@ pub fn run(config: Option<&Path>) -> Result<(), Failure> {
         println!("{problem}");
     }
     let file = configuration.file.as_deref().map_or_else(|| "defaults".to_owned(), |file| file.display().to_string());
-    match problems.len() {
-        0 => {
+    match (outside.len(), problems.len()) {
+        (0, 0) => {
             println!("ok: configuration ({file}) and {} resources in {}", snapshot.len(), data.display());
             Ok(())
         }
-        problems => Err(Failure::configuration(format!("{problems} of the resources in {} are wrong", data.display()))),
+        (outside, 0) => Err(Failure::configuration(format!("{outside} things that {file} names cannot be used"))),
+        (_, problems) => {
+            Err(Failure::configuration(format!("{problems} of the resources in {} are wrong", data.display())))
+        }
     }
 }
 

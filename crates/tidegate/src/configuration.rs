@@ -26,7 +26,7 @@ impl Configuration {
     /// Reads `named`, or the file in one of the usual places.
     ///
     /// # Errors
-    /// If the file cannot be read or says what cannot be done.
+    /// If the file cannot be read or says what cannot be done; then everything is told that it says wrong, a line each.
     pub fn load(named: Option<&Path>) -> Result<Self, Failure> {
         let file = match named {
             Some(path) => Some(path.to_owned()),
@@ -37,7 +37,10 @@ impl Configuration {
             None => (String::new(), WITHOUT_FILE.to_owned()),
         };
         let environment = |name: &str| std::env::var(name).ok();
-        let (settings, warnings) = Settings::load(&text, &name, &environment).map_err(Failure::configuration)?;
+        let (settings, warnings) = Settings::load(&text, &name, &environment).map_err(|_| {
+            let problems = Settings::problems(&text, &name, &environment);
+            Failure::Configuration(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        })?;
         Ok(Self { settings, warnings, file })
     }
 

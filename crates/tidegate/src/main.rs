@@ -21,6 +21,7 @@ mod services;
 mod signals;
 mod simulate;
 mod sockets;
+mod surroundings;
 mod unset_variables;
 mod view;
 

@@ -203,6 +203,9 @@ impl<'r> Process<'r> {
     }
 
     async fn take_over(&mut self, read: Configuration) -> Result<(), Failure> {
+        for warning in &read.warnings {
+            tracing::warn!("{warning}");
+        }
         let running = &self.configuration.settings;
         for section in reload::needing_restart(running, &read.settings) {
             tracing::warn!("{}: {section} has changed, which takes effect at the next start", read.name());

@@ -19,9 +19,7 @@ use crate::failure::Failure;
 /// If a trusted certificate cannot be read.
 pub fn start(settings: &Arc<Settings>, file: &str, side: tokio::runtime::Handle) -> Result<Arc<Services>, Failure> {
     let apisix = &settings.apisix;
-    let authorities = trusted_certificates(&apisix.ssl.trusted_certificates, file)?;
-    let tls = ClientConfigs::new(authorities.as_deref())
-        .map_err(|error| Failure::configuration(format!("{file}: apisix.ssl.ssl_trusted_certificate: {error}")))?;
+    let tls = client_tls(settings, file)?;
     Ok(Arc::new(Services {
         settings: settings.clone(),
         limiter: Arc::new(Limiter::local()),
@@ -34,6 +32,16 @@ pub fn start(settings: &Arc<Settings>, file: &str, side: tokio::runtime::Handle)
         tls,
         hostname: rustix::system::uname().nodename().to_string_lossy().into(),
     }))
+}
+
+/// TLS towards upstreams, by the authorities that `settings` (of the file `file`) trust.
+///
+/// # Errors
+/// If a trusted certificate cannot be read.
+pub fn client_tls(settings: &Settings, file: &str) -> Result<ClientConfigs, Failure> {
+    let authorities = trusted_certificates(&settings.apisix.ssl.trusted_certificates, file)?;
+    ClientConfigs::new(authorities.as_deref())
+        .map_err(|error| Failure::configuration(format!("{file}: apisix.ssl.ssl_trusted_certificate: {error}")))
 }
 
 /// The PEM files, one after the other.

@@ -32,6 +32,9 @@ impl Sockets {
     /// # Errors
     /// If an address cannot be used; the text names the key in the file.
     pub fn open(settings: &Settings, file: &str) -> Result<Self, Failure> {
+        if let Some(clash) = clashes(settings, file).into_iter().next() {
+            return Err(Failure::Configuration(clash));
+        }
         let open = |address, key: &str| listen(address).map_err(|error| refused(address, file, key, &error));
         let mut traffic = Vec::new();
         for (addresses, key, tls) in [
@@ -48,18 +51,9 @@ impl Sockets {
                 }
             }
         }
-        let apisix = &settings.apisix;
-        let prometheus = &settings.plugin_attr.prometheus;
-        let admin = apisix.enable_admin.then_some(settings.deployment.admin.admin_listen);
-        let control = apisix.enable_control.then_some(apisix.control);
-        let metrics = prometheus.enable_export_server.then_some(prometheus.export_addr);
-        Ok(Self {
-            traffic,
-            admin: admin.map(|address| open(address, "deployment.admin.admin_listen")).transpose()?,
-            control: control.map(|address| open(address, "apisix.control")).transpose()?,
-            metrics: metrics.map(|address| open(address, "plugin_attr.prometheus.export_addr")).transpose()?,
-            status: apisix.status.map(|address| open(address, "apisix.status")).transpose()?,
-        })
+        let [admin, control, metrics, status] =
+            beside_traffic(settings).map(|(key, address)| address.map(|address| open(address, key)).transpose());
+        Ok(Self { traffic, admin: admin?, control: control?, metrics: metrics?, status: status? })
     }
     /// Where the data plane listens, addresses that this machine lacks left out.
     ///
@@ -73,6 +67,41 @@ impl Sockets {
         }
         Ok(listening)
     }
+}
+
+/// The listeners of the Admin API, the Control API, the metrics and the status, each with its key in the file; `None` is
+/// not listened on.
+fn beside_traffic(settings: &Settings) -> [(&'static str, Option<SocketAddr>); 4] {
+    let Settings { apisix, deployment, plugin_attr, .. } = settings;
+    let prometheus = &plugin_attr.prometheus;
+    [
+        ("deployment.admin.admin_listen", apisix.enable_admin.then_some(deployment.admin.admin_listen)),
+        ("apisix.control", apisix.enable_control.then_some(apisix.control)),
+        ("plugin_attr.prometheus.export_addr", prometheus.enable_export_server.then_some(prometheus.export_addr)),
+        ("apisix.status", apisix.status),
+    ]
+}
+
+/// A sentence about each address that `settings` (of the file `file`) want to be listened on twice.
+pub fn clashes(settings: &Settings, file: &str) -> Vec<String> {
+    let traffic =
+        [("apisix.node_listen", settings.http_addresses()), ("apisix.ssl.listen", settings.https_addresses())];
+    let traffic = traffic.into_iter().flat_map(|(key, addresses)| addresses.into_iter().map(move |at| (key, at)));
+    let beside = beside_traffic(settings).into_iter().filter_map(|(key, address)| Some((key, address?)));
+    let wanted: Vec<_> = traffic.chain(beside).collect();
+    let mut clashes = Vec::new();
+    for (at, (key, address)) in wanted.iter().enumerate() {
+        if let Some((earlier, taken)) = wanted[..at].iter().find(|(_, taken)| overlap(*taken, *address)) {
+            clashes.push(format!("{file}: {key}: {address} is listened on by {earlier} ({taken}); set another port"));
+        }
+    }
+    clashes
+}
+
+/// Whether one socket shuts out the other. IPv6 sockets take no IPv4 here; port 0 is any free one.
+fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
+    let same_ip = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
+    a.port() == b.port() && a.port() != 0 && a.is_ipv4() == b.is_ipv4() && same_ip
 }
 
 /// `[::]` is listened on beside `0.0.0.0` without anybody having asked; it may be missing.

@@ -445,3 +445,36 @@ fn sizes_are_read_as_nginx_reads_them() {
         assert_eq!(units::bytes(text), bytes, "{text:?}");
     }
 }
+
+#[test]
+fn every_problem_of_a_file_is_told_at_the_place_where_it_stands() {
+    let text = "
+apisix:
+  node_listen: [9080, 70000, {port: 80}, {port: x}]
+  control: {port: ten}
+deployment:
+  role: data_plane
+  admin: {allow_admin: [10.0.0.0/8, nowhere]}
+tidegate:
+  drain_timeout: never
+  max_json_depth: ${{NOBODY}}
+";
+    let problems: Vec<String> = Settings::problems(text, "config.yaml", &environment)
+        .iter()
+        .map(|problem| problem.to_string().split_whitespace().nth(1).unwrap_or_default().to_owned())
+        .collect();
+    assert_eq!(
+        problems,
+        [
+            "tidegate.max_json_depth:",
+            "apisix.node_listen[1]",
+            "apisix.node_listen[3].port",
+            "apisix.control.port",
+            "deployment.role:",
+            "deployment.admin.allow_admin[1]",
+            "tidegate.drain_timeout",
+        ]
+    );
+    assert_eq!(Settings::problems("apisix: {}", "config.yaml", &environment), []);
+    assert_eq!(Settings::problems("[]", "config.yaml", &environment).len(), 1);
+}

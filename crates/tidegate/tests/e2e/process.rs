@@ -93,6 +93,18 @@ fn a_wrong_command_line_is_told_apart_from_a_failure() {
 }
 
 #[test]
+fn sighup_names_unknown_keys_as_a_start_does() {
+    let gateway = Gateway::start();
+    let config = std::fs::read_to_string(gateway.config_file()).unwrap();
+    let mut config: Value = serde_json::from_str(&config).unwrap();
+    config["apisix"]["no_such_key"] = json!(1);
+    std::fs::write(gateway.config_file(), config.to_string()).unwrap();
+    gateway.signal(Signal::HUP);
+    let named = "apisix.no_such_key is not known and is ignored";
+    wait_until("the key is named", || gateway.log().contains(named).then_some(()));
+}
+
+#[test]
 fn a_stream_in_flight_ends_well_after_sigterm() {
     let provider = crate::harness::simulator();
     let mut gateway = Gateway::start();
