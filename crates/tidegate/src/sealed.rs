@@ -1,5 +1,4 @@
-//! Stored secrets that the keyring does not open. `check` names them; `serve` does when it had to make a new keyring, for
-//! then the old one is lost.
+//! Stored secrets that the keyring does not open. `check` names them all; `serve` says at every start how many there are.
 
 use config::catalog::Catalog;
 use config::encrypt;

@@ -66,13 +66,17 @@ fn side_runtime() -> Result<Runtime, Failure> {
         .map_err(|error| Failure::runtime(format!("the side runtime cannot be started: {error}")))
 }
 
-/// `file` was made at this start; `unreadable` are the secrets that are stored and that it cannot open.
-fn warn_of_lost_key(file: &Path, unreadable: &[String]) {
+/// `made` is the key's file, if it was made at this start; `unreadable` are the secrets that are stored and that no key
+/// opens.
+fn warn_of_lost_key(made: Option<&Path>, unreadable: &[String]) {
     let Some(first) = unreadable.first() else { return };
+    let what = match made {
+        Some(file) => format!("{} was not there and has been made anew, but ", file.display()),
+        None => String::new(),
+    };
     tracing::error!(
-        "{} was not there and has been made anew, but {} secrets are stored that it cannot open, such as {first}: \
-         put the lost file back, or write these resources again",
-        file.display(),
+        "{what}{} secrets are stored that no key opens, such as {first}: put the lost key back, or write these resources \
+         again",
         unreadable.len()
     );
 }
@@ -120,9 +124,7 @@ impl<'r> Process<'r> {
         let keyring = Arc::new(keyring);
         let registry = Arc::new(plugins::registry(settings.plugins.as_deref()));
         let catalog = registry.catalog().clone();
-        if let Some(file) = made {
-            warn_of_lost_key(&file, &sealed::unreadable(&store.snapshot(), &catalog, &keyring));
-        }
+        warn_of_lost_key(made.as_deref(), &sealed::unreadable(&store.snapshot(), &catalog, &keyring));
         plugin_list::warn_of_strangers(&catalog, settings.plugins.as_deref());
         let admin_key::Completed { settings: admin, generated, origins } =
             admin_key::complete(&settings, &store, &environment)?;

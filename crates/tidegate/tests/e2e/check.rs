@@ -101,4 +101,68 @@ fn secrets_whose_key_is_lost_are_named_by_check_and_by_serve() {
     let gateway = gateway.start_again();
     assert!(gateway.log().contains("data/keyring was not there and has been made anew"), "{}", gateway.log());
     assert!(gateway.log().contains(field), "{}", gateway.log());
+
+    let mut gateway = gateway;
+    gateway.terminate();
+    let gateway = gateway.start_again();
+    let line = format!("1 secrets are stored that no key opens, such as {field}");
+    assert!(gateway.log().contains(&line), "{}", gateway.log());
+}
+
+#[test]
+fn every_problem_of_the_file_is_named_at_once() {
+    let launch = Launch::new().config(json!({"tidegate": {"max_json_depth": 0, "drain_timeout": "never"}}));
+    launch.write_config();
+    let checked = run_in(launch.folder.path(), &["check", "-c", "config.yaml"]);
+    assert_eq!(checked.status.code(), Some(2));
+    for key in ["tidegate.max_json_depth", "tidegate.drain_timeout"] {
+        assert!(checked.errors.contains(&format!("config.yaml: {key} must be")), "{}", checked.errors);
+    }
+}
+
+#[test]
+fn what_the_file_names_and_serve_could_not_use_is_found() {
+    let launch = Launch::new();
+    let port = launch.control.port();
+    let control = json!({"ip": "127.0.0.1", "port": port});
+    let launch = launch.config(json!({
+        "apisix": {
+            "node_listen": [port],
+            "control": control,
+            "ssl": {"ssl_trusted_certificate": "/nope.pem"},
+        },
+        "deployment": {"admin": {
+            "https_admin": true,
+            "admin_api_mtls": {"admin_ssl_cert": "/no-cert.pem", "admin_ssl_cert_key": "/no-key.pem"},
+        }},
+        "nginx_config": {"http": {"access_log": "config.yaml/access.log"}},
+        "tidegate": {"secrets_dir": "no-such-folder"},
+    }));
+    launch.write_config();
+    let checked = run_in(launch.folder.path(), &["check", "-c", "config.yaml"]);
+    assert_eq!(checked.status.code(), Some(2));
+    for problem in [
+        format!("apisix.control: 127.0.0.1:{port} is listened on by apisix.node_listen"),
+        "apisix.ssl.ssl_trusted_certificate: /nope.pem: ".to_owned(),
+        "deployment.admin.admin_api_mtls.admin_ssl_cert: /no-cert.pem: ".to_owned(),
+        "tidegate.secrets_dir: no-such-folder: ".to_owned(),
+        "nginx_config.http.access_log: config.yaml/access.log: config.yaml is no folder".to_owned(),
+    ] {
+        assert!(checked.output.contains(&format!("config.yaml: {problem}")), "{problem}: {}", checked.output);
+    }
+}
+
+#[test]
+fn checking_leaves_the_data_folder_as_it_is() {
+    let mut gateway = Gateway::start();
+    gateway.terminate();
+    let names = || {
+        let entries = std::fs::read_dir(gateway.folder.path().join("data")).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = names();
+    assert_eq!(gateway.run(&["check", "-c", "config.yaml"]).status.code(), Some(0));
+    assert_eq!(names(), before);
 }
