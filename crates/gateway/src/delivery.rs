@@ -11,6 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::admission::headers_length;
 use crate::answer::{Answer, ResponseHead};
+use crate::called::Called;
 use crate::exchange::{Exchange, detached};
 use crate::inference::LlmStream;
 use crate::plan::chain::Scope;
@@ -204,7 +205,7 @@ impl Passage {
                     None => return Poll::Ready(None),
                     Some(Ok(frame)) => frame,
                     Some(Err(error)) => {
-                        tracing::warn!(%error, "an upstream response ended early");
+                        tracing::warn!(called = %Called(&self.exchange), %error, "an upstream response ended early");
                         self.exchange.settlement.outcome = Outcome::UpstreamCut;
                         return Poll::Ready(Some(Err(Cut)));
                     }

@@ -4,6 +4,7 @@
 mod admission;
 pub mod answer;
 pub mod balance;
+mod called;
 mod client_body;
 mod connection;
 pub mod content_coding;

@@ -11,6 +11,7 @@ use http::{Method, StatusCode, Uri};
 use crate::admission::{announced_length, read_body, refused_body};
 use crate::answer::{Answer, ResponseHead};
 use crate::balance::TriedSet;
+use crate::called::Called;
 use crate::exchange::{Exchange, ResponseSource};
 use crate::forwarded;
 use crate::headers;
@@ -81,7 +82,7 @@ pub async fn dispatch(worker: &Rc<Worker>, exchange: &mut Exchange) -> Result<(R
                 if let Some(fault) = error.client_fault() {
                     return Err(refuse_client(exchange, fault));
                 }
-                tracing::warn!(%error, upstream = &*upstream.key, "an attempt failed");
+                tracing::warn!(called = %Called(exchange), %error, upstream = &*upstream.key, "an attempt failed");
                 if error.is_unresolved() {
                     // As if the node were not there: neither an attempt nor a retry.
                     absent.insert(at);

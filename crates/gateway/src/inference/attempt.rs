@@ -10,6 +10,7 @@ use http::header::{CONTENT_LENGTH, SET_COOKIE};
 use super::backend::Backend;
 use super::fault::StreamFault;
 use crate::answer::{Answer, ResponseHead};
+use crate::called::Called;
 use crate::exchange::{Exchange, ResponseSource};
 use crate::hop_by_hop::remove_hop_by_hop;
 use crate::proxy::refuse_client;
@@ -89,7 +90,7 @@ fn transport_failure(exchange: &mut Exchange, error: &SendError) -> Answer {
     if let Some(fault) = error.client_fault() {
         return refuse_client(exchange, fault);
     }
-    tracing::warn!(%error, "a provider could not be reached");
+    tracing::warn!(called = %Called(exchange), %error, "a provider could not be reached");
     let status = if error.is_timeout() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::INTERNAL_SERVER_ERROR };
     note_failure(exchange, status);
     Answer::page(status)

@@ -14,6 +14,7 @@ use llm::{
 use super::arrival::ClientForm;
 use super::translation::{Translation, new_id, show_dropped};
 use crate::answer::{Answer, ResponseHead};
+use crate::called::Called;
 
 /// By which Bedrock's SDKs tell errors apart.
 const AMZN_ERRORTYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
@@ -93,7 +94,7 @@ impl Retelling {
     ///
     /// # Errors
     /// The answer for one that means nothing to the client.
-    pub(super) fn unread(&self, head: &mut ResponseHead, body: Bytes) -> Result<Bytes, Answer> {
+    pub(super) fn unread(&self, head: &mut ResponseHead, body: Bytes) -> Result<Bytes, Untold> {
         let Some((client, provider)) = self.dialects() else { return Ok(body) };
         let encoded = head.headers.remove(CONTENT_ENCODING).is_some();
         match head.status.is_success() {
@@ -198,7 +199,7 @@ impl MappedForm {
     ///
     /// # Errors
     /// The answer for one that is not what the provider's form says.
-    pub(super) fn answer(&self, headers: &mut HeaderMap, body: &[u8]) -> Result<Mapped, Answer> {
+    pub(super) fn answer(&self, headers: &mut HeaderMap, body: &[u8]) -> Result<Mapped, Untold> {
         let usage = Usage::from_bedrock_headers(|name| headers.get(name)?.to_str().ok());
         let id = new_id();
         let mapped = self.mapping.answer(AnswerHead { id: &id, usage }, body);
@@ -209,17 +210,31 @@ impl MappedForm {
     }
 }
 
-/// The answer for a provider's `body` that cannot be told to the client.
-pub(super) fn untold(client: Dialect, body: &[u8], reason: &str) -> Answer {
+/// A provider's answer that cannot be told to the client: what the client gets in its place, and why.
+pub(super) struct Untold {
+    answer: Answer,
+    reason: String,
+}
+
+impl Untold {
+    /// The client's answer; the log is told who sent the other.
+    pub(super) fn told(self, called: Called<'_>) -> Answer {
+        tracing::warn!(%called, reason = self.reason, "a provider's answer cannot be told to the client");
+        self.answer
+    }
+}
+
+/// What becomes of a provider's `body` that cannot be told to the client.
+pub(super) fn untold(client: Dialect, body: &[u8], reason: &str) -> Untold {
     if Raw::checked(body).is_none() {
         return not_json(client);
     }
-    tracing::warn!(reason, "a provider's answer cannot be translated");
-    Answer::text(StatusCode::INTERNAL_SERVER_ERROR, reason.to_owned())
+    let answer = Answer::text(StatusCode::INTERNAL_SERVER_ERROR, reason.to_owned());
+    Untold { answer, reason: reason.to_owned() }
 }
 
-/// The answer for a provider's that is a page, is cut off, or is coded in a way that nobody undoes.
-fn not_json(client: Dialect) -> Answer {
-    tracing::warn!("a provider's answer is no JSON");
-    told(client, ErrorKind::Upstream, "the provider's answer is no JSON")
+/// What becomes of a provider's that is a page, is cut off, or is coded in a way that nobody undoes.
+fn not_json(client: Dialect) -> Untold {
+    let reason = "the provider's answer is no JSON";
+    Untold { answer: told(client, ErrorKind::Upstream, reason), reason: reason.to_owned() }
 }

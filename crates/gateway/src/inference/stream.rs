@@ -11,6 +11,7 @@ use llm::{ErrorKind, StreamEnd, StreamFilter};
 use tokio::time::Sleep;
 
 use super::fault::StreamFault;
+use crate::called::Called;
 use crate::content_coding::{Coding, Decoder};
 use crate::delivery::Cut;
 use crate::exchange::Exchange;
@@ -162,12 +163,12 @@ impl LlmStream {
             let chunk = match ready!(Pin::new(body).poll_frame(cx)) {
                 Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
                 Some(Err(error)) => {
-                    tracing::warn!(%error, "a provider's stream broke off");
+                    tracing::warn!(called = %Called(exchange), %error, "a provider's stream broke off");
                     return Poll::Ready(self.stop(exchange, StreamFault::from(error)));
                 }
                 None => {
                     self.end_with(StreamFault::Cut);
-                    let out = self.end_decoding();
+                    let out = self.end_decoding(Called(exchange));
                     if out.is_some() {
                         return self.pass(out);
                     }
@@ -178,7 +179,7 @@ impl LlmStream {
             if self.bounds.max_bytes.is_some_and(|limit| exchange.settlement.upstream_bytes > limit) {
                 return Poll::Ready(self.stop(exchange, StreamFault::Size));
             }
-            let out = self.take(chunk);
+            let out = self.take(chunk, Called(exchange));
             if out.is_some() {
                 return self.pass(out);
             }
@@ -195,12 +196,12 @@ impl LlmStream {
     }
 
     /// What the client gets of `chunk`.
-    fn take(&mut self, chunk: Bytes) -> Option<Bytes> {
-        let Some(decoder) = &mut self.decoder else { return self.read(chunk) };
+    fn take(&mut self, chunk: Bytes, called: Called<'_>) -> Option<Bytes> {
+        let Some(decoder) = &mut self.decoder else { return self.read(chunk, called) };
         let (plain, decoded) = decoder.push_up_to_fault(&chunk);
-        let told = self.read(plain);
+        let told = self.read(plain, called);
         if let Err(error) = decoded {
-            tracing::warn!(%error, "a provider's stream cannot be decoded");
+            tracing::warn!(%called, %error, "a provider's stream cannot be decoded");
             self.decoder = None;
             match self.keeps_coding && !self.has_ended() {
                 true => self.reading = Reading::Hidden,
@@ -211,9 +212,9 @@ impl LlmStream {
     }
 
     /// What the client gets of the last decoded bytes. One that undoes the coding itself sees whether that ends well.
-    fn end_decoding(&mut self) -> Option<Bytes> {
+    fn end_decoding(&mut self, called: Called<'_>) -> Option<Bytes> {
         match self.decoder.take()?.finish() {
-            Ok(plain) => self.read(plain).filter(|_| !self.keeps_coding),
+            Ok(plain) => self.read(plain, called).filter(|_| !self.keeps_coding),
             Err(_) => {
                 if self.keeps_coding && !self.has_ended() {
                     self.reading = Reading::Hidden;
@@ -223,9 +224,9 @@ impl LlmStream {
         }
     }
 
-    fn read(&mut self, plain: Bytes) -> Option<Bytes> {
+    fn read(&mut self, plain: Bytes, called: Called<'_>) -> Option<Bytes> {
         self.filter.push(plain).unwrap_or_else(|broken| {
-            tracing::warn!(error = %broken, "a provider's stream cannot be translated");
+            tracing::warn!(%called, error = %broken, "a provider's stream cannot be translated");
             self.end_with(StreamFault::Malformed);
             broken.translated
         })
@@ -272,7 +273,7 @@ impl LlmStream {
             StreamEnd::Complete => {}
             StreamEnd::InStreamError(message) => note_error(exchange, message),
             StreamEnd::Cut => {
-                tracing::warn!("a provider's stream ended without its end marker");
+                tracing::warn!(called = %Called(exchange), "a provider's stream ended without its end marker");
                 let is_empty = fault == StreamFault::Cut && !self.has_passed && self.filter.translates();
                 return Err(if is_empty { StreamFault::Empty } else { fault });
             }
@@ -301,7 +302,7 @@ impl LlmStream {
         }
         let skipped = self.filter.skipped();
         if skipped > 0 {
-            tracing::warn!(skipped, "events of a provider's stream could not be decoded");
+            tracing::warn!(called = %Called(exchange), skipped, "events of a provider's stream could not be decoded");
         }
         let observer = self.filter.observer();
         let end = (self.reading == Reading::Observed && observer.is_following()).then(|| observer.end());

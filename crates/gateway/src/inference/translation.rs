@@ -10,7 +10,7 @@ use llm::{
 };
 
 use super::call::LlmCall;
-use super::retelling::{JSON, failed_message, refusal, told, told_for, untold};
+use super::retelling::{JSON, Untold, failed_message, refusal, told, told_for, untold};
 use crate::answer::{Answer, ResponseHead};
 
 /// Names what the provider's dialect had no words for.
@@ -127,7 +127,7 @@ impl Translation {
     ///
     /// # Errors
     /// The answer for one that is not what the provider's dialect says.
-    pub(super) fn answer(&self, head: &mut ResponseHead, body: &[u8]) -> Result<(Bytes, Option<Usage>), Answer> {
+    pub(super) fn answer(&self, head: &mut ResponseHead, body: &[u8]) -> Result<(Bytes, Option<Usage>), Untold> {
         let unreadable = |reason: &str| untold(self.client.relative(), body, reason);
         let raw = Raw::new(body).ok_or_else(|| unreadable("it is not JSON"))?;
         if llm::tells_error(raw) {

@@ -20,6 +20,7 @@ use super::request::missing_call;
 use super::retelling::{Retelling, told};
 use super::stream::{Bounds, LlmStream, Reading};
 use crate::answer::{Answer, ResponseHead};
+use crate::called::Called;
 use crate::content_coding::Coding;
 use crate::delivery::Source;
 use crate::exchange::Exchange;
@@ -67,13 +68,13 @@ pub(super) async fn whole_answer(
         }
         Read::Longer { .. } if !head.status.is_success() => {
             note_time(exchange);
-            retelling.unread(head, Bytes::new()).map(Source::Full)
+            retelling.unread(head, Bytes::new()).map(Source::Full).map_err(|untold| untold.told(Called(exchange)))
         }
         Read::Longer { .. } => {
             note_time(exchange);
             // It has cost something, though nobody can say what.
             exchange.llm.iter_mut().for_each(|call| call.answered = true);
-            tracing::warn!(kept = MAX_KEPT_BYTES, "a provider's answer is too long to be translated");
+            tracing::warn!(called = %Called(exchange), kept = MAX_KEPT_BYTES, "a provider's answer is too long to be translated");
             Err(told(retelling.client().unwrap_or(Dialect::OpenAiChat), ErrorKind::Upstream, TOO_LONG))
         }
     }
@@ -101,7 +102,7 @@ fn tell(exchange: &mut Exchange, kept: Kept, retelling: &Retelling, head: &mut R
             (plain, reading)
         }
         Some(Err(error)) => {
-            tracing::warn!(%error, "a provider's answer cannot be decoded");
+            tracing::warn!(called = %Called(exchange), %error, "a provider's answer cannot be decoded");
             (whole.clone(), reading.undecoded())
         }
     };
@@ -116,7 +117,7 @@ fn tell(exchange: &mut Exchange, kept: Kept, retelling: &Retelling, head: &mut R
             let (client, provider) = translation.dialects();
             note_answer(exchange, Taken { protocol: provider.protocol(), ..taken }, &plain);
             retell_usage(exchange, provider.relative(), client);
-            let (told, counted) = translation.answer(head, &plain)?;
+            let (told, counted) = translation.answer(head, &plain).map_err(|untold| untold.told(Called(exchange)))?;
             if let Some(call) = exchange.llm.as_mut() {
                 call.usage = counted.or(call.usage);
                 call.usage.iter().for_each(|usage| translation.tell_counts(&mut head.headers, usage));
@@ -125,13 +126,13 @@ fn tell(exchange: &mut Exchange, kept: Kept, retelling: &Retelling, head: &mut R
         }
         (Retelling::Mapped(form), Reading::Observed) => {
             note_answer(exchange, Taken { reading: Reading::Opaque, ..taken }, &plain);
-            let mapped = form.answer(&mut head.headers, &plain)?;
+            let mapped = form.answer(&mut head.headers, &plain).map_err(|untold| untold.told(Called(exchange)))?;
             note_usage(exchange, mapped.usage);
             Ok(mapped.body.into())
         }
         (retelling, Reading::Hidden | Reading::Opaque) => {
             note_answer(exchange, taken, &plain);
-            retelling.unread(head, plain)
+            retelling.unread(head, plain).map_err(|untold| untold.told(Called(exchange)))
         }
     }
 }
@@ -153,7 +154,7 @@ async fn read_whole(exchange: &mut Exchange, mut body: UpstreamBody, limit: Opti
     let mut whole = BytesMut::new();
     while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         let data = frame
-            .inspect_err(|error| tracing::warn!(%error, "a provider's answer ended early"))?
+            .inspect_err(|error| tracing::warn!(called = %Called(exchange), %error, "a provider's answer ended early"))?
             .into_data()
             .unwrap_or_default();
         exchange.settlement.upstream_bytes += data.len() as u64;
