@@ -113,7 +113,8 @@ impl Plugin for Prometheus {
             let bind = || self.series.bind_request(&facts);
             let handles = known.requests.get(metrics, self.identity, facts.all(), bind)?;
             self.series.observe_http(handles, &facts, exchange);
-            if let Some(call) = &exchange.llm
+            // What was refused before any provider was called has no tokens, and no name to show them under.
+            if let Some(call) = exchange.llm.as_ref().filter(|call| !call.instance.is_empty())
                 && let Some(handles) = handles.llm.get_or_init(|| self.series.bind_llm(&facts))
             {
                 self.series.observe_llm(handles, &facts, call, exchange.response.status);

@@ -198,6 +198,16 @@ fn tokens_and_times_of_llm_requests_are_counted() {
 }
 
 #[test]
+fn what_was_refused_before_any_provider_was_called_makes_no_llm_series() {
+    let bench = llm_bench();
+    let mut exchange = dispatched(&bench);
+    exchange.response.status = 429;
+    drop(exchange);
+    let samples = scraped(&bench);
+    assert!(!samples.keys().any(|series| series.starts_with("apisix_llm_prompt_tokens")), "{samples:#?}");
+}
+
+#[test]
 fn failed_llm_requests_count_no_tokens_and_no_latency() {
     let bench = llm_bench();
     let mut exchange = dispatched(&bench);
