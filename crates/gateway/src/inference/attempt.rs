@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use http::header::{CONTENT_LENGTH, SET_COOKIE};
+use llm::Dialect;
 
 use super::backend::Backend;
 use super::fault::StreamFault;
+use super::retelling;
 use crate::answer::{Answer, ResponseHead};
 use crate::called::Called;
 use crate::exchange::{Exchange, ResponseSource};
@@ -96,13 +98,17 @@ fn transport_failure(exchange: &mut Exchange, error: &SendError) -> Answer {
     Answer::page(status)
 }
 
-/// The answer for a response that broke off before any of it was passed on.
-pub(super) fn broken_answer(exchange: &mut Exchange, fault: StreamFault) -> Answer {
+/// The answer for a response that broke off before any of it was passed on: as in APISIX, and in its dialect for a
+/// `foreign_client`, who speaks another than the provider.
+pub(super) fn broken_answer(exchange: &mut Exchange, foreign_client: Option<Dialect>, fault: StreamFault) -> Answer {
     note_failure(exchange, fault.status());
-    fault.answer()
+    match foreign_client {
+        None => fault.answer(),
+        Some(client) => retelling::told(client, fault.kind(), &fault.to_string()),
+    }
 }
 
-pub(super) fn note_failure(exchange: &mut Exchange, status: StatusCode) {
+fn note_failure(exchange: &mut Exchange, status: StatusCode) {
     exchange.response.source = ResponseSource::ProxyFailure;
     if let Some(attempt) = exchange.settlement.attempts.last_mut() {
         attempt.status = status.as_u16();

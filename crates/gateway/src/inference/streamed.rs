@@ -6,11 +6,11 @@ use std::time::Instant;
 use http::header::{CONTENT_ENCODING, HeaderMap};
 use llm::{Protocol, StreamFilter, StreamObserver, UsageChunk};
 
-use super::attempt::{broken_answer, note_failure};
+use super::attempt::broken_answer;
 use super::backend::Backend;
 use super::dispatch::ProviderAnswer;
 use super::request::missing_call;
-use super::retelling::{self, Retelling};
+use super::retelling::Retelling;
 use super::stream::{Bounds, LlmStream, Reading};
 use crate::answer::Answer;
 use crate::exchange::Exchange;
@@ -53,13 +53,7 @@ pub(super) async fn start_stream(
     };
     let coding = coding.filter(|_| reading == Reading::Observed);
     let mut stream = Box::new(LlmStream::new(body, filter, started, bounds, reading).coded(coding));
-    stream.begin(exchange).await.map_err(|fault| match foreign_client {
-        None => broken_answer(exchange, fault),
-        Some(client) => {
-            note_failure(exchange, fault.status());
-            retelling::told(client, fault.kind(), &fault.to_string())
-        }
-    })?;
+    stream.begin(exchange).await.map_err(|fault| broken_answer(exchange, foreign_client, fault))?;
     release_request(exchange);
     Ok(stream)
 }

@@ -51,7 +51,8 @@ pub(super) async fn whole_answer(
     // The configured limit is about answers: it must not hide why a provider refused.
     let limit = backend.max_response_bytes.filter(|_| !is_retryable(head.status));
     let ProviderAnswer { body, reading, coding, retelling, .. } = answer;
-    match read_whole(exchange, body, limit).await.map_err(|fault| broken_answer(exchange, fault))? {
+    let read = read_whole(exchange, body, limit).await;
+    match read.map_err(|fault| broken_answer(exchange, retelling.client(), fault))? {
         Read::Whole(whole) => {
             let kept = Kept { whole, reading, coding, at_most: limit.unwrap_or(MAX_KEPT_BYTES) };
             tell(exchange, kept, &retelling, head).map(Source::Full)

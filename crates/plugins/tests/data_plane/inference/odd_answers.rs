@@ -116,6 +116,20 @@ fn what_is_no_json_is_told_in_the_clients_dialect() {
 }
 
 #[test]
+fn a_whole_answer_that_is_cut_is_told_in_the_dialect_of_a_client_who_speaks_another() {
+    let cut = || {
+        let head = "HTTP/1.1 200 X\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n";
+        Provider::closing_after([head.as_bytes(), b"{\"choices\":["].concat())
+    };
+    let foreign = Proxied::to(&cut(), json!({})).ask(MESSAGES, false);
+    let said: Value = serde_json::from_str(&foreign.body).expect("JSON");
+    assert_eq!((foreign.status, &said["type"], &said["error"]["type"]), (502, &json!("error"), &json!("api_error")));
+    let own = Proxied::to(&cut(), json!({})).ask(CHAT, false);
+    assert_eq!(own.status, 500);
+    assert!(own.body.contains("<html>"), "as APISIX answers: {}", own.body);
+}
+
+#[test]
 fn streams_are_told_from_their_type_in_any_case_and_from_what_was_asked_where_there_is_none() {
     let vague = ["Content-Type: text/plain; charset=utf-8\r\n", "Content-Type: application/octet-stream\r\n", ""];
     for headers in vague.into_iter().chain(["Content-Type: Text/Event-Stream\r\n"]) {
