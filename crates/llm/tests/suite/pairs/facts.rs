@@ -40,8 +40,7 @@ impl AnswerFacts {
             Finish::Said | Finish::ToolCalls => Finish::Said,
             // Cohere has no word for filters.
             Finish::Filtered if carriers.contains(&Dialect::Cohere) => Finish::Said,
-            // As APISIX tells it.
-            Finish::Filtered if carriers == [Dialect::OpenAiChat, Dialect::Anthropic] => Finish::Said,
+            Finish::Filtered if ANTHROPIC_AT_CHAT.iter().all(|dialect| carriers.contains(dialect)) => Finish::Said,
             other => other,
         };
         let usage = answer.usage.unwrap_or_default();
@@ -134,6 +133,9 @@ pub struct RequestFacts {
     /// The functions' names.
     pub tools: Vec<String>,
 }
+
+/// For clients of the one at providers of the other what a filter has cut ends normally.
+const ANTHROPIC_AT_CHAT: [Dialect; 2] = [Dialect::Anthropic, Dialect::OpenAiChat];
 
 /// With this some writers introduce media of a tool's result, where results hold but text.
 const INTRODUCTION: &str = "Attachedbythetool:";
