@@ -70,8 +70,8 @@ mod tests {
     async fn the_call_waits_for_those_who_deliver() {
         let last_call = LastCall::default();
         let mut listening = last_call.listen();
+        assert!(!listening.is_called());
         let task = tokio::spawn(async move {
-            assert!(!listening.is_called());
             listening.called().await;
             listening.is_called()
         });

@@ -63,9 +63,9 @@ impl Gateway {
         Self::start(Settings::default(), vec![Write::Put { key, value: route, expect: Expect::Any, ttl: None }])
     }
 
-    /// Takes no more requests and waits for those in flight; `false` if some had to be cut.
-    pub fn drain(&self) -> bool {
-        self.runtime.block_on(self.plane.drain(PATIENCE))
+    /// Cuts what is in flight, as the process does when it waits no longer.
+    pub fn cut(&self) {
+        self.runtime.block_on(self.plane.cut());
     }
 
     /// Connections and tunnels being served.

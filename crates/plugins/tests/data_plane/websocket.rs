@@ -192,12 +192,12 @@ fn a_silent_tunnel_is_closed_after_the_read_timeout() {
 }
 
 #[test]
-fn a_tunnel_counts_as_a_connection_and_ends_when_the_process_drains() {
+fn a_tunnel_counts_as_a_connection_and_ends_with_the_process() {
     let sockets = Sockets::start();
     let (_, mut stream) = sockets.upgrade("/ws");
     says_hello(&mut stream);
     assert_eq!(sockets.gateway.connections(), 1);
-    assert!(sockets.gateway.drain());
+    sockets.gateway.cut();
     assert_eq!(stream.read(&mut [0; 16]).expect("an end"), 0);
     assert_eq!(log_entries(&sockets.log, 1)[0]["outcome"], "aborted");
 }
