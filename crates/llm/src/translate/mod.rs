@@ -105,9 +105,8 @@ pub fn translate_request(
     let betas =
         (target.dialect == ProviderDialect::Shared(Dialect::Anthropic)).then(|| betas::take(&mut request)).flatten();
     let at_converse = target.dialect == ProviderDialect::Shared(Dialect::BedrockConverse);
-    if at_converse || target.dialect == ProviderDialect::BedrockInvoke {
-        path.betas.into_iter().for_each(|told| betas::add(&mut request, told));
-    }
+    let asked_for = path.betas.filter(|_| at_converse || target.dialect == ProviderDialect::BedrockInvoke);
+    let left_out = asked_for.map(|told| betas::add(&mut request, told)).unwrap_or_default();
     let renames = names::fit_names(&mut request, codec.names);
     names::fit_calls(&mut request, target.quirks.call_ids(codec.call_ids));
     pieces::join(&mut request.turns);
@@ -132,6 +131,8 @@ pub fn translate_request(
     if target.losses == LossPolicy::Refuse && !losses.is_empty() {
         return Err(TranslateError::Lossy { dialect: target.dialect, losses });
     }
+    // A header alone is no reason to refuse: clients send it with every request.
+    losses.add(&left_out);
     Ok(Translated { body, losses, renames, include_usage, betas })
 }
 

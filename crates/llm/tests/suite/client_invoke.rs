@@ -122,23 +122,28 @@ fn what_only_bedrock_needs_is_left_out_and_previews_are_asked_for_in_a_header() 
 }
 
 #[test]
-fn previews_that_a_header_asks_for_are_a_list_at_bedrock() {
+fn previews_of_a_header_that_bedrock_knows_are_a_list_there_and_the_others_are_named() {
     let body = json!({"max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}).to_string();
     let raw = Raw::new(body.as_bytes()).unwrap();
-    let asked = |provider: ProviderDialect, model: &str| {
-        let path = PathFacts { model: Some(model), stream: false, betas: Some("a-1, b-2") };
-        let target = Target { dialect: provider, quirks: Quirks::default(), losses: LossPolicy::Drop };
+    let betas = "claude-code-20250219, interleaved-thinking-2025-05-14,context-1m-2025-08-07";
+    let asked = |provider: ProviderDialect, model: &str, betas: &str| {
+        let path = PathFacts { model: Some(model), stream: false, betas: Some(betas) };
+        // Clients send the header with every request.
+        let target = Target { dialect: provider, quirks: Quirks::default(), losses: LossPolicy::Refuse };
         let told = translate_request(Dialect::Anthropic, &target, raw, path).unwrap();
         (serde_json::from_slice::<Value>(&told.body).unwrap(), told.losses.to_string())
     };
-    let betas = json!(["a-1", "b-2"]);
-    let (sent, lost) = asked(ProviderDialect::BedrockInvoke, "anthropic.claude-x");
-    assert_eq!((&sent["anthropic_beta"], &*lost), (&betas, ""));
+    let known = json!(["interleaved-thinking-2025-05-14", "context-1m-2025-08-07"]);
+    let unknown = "field:claude-code-20250219";
+    let (sent, lost) = asked(ProviderDialect::BedrockInvoke, "anthropic.claude-x", betas);
+    assert_eq!((&sent["anthropic_beta"], &*lost), (&known, unknown));
+    let (sent, lost) = asked(ProviderDialect::BedrockInvoke, "anthropic.claude-x", "claude-code-20250219");
+    assert_eq!((sent.get("anthropic_beta"), &*lost), (None, unknown));
     let converse = ProviderDialect::Shared(Dialect::BedrockConverse);
-    let (sent, lost) = asked(converse, "anthropic.claude-x");
-    assert_eq!((&sent["additionalModelRequestFields"]["anthropic_beta"], &*lost), (&betas, ""));
-    let (sent, lost) = asked(converse, "amazon.nova-lite-v1:0");
-    assert_eq!((sent.get("additionalModelRequestFields"), &*lost), (None, "field:anthropic_beta"));
+    let (sent, lost) = asked(converse, "anthropic.claude-x", betas);
+    assert_eq!((&sent["additionalModelRequestFields"]["anthropic_beta"], &*lost), (&known, unknown));
+    let (sent, lost) = asked(converse, "amazon.nova-lite-v1:0", "context-1m-2025-08-07");
+    assert_eq!((sent.get("additionalModelRequestFields"), &*lost), (None, "field:context-1m-2025-08-07"));
 }
 
 #[test]
