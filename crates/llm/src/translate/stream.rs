@@ -82,6 +82,10 @@ impl StreamTranslator {
             }
             let mut failure = None;
             let mut tell = |event: Event<'_>| {
+                // What was given up has no normal end.
+                if failure.is_some() && matches!(event, Event::End) {
+                    return;
+                }
                 if !matches!(output.state, State::Finished) {
                     observe(&event);
                 }

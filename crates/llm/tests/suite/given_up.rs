@@ -45,6 +45,25 @@ fn cohere_stream(end: &Value) -> String {
     format!("data: {start}\n\ndata: {{\"type\":\"message-end\",\"delta\":{end}}}\n\ndata: [DONE]\n\n")
 }
 
+/// Why the answer failed is not told.
+fn responses_stream() -> String {
+    let created = json!({"type": "response.created", "response": {"id": "r", "status": "in_progress"}});
+    let failed = json!({
+        "type": "response.failed", "response": {"id": "r", "status": "failed", "error": null, "output": []},
+    });
+    format!("event: response.created\ndata: {created}\n\nevent: response.failed\ndata: {failed}\n\n")
+}
+
+/// What stands once in each event by which a stream of `client`'s dialect tells an error.
+fn error_event(client: Dialect) -> &'static str {
+    match client {
+        Dialect::OpenAiChat | Dialect::Gemini => "{\"error\":{",
+        Dialect::Anthropic | Dialect::OpenAiResponses => "event: error\n",
+        Dialect::Cohere => "\"type\":\"message-end\"",
+        Dialect::BedrockConverse => ":exception-type",
+    }
+}
+
 #[test]
 fn a_whole_answer_that_was_given_up_is_an_error_for_every_client() {
     for (provider, reason) in FAILED {
@@ -79,6 +98,7 @@ fn a_stream_that_was_given_up_ends_in_one_error_and_no_normal_end() {
     let streams = [
         (Dialect::OpenAiChat, chat_stream(&json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "error"}]}))),
         (Dialect::Cohere, cohere_stream(&json!({"finish_reason": "TIMEOUT"}))),
+        (Dialect::OpenAiResponses, responses_stream()),
     ];
     for (provider, stream) in streams {
         for client in Dialect::ALL.into_iter().filter(|client| *client != provider) {
@@ -86,7 +106,7 @@ fn a_stream_that_was_given_up_ends_in_one_error_and_no_normal_end() {
             assert!(matches!(&told.end, TranslatedEnd::Failed(message) if message.contains("gave its answer up")));
             let text = String::from_utf8_lossy(&told.written);
             assert!(!ends.iter().any(|end| text.contains(end)), "{client}: {text}");
-            assert_eq!(text.matches("gave its answer up").count().min(1), 1, "{client}: {text}");
+            assert_eq!(text.matches(error_event(client)).count(), 1, "{client}: {text}");
         }
     }
 }
