@@ -279,7 +279,7 @@ impl StreamObserver {
     pub fn end(&self) -> StreamEnd {
         match &self.facts.error {
             Some(message) => StreamEnd::InStreamError(message.clone()),
-            None if self.facts.finished || self.may_end() => StreamEnd::Complete,
+            None if self.saw_terminator() || self.may_end() => StreamEnd::Complete,
             None => StreamEnd::Cut,
         }
     }
@@ -288,7 +288,9 @@ impl StreamObserver {
     fn may_end(&self) -> bool {
         match &self.reader {
             None => true,
-            Some(Reader::Sse { chat, .. }) => chat.all_finished() || has_no_end_mark(self.protocol),
+            Some(Reader::Sse { decoder, chat }) => {
+                !decoder.is_passing_over() && (chat.all_finished() || has_no_end_mark(self.protocol))
+            }
             Some(Reader::Events(events)) => events.may_end(),
             Some(Reader::Told | Reader::Broken) => false,
         }
@@ -339,9 +341,9 @@ impl StreamObserver {
         self.facts.saw_first_token
     }
 
-    /// The dialect's end marker has arrived.
+    /// The dialect's end marker has arrived, and the event that is one is whole.
     pub fn saw_terminator(&self) -> bool {
-        self.facts.finished
+        self.facts.finished && !self.is_passing_over()
     }
 
     /// The provider has reported an error inside the stream.

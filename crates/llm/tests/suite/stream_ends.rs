@@ -258,14 +258,20 @@ fn a_stream_that_ends_behind_or_within_an_event_beyond_all_bounds_is_cut() {
 }
 
 #[test]
-fn an_answer_whose_last_event_is_beyond_all_bounds_is_known_by_that_event_s_name() {
+fn an_answer_whose_last_event_is_beyond_all_bounds_is_whole_if_that_event_is() {
+    let padding = "a".repeat(16 << 20);
     let completed = format!(
-        "event: response.completed\ndata: {{\"type\":\"response.completed\",\"response\":{{\"output\":\"{}\"}}}}\n\n",
-        "a".repeat(16 << 20)
+        "event: response.completed\ndata: {{\"type\":\"response.completed\",\"response\":{{\"output\":\"{padding}\"}}}}\n\n"
     );
-    let mut observer = StreamObserver::new(Protocol::OpenAiResponses);
-    completed.as_bytes().chunks(1 << 16).for_each(|chunk| observer.observe(chunk));
-    assert_eq!(observer.end(), StreamEnd::Complete);
+    let stopped = format!("event: message_stop\ndata: {{\"type\":\"message_stop\",\"x\":\"{padding}\"}}\n\n");
+    for (protocol, stream) in [(Protocol::OpenAiResponses, completed), (Protocol::AnthropicMessages, stopped)] {
+        for (bytes, end) in [(stream.len(), StreamEnd::Complete), (stream.len() - 100, StreamEnd::Cut)] {
+            let mut observer = StreamObserver::new(protocol);
+            stream.as_bytes()[..bytes].chunks(1 << 16).for_each(|chunk| observer.observe(chunk));
+            assert_eq!(observer.saw_terminator(), end == StreamEnd::Complete, "{protocol}");
+            assert_eq!(observer.end(), end, "{protocol}");
+        }
+    }
 }
 
 /// An event stream's message that the provider, or the way to it, has spoilt.
