@@ -123,7 +123,8 @@ pub fn translate_request(
             drop_unprovable(&mut request, target.dialect.dialect(), &mut losses);
         }
     }
-    if client.is_foreign_to(target.dialect) && target.dialect.dialect() == Some(Dialect::OpenAiChat) {
+    // A client of this very dialect comes here as Mistral's, whose thoughts may be another provider's.
+    if target.dialect.dialect() == Some(Dialect::OpenAiChat) {
         chat::move_thoughts(&mut request, target.quirks.thoughts, &mut losses);
     }
     refused::leave_out(&mut request, target.quirks.refuses, &mut losses);

@@ -232,6 +232,26 @@ fn thoughts_come_back_to_the_provider_that_told_them_and_no_other() {
 }
 
 #[test]
+fn thoughts_of_one_chat_provider_reach_another_under_the_field_that_it_knows() {
+    let thoughts = json!({ "type": "thinking", "thinking": "Hm.", "signature": "reasoning_content" });
+    let said = json!({ "role": "assistant", "content": [thoughts, { "type": "text", "text": "Yes." }] });
+    let request = json!({ "model": "m", "messages": [said, { "role": "user", "content": "And?" }] }).to_string();
+    let told = |provider: &str| {
+        let quirks = Provider::by_name(provider).unwrap().quirks;
+        let target = Target { dialect: Dialect::OpenAiChat.into(), quirks, losses: LossPolicy::Drop };
+        let raw = Raw::new(request.as_bytes()).unwrap();
+        let told = translate_request(MISTRAL, &target, raw, PathFacts::default()).unwrap();
+        let body: Value = serde_json::from_slice(&told.body).unwrap();
+        (body["messages"][0].clone(), told.losses.to_string())
+    };
+    let answer = |field: &str| json!({ "role": "assistant", "content": "Yes.", field: "Hm." });
+    assert_eq!(told("deepseek"), (answer("reasoning_content"), String::new()));
+    assert_eq!(told("groq"), (answer("reasoning"), String::new()));
+    let without = json!({ "role": "assistant", "content": "Yes." });
+    assert_eq!(told("openai"), (without, "reasoning".to_owned()));
+}
+
+#[test]
 fn streamed_thoughts_are_parts_of_the_content_and_are_signed_behind_the_last() {
     let thought = |text: &str| json!({ "reasoning_content": text });
     let pieces = [thought("H"), thought("m."), json!({ "content": "Yes." })];
