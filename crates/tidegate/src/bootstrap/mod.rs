@@ -27,6 +27,7 @@ pub use simulated::Simulated;
 use crate::failure::Failure;
 use record::Record;
 use resources::{Draft, MANAGED_BY, Writer};
+use routes::Simulates;
 use targets::Target;
 
 /// Looks up an environment variable.
@@ -163,27 +164,28 @@ impl Bootstrap<'_> {
     /// Writes the consumer and the routes together.
     async fn write_first(&self, targets: &[Target]) -> Result<FirstKey, Failure> {
         let consumer = consumer::First::make(self.env)?;
-        let routes = self.routes(targets);
+        let routes = self.routes(targets, Simulates::Every);
         let drafts = [consumer.drafts(), routes.clone()].concat();
         let revision = self.writer().write(&drafts, &[]).await?;
-        Record::new(targets, &routes, revision).keep(self.store).await?;
+        Record::new(targets, &routes, revision, None).keep(self.store).await?;
         Ok(consumer.into_key())
     }
 
     /// Writes the routes anew if they are to be others now.
     async fn write_changes(&self, targets: &[Target], record: &Record) -> Result<(), Failure> {
-        let routes = self.routes(targets);
+        let simulates = if record.has_served() { Simulates::ItsOwn } else { Simulates::Every };
+        let routes = self.routes(targets, simulates);
         if record.is_of(&routes) {
             return Ok(());
         }
         let is_kept = |key: &&String| routes.iter().any(|route| route.key() == **key);
         let obsolete: Vec<String> = record.keys.iter().filter(|key| !is_kept(key)).cloned().collect();
         let revision = self.writer().write(&routes, &obsolete).await?;
-        Record::new(targets, &routes, revision).keep(self.store).await
+        Record::new(targets, &routes, revision, Some(record)).keep(self.store).await
     }
 
-    fn routes(&self, targets: &[Target]) -> Vec<Draft> {
-        routes::drafts(targets, &|plugin: &str| self.catalog.get(plugin).is_some())
+    fn routes(&self, targets: &[Target], simulates: Simulates) -> Vec<Draft> {
+        routes::drafts(targets, simulates, &|plugin: &str| self.catalog.get(plugin).is_some())
     }
 
     fn writer(&self) -> Writer<'_> {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use store::{Snapshot, Store};
 
 use super::resources::Draft;
-use super::targets::Target;
+use super::targets::{self, Target};
 use crate::digest::{sha256, to_hex};
 use crate::failure::Failure;
 
@@ -20,6 +20,9 @@ pub struct Record {
     pub keys: Vec<String>,
     /// The one revision that wrote them all.
     revision: u64,
+    /// Some start has routed to a provider that is no simulator.
+    #[serde(default)]
+    has_served: bool,
     /// What was written, as a digest. Empty where another version of Tidegate has written it.
     #[serde(default)]
     form: String,
@@ -32,10 +35,17 @@ struct RecordedTarget {
 }
 
 impl Record {
-    /// `drafts` lead to `targets` and were written in `revision`.
-    pub fn new(targets: &[Target], drafts: &[Draft], revision: u64) -> Self {
+    /// `drafts` lead to `targets` and were written in `revision`, in the place of what `earlier` tells of.
+    pub fn new(targets: &[Target], drafts: &[Draft], revision: u64, earlier: Option<&Record>) -> Self {
         let keys = drafts.iter().map(Draft::key).collect();
-        Self { targets: recorded(targets), keys, revision, form: form(drafts) }
+        let has_served =
+            earlier.is_some_and(Record::has_served) || targets.iter().any(|target| target.provider.is_some());
+        Self { targets: recorded(targets), keys, revision, has_served, form: form(drafts) }
+    }
+
+    /// `true` if some start has routed to a provider, so that its clients expect a model's answers.
+    pub fn has_served(&self) -> bool {
+        self.has_served || self.targets.iter().any(|target| target.id != targets::SIMULATOR_ID)
     }
 
     /// `None` before the first start has come to its end.

@@ -24,6 +24,15 @@ const SIMULATED_MODELS: &str = "^simulat";
 /// Whether a plugin is enabled. Others are left out.
 pub type IsEnabled<'a> = &'a dyn Fn(&str) -> bool;
 
+/// Which models the simulator answers for where there is no provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Simulates {
+    /// Any, for a newcomer's first requests.
+    Every,
+    /// None but its own: clients that know a provider must not take its words for a model's.
+    ItsOwn,
+}
+
 /// What distinguishes one of a target's routes from its others.
 struct Entrance {
     /// Behind the target's id in the route's.
@@ -41,14 +50,16 @@ pub fn key(target: &Target) -> String {
 }
 
 /// The routes to `targets`.
-pub fn drafts(targets: &[Target], is_enabled: IsEnabled<'_>) -> Vec<Draft> {
+pub fn drafts(targets: &[Target], simulates: Simulates, is_enabled: IsEnabled<'_>) -> Vec<Draft> {
     let Some(rest) = targets::rest(targets) else { return Vec::new() };
     let mut drafts = Vec::new();
     let mut taken = paths::of(rest);
     for (target, priority) in targets.iter().zip((0..).map(|position| HIGHEST_PRIORITY - position)) {
         let uris = paths::of(target);
         if target == rest {
-            let all = Entrance { suffix: "", methods: "POST", uris, models: None, priority: LOWEST_PRIORITY };
+            let is_stand_in = target.provider.is_none() && simulates == Simulates::ItsOwn;
+            let models = is_stand_in.then_some(SIMULATED_MODELS);
+            let all = Entrance { suffix: "", methods: "POST", uris, models, priority: LOWEST_PRIORITY };
             drafts.push(draft(target, all, is_enabled));
             continue;
         }

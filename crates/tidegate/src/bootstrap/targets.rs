@@ -6,7 +6,8 @@ use super::providers::{PROVIDERS, Provider, Variable};
 use super::record::Record;
 use super::{Environment, Served};
 
-const SIMULATOR_ID: &str = "simulator";
+/// Stands for the simulator among the ids of providers.
+pub const SIMULATOR_ID: &str = "simulator";
 
 /// `ai-proxy`'s `provider` for the simulator.
 const SIMULATOR_DRIVER: &str = "openai-compatible";

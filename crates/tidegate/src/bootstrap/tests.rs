@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use config::check::Checker;
 use config::resource::Kind;
 use config::settings::Settings;
+use serde_json::json;
 use store::{Expect, Write};
 
 use super::providers::{PROVIDERS, Provider, Variable};
@@ -56,7 +57,7 @@ fn every_provider_stands_once_and_can_be_routed_to() {
         let endpoint = provider.endpoint("localhost");
         let target = Target { provider: Some(provider), endpoint, is_available: true };
         let after_another = [target_of(&PROVIDERS[(position + 1) % PROVIDERS.len()]), target];
-        for draft in routes::drafts(&after_another, &|_| true) {
+        for draft in routes::drafts(&after_another, routes::Simulates::Every, &|_| true) {
             Checker::without_references(&catalog).check(Kind::Route, &draft.id, &draft.value).unwrap();
         }
     }
@@ -144,7 +145,7 @@ async fn a_path_that_the_first_provider_lacks_goes_to_the_first_that_has_it() {
     start(&store, &[("ANTHROPIC_API_KEY", "1"), ("MISTRAL_API_KEY", "2")]).await;
     let snapshot = store.snapshot();
     let rest = &snapshot.get("/apisix/routes/tidegate-mistral-rest").unwrap().value;
-    assert_eq!(rest["uris"], serde_json::json!(["/v1/embeddings", "/v1/moderations"]));
+    assert_eq!(rest["uris"], json!(["/v1/embeddings", "/v1/moderations"]));
     assert!(rest.get("vars").is_none());
     assert!(snapshot.get("/apisix/routes/tidegate-anthropic-models").is_some());
 }
@@ -186,7 +187,7 @@ async fn the_first_route_takes_every_model_and_is_asked_last() {
 #[tokio::test]
 async fn a_start_that_did_not_come_to_its_end_is_made_again() {
     let store = Store::in_memory();
-    let ours = serde_json::json!({"username": "default", "labels": {"managed_by": MANAGED_BY}});
+    let ours = json!({"username": "default", "labels": {"managed_by": MANAGED_BY}});
     put(&store, "/apisix/consumers/default", ours).await;
     let first = start(&store, &[("OPENAI_API_KEY", "1")]).await;
     assert!(matches!(first.key, Some(FirstKey::Made(_))));
@@ -196,7 +197,7 @@ async fn a_start_that_did_not_come_to_its_end_is_made_again() {
 #[tokio::test]
 async fn a_store_that_holds_anything_gets_nothing() {
     let store = Store::in_memory();
-    put(&store, "/apisix/routes/mine", serde_json::json!({"uri": "/"})).await;
+    put(&store, "/apisix/routes/mine", json!({"uri": "/"})).await;
     let first = start(&store, &[("OPENAI_API_KEY", "1")]).await;
     assert_eq!((first.key, first.none_made), (None, Some(NoneMade::StoreInUse)));
     assert_eq!(routes(&store), ["mine"]);
@@ -226,6 +227,20 @@ async fn a_provider_whose_variable_is_gone_is_routed_to_no_longer() {
     assert!(routes(&store).is_empty());
     start(&store, &[("GROQ_API_KEY", "2")]).await;
     assert_eq!(routes(&store), ["tidegate-groq"]);
+}
+
+#[test]
+fn the_simulator_answers_for_every_model_only_as_long_as_no_provider_was_there() {
+    let simulator = Target { provider: None, endpoint: Some("http://127.0.0.1:1".to_owned()), is_available: true };
+    let vars = |simulates| routes::drafts(&[simulator.clone()], simulates, &|_| true)[0].value.get("vars").cloned();
+    assert_eq!(vars(Simulates::Every), None);
+    assert_eq!(vars(Simulates::ItsOwn), Some(json!([["post_arg.model", "~~", "^simulat"]])));
+
+    let earlier = Record::new(&[target_of(&PROVIDERS[0])], &[], 1, None);
+    assert!(earlier.has_served());
+    let alone = [simulator];
+    assert!(!Record::new(&alone, &[], 1, None).has_served());
+    assert!(Record::new(&alone, &[], 2, Some(&earlier)).has_served(), "starts in between do not make it forgotten");
 }
 
 #[tokio::test]
