@@ -15,7 +15,7 @@ use crate::answer::Answer;
 use crate::client_body::ClientBody;
 use crate::exchange::{Connection, Exchange, Request};
 use crate::forwarded;
-use crate::hop_by_hop::remove_hop_by_hop;
+use crate::hop_by_hop::remove_from_request;
 use crate::path::{NormalPath, is_host};
 use crate::plan::BodyReads;
 use crate::request_body::{BodyError, RequestBody};
@@ -41,7 +41,7 @@ pub(crate) fn begin(worker: &Worker, connection: Rc<Connection>, incoming: http:
     let duplicated_host = parts.headers.get_all(HOST).iter().nth(1).is_some();
     let closes = asks_to_close(&parts);
     let is_coded = is_coded(&parts.headers);
-    remove_hop_by_hop(&mut parts.headers);
+    remove_from_request(&mut parts.headers);
     let overruled = forwarded::sanitize(&mut parts.headers, connection.forwards);
     let request = Request {
         length,

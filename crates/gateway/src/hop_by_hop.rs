@@ -5,7 +5,7 @@ use http::header::{CONNECTION, HeaderMap, HeaderName, TE, TRAILER, TRANSFER_ENCO
 
 use crate::headers;
 
-const HOP_BY_HOP: [HeaderName; 7] = [
+static HOP_BY_HOP: [HeaderName; 7] = [
     CONNECTION,
     UPGRADE,
     TE,
@@ -20,17 +20,28 @@ pub fn is_hop_by_hop(name: &HeaderName) -> bool {
     HOP_BY_HOP.contains(name)
 }
 
-/// Removes what `Connection` names, and the headers that always concern one connection only.
-pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+/// Removes from a request what `Connection` names, and the headers that always concern one connection only. The others
+/// keep their order.
+pub(crate) fn remove_from_request(headers: &mut HeaderMap) {
     if !headers.keys().any(is_hop_by_hop) {
         return;
     }
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
+    let named = named(headers);
     headers::retain(headers, |name| !is_hop_by_hop(name) && !named.contains(name));
+}
+
+/// As [`remove_from_request`], for an answer, whose order means nothing: no map is made anew for it.
+pub(crate) fn remove_from_answer(headers: &mut HeaderMap) {
+    if !headers.keys().any(is_hop_by_hop) {
+        return;
+    }
+    for name in named(headers).iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+}
+
+/// What `Connection` names.
+fn named(headers: &HeaderMap) -> Vec<HeaderName> {
+    let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).filter_map(|name| name.trim().parse().ok()).collect()
 }

@@ -16,7 +16,7 @@ use crate::exchange::{Exchange, ResponseSource};
 use crate::forwarded;
 use crate::headers;
 use crate::health::Outcome as Health;
-use crate::hop_by_hop::remove_hop_by_hop;
+use crate::hop_by_hop::remove_from_answer;
 use crate::pipeline::before_proxy;
 use crate::plan::UpstreamRef;
 use crate::plan::route::UpstreamChoice;
@@ -220,7 +220,7 @@ fn response_head(exchange: &Exchange, worker: &Worker, parts: http::response::Pa
     }
     let switches = parts.status == StatusCode::SWITCHING_PROTOCOLS;
     let protocol = if switches { headers.get(UPGRADE).cloned() } else { None };
-    remove_hop_by_hop(&mut headers);
+    remove_from_answer(&mut headers);
     protocol.into_iter().for_each(|protocol| drop(headers.insert(UPGRADE, protocol)));
     let always = worker.services.settings.apisix.show_upstream_status_in_response_header;
     if (always || parts.status.is_server_error())

@@ -14,7 +14,7 @@ use super::retelling;
 use crate::answer::{Answer, ResponseHead};
 use crate::called::Called;
 use crate::exchange::{Exchange, ResponseSource};
-use crate::hop_by_hop::remove_hop_by_hop;
+use crate::hop_by_hop::remove_from_answer;
 use crate::proxy::refuse_client;
 use crate::settlement::AttemptRecord;
 use crate::transport::{OutgoingBody, SendError, SendFailure, Sent, UpstreamBody};
@@ -51,7 +51,7 @@ pub(super) async fn send(
 /// The provider's head for the client: rate-limit and request-id headers go along, cookies and lengths do not.
 fn response_head(parts: http::response::Parts) -> ResponseHead {
     let mut headers = parts.headers;
-    remove_hop_by_hop(&mut headers);
+    remove_from_answer(&mut headers);
     for name in [CONTENT_LENGTH, SET_COOKIE] {
         headers.remove(name);
     }

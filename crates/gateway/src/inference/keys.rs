@@ -8,11 +8,11 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use llm::KeyPlace;
 
 use super::target::parse_query;
-use crate::credential::{CredentialPlace, strip_query};
+use crate::credential::{CredentialPlace, is_header, strip_query};
 use crate::headers;
 
 /// Headers in which clients of the dialects show a key, other than as a bearer.
-const KEY_HEADERS: [HeaderName; 3] = [
+static KEY_HEADERS: [HeaderName; 3] = [
     HeaderName::from_static("x-api-key"),
     HeaderName::from_static("x-goog-api-key"),
     HeaderName::from_static("api-key"),
@@ -24,17 +24,34 @@ const KEY_ARGUMENTS: [&str; 3] = ["key", "api-key", "access_token"];
 /// What SDKs add for their own provider.
 const DIALECT_PREFIXES: [&str; 6] = ["anthropic-", "x-stainless-", "openai-", "x-goog-", "x-amz-", "amz-sdk-"];
 
-/// Takes out the headers of the client's dialect and every key, and gives the client's. A signature is no key.
-pub(super) fn take(headers: &mut HeaderMap) -> Option<HeaderValue> {
-    let bearer = headers.get(AUTHORIZATION).filter(|value| is_bearer(value)).and_then(token);
-    let key = bearer.or_else(|| KEY_HEADERS.iter().find_map(|name| headers.get(name)).cloned());
-    headers::retain(headers, |name| !is_key(name) && !is_of_dialect(name));
-    key
+/// What of a client's headers stays behind beside what no provider gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StaysBehind {
+    /// Nothing: the client speaks to the provider in its own name and dialect.
+    Nothing,
+    /// Every key, for the operator shows one.
+    Keys,
+    /// Every key, to be shown in the provider's way if there is no other, and what concerns the client's dialect alone.
+    KeysAndDialect,
 }
 
-/// Takes out every key, for a request that stays in its dialect.
-pub(super) fn forget(headers: &mut HeaderMap) {
-    headers::retain(headers, |name| !is_key(name));
+impl StaysBehind {
+    /// `true` if the header `name` does not go along.
+    pub(super) fn holds(self, name: &HeaderName) -> bool {
+        match self {
+            StaysBehind::Nothing => false,
+            StaysBehind::Keys => is_key(name),
+            StaysBehind::KeysAndDialect => is_key(name) || is_of_dialect(name),
+        }
+    }
+}
+
+/// The key that a client shows for the provider; not one that stands in `places`, which is the gateway's. A signature is
+/// no key.
+pub(super) fn shown(headers: &HeaderMap, places: &[CredentialPlace]) -> Option<HeaderValue> {
+    let value = |name: &HeaderName| headers.get(name).filter(|_| !is_header(places, name));
+    let bearer = value(&AUTHORIZATION).filter(|value| is_bearer(value)).and_then(token);
+    bearer.or_else(|| KEY_HEADERS.iter().find_map(value).cloned())
 }
 
 /// The key that Google's clients may show in `query`.
@@ -43,9 +60,9 @@ pub(super) fn argument(query: &str) -> Option<HeaderValue> {
     HeaderValue::from_str(&key).ok()
 }
 
-/// `headers` show a key.
-pub(super) fn are_in(headers: &HeaderMap) -> bool {
-    headers.keys().any(is_key)
+/// `headers` show a key that is not the gateway's, which stands in `places`.
+pub(super) fn are_in(headers: &HeaderMap, places: &[CredentialPlace]) -> bool {
+    headers.keys().any(|name| is_key(name) && !is_header(places, name))
 }
 
 /// `query` without the arguments in which clients show a key.

@@ -13,7 +13,7 @@ use super::admit::{Admission, refuse_body};
 use super::backend::Backend;
 use super::call::LlmCall;
 use super::credentials::Credentials;
-use super::keys;
+use super::keys::StaysBehind;
 use super::request::{self, Prepared};
 use super::retelling::Retelling;
 use super::target::parse_query;
@@ -84,15 +84,14 @@ pub(super) async fn prepare(
     if backend.credentials.as_ref().is_some_and(Credentials::sign_bodies) {
         read_whole(worker, exchange).await?;
     }
-    let shows_keys = backend.has_credentials();
     let uri = &exchange.request.uri;
     let query = uri.query().map(|query| credential::strip_query(query, exchange.credential_places()));
     let query = query.map(|query| request::without_keys(backend, query));
     let uri = backend.targets.passed(protocol, uri.path(), query.as_deref()).ok_or_else(request::no_path)?;
     let method = exchange.request.method.clone();
-    let mut headers = request::client_headers(exchange);
-    if shows_keys {
-        keys::forget(&mut headers);
+    let stays_behind = if backend.has_credentials() { StaysBehind::Keys } else { StaysBehind::Nothing };
+    let mut headers = request::client_headers(exchange, stays_behind);
+    if stays_behind == StaysBehind::Keys {
         forget_key_protocol(&mut headers);
     }
     request::add_own(backend, &mut headers);

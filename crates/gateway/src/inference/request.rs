@@ -15,7 +15,7 @@ use llm::{
 use super::backend::Backend;
 use super::call::LlmCall;
 use super::counted;
-use super::keys;
+use super::keys::{self, StaysBehind};
 use super::retelling::{Forms, JSON, MappedForm, Retelling, told};
 use super::target::{self, Wanted};
 use super::translation::{Pair, Translation};
@@ -27,7 +27,7 @@ use crate::transport::OutgoingBody;
 
 /// What concerns the client's connection, or what the gateway itself told the request about the consumer; no provider's
 /// business.
-const NOT_PASSED: [HeaderName; 5] = [
+static NOT_PASSED: [HeaderName; 5] = [
     ACCEPT_ENCODING,
     EXPECT,
     HeaderName::from_static("x-consumer-username"),
@@ -201,16 +201,14 @@ fn request_headers(
     retelling: &Retelling,
     key_place: KeyPlace,
 ) -> HeaderMap {
-    let mut headers = client_headers(exchange);
-    let argument = key_argument(exchange);
-    let key = match (retelling.keeps_bytes(), backend.has_credentials()) {
-        (true, true) => {
-            keys::forget(&mut headers);
-            None
-        }
-        (true, false) => argument.filter(|_| !keys::are_in(&headers)),
-        (false, has_credentials) => keys::take(&mut headers).or(argument).filter(|_| !has_credentials),
+    let (told, places) = (&exchange.request.headers, exchange.credential_places());
+    let (stays_behind, key) = match (retelling.keeps_bytes(), backend.has_credentials()) {
+        (true, true) => (StaysBehind::Keys, None),
+        (true, false) => (StaysBehind::Nothing, key_argument(exchange).filter(|_| !keys::are_in(told, places))),
+        (false, true) => (StaysBehind::KeysAndDialect, None),
+        (false, false) => (StaysBehind::KeysAndDialect, keys::shown(told, places).or_else(|| key_argument(exchange))),
     };
+    let mut headers = client_headers(exchange, stays_behind);
     key.into_iter().for_each(|key| keys::show(&mut headers, key, key_place));
     if let Some((name, value)) = retelling.header() {
         headers.insert(name, value);
@@ -221,11 +219,13 @@ fn request_headers(
 }
 
 /// The client's headers, but for those that concern its connection, the gateway or a credential of the gateway's.
-pub(super) fn client_headers(exchange: &mut Exchange) -> HeaderMap {
+pub(super) fn client_headers(exchange: &mut Exchange, stays_behind: StaysBehind) -> HeaderMap {
     let keep = exchange.plan.global_chain().needs().merge(exchange.chain.needs()).headers;
     let all = if keep { None } else { Some(std::mem::take(&mut exchange.request.headers)) };
     let places = exchange.credential_places();
-    let passes = |name: &HeaderName| !NOT_PASSED.contains(name) && !credential::is_header(places, name);
+    let passes = |name: &HeaderName| {
+        !NOT_PASSED.contains(name) && !stays_behind.holds(name) && !credential::is_header(places, name)
+    };
     let mut headers = match all {
         None => headers::copy(&exchange.request.headers, passes),
         Some(mut all) => {

@@ -9,7 +9,7 @@ use std::fmt;
 
 use super::StreamFlag;
 
-/// Whether a path names the model, as `…/model/ID/…` or `…/models/ID:…`.
+/// Whether a path names the model, as `…/model/ID/…` (Amazon's) or `…/models/ID:…` (Google's).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NamesModel {
     No,
@@ -91,15 +91,20 @@ impl PathForm {
         Some(percent_encoding::percent_decode_str(self.model_name(path.sent)?).decode_utf8_lossy())
     }
 
-    /// What stands behind the first segment `model` or `models`. Names of open models hold slashes, which some SDKs send as
-    /// they are.
+    /// What stands between the collection of models and the suffix. Names of open models hold slashes, which some SDKs
+    /// send as they are, so that the first collection counts, behind the last version where Google's paths have one: what
+    /// a path begins with is the operator's.
     fn model_name<'a>(&self, sent: &'a str) -> Option<&'a str> {
         let before = sent.strip_suffix(self.suffix).filter(|_| self.names_model != NamesModel::No)?;
-        let behind = |collection: &str| before.find(collection).map(|at| at + collection.len());
-        let start = [behind("/model/"), behind("/models/")].into_iter().flatten().min()?;
+        let collection = if self.suffix.starts_with(':') { "/models/" } else { "/model/" };
+        let version = VERSIONS.iter().filter_map(|version| before.rfind(version)).max().unwrap_or(0);
+        let start = version + before[version..].find(collection)? + collection.len();
         Some(&before[start..]).filter(|name| !name.is_empty())
     }
 }
+
+/// Segments of versions in the paths of Google's APIs.
+const VERSIONS: [&str; 4] = ["/v1/", "/v1beta/", "/v1alpha/", "/v1beta1/"];
 
 /// With `{id}` where the identifier is.
 impl fmt::Display for PathForm {
