@@ -113,8 +113,14 @@ fn shape(backend: &Backend, exchange: &Exchange) -> Result<Shape, Answer> {
     };
     let agent = exchange.request.headers.get(USER_AGENT).map_or(&b""[..], HeaderValue::as_bytes);
     let client = ClientDialect::of(call.protocol, scan, &call.request_model).map(|client| client.of_agent(agent));
-    let endpoint_path = backend.targets.endpoint_path();
-    match backend.provider.course(Asked { protocol: call.protocol, client, model: &call.model, endpoint_path }) {
+    let asked = Asked {
+        protocol: call.protocol,
+        client,
+        model: &call.model,
+        host: Some(&backend.dialled_host),
+        endpoint_path: backend.targets.endpoint_path(),
+    };
+    match backend.provider.course(asked) {
         Some(Course::Same(capability)) => Ok(Shape {
             uri: place(capability, Some(query.as_deref().unwrap_or_default()))?,
             body: llm::shape_request_for(scan, &backend.rules, capability),

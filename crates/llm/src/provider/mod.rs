@@ -120,6 +120,8 @@ pub struct Asked<'a> {
     pub client: Option<ClientDialect>,
     /// Empty if the request names none.
     pub model: &'a str,
+    /// The host that will be asked.
+    pub host: Option<&'a str>,
     /// The path of the configured endpoint, if that has one.
     pub endpoint_path: Option<&'a str>,
 }
@@ -127,7 +129,7 @@ pub struct Asked<'a> {
 impl<'a> Asked<'a> {
     /// A request whose protocol tells how its client speaks.
     pub fn of(protocol: Protocol, model: &'a str) -> Self {
-        Self { protocol, client: protocol.client_dialect(), model, endpoint_path: None }
+        Self { protocol, client: protocol.client_dialect(), model, host: None, endpoint_path: None }
     }
 
     /// The body is one of Bedrock's `invoke`, and the model reads those of another family.
@@ -192,7 +194,7 @@ impl Provider {
         };
         let same = serving.clone().find(|capability| capability.protocol == protocol);
         if let Some(capability) = same.filter(|_| !asked.is_for_another_family()) {
-            return match client.filter(|client| !capability.understands(*client)) {
+            return match client.filter(|client| !capability.understands(*client, asked.host)) {
                 Some(client) => translated(capability, client),
                 None => Some(Course::Same(capability)),
             };
@@ -214,11 +216,12 @@ impl Provider {
 }
 
 impl Capability {
-    /// `true` if the bytes of a `client` of the same protocol may pass.
-    fn understands(&self, client: ClientDialect) -> bool {
+    /// `true` if the bytes of a `client` of the same protocol may pass to `host`.
+    fn understands(&self, client: ClientDialect, host: Option<&str>) -> bool {
         match client {
             ClientDialect::Shared(_) | ClientDialect::Completions | ClientDialect::BedrockInvoke(_) => true,
-            ClientDialect::Mistral => self.own_form == Some(client),
+            // Mistral may be configured as an OpenAI-compatible provider.
+            ClientDialect::Mistral => self.own_form == Some(client) || host.is_some_and(is_mistrals),
         }
     }
 
@@ -234,4 +237,11 @@ impl Capability {
             }
         }
     }
+}
+
+/// `true` for `mistral.ai` and all hosts below it.
+fn is_mistrals(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    let below = host.trim_end_matches('.').strip_suffix("mistral.ai");
+    below.is_some_and(|below| below.is_empty() || below.ends_with('.'))
 }

@@ -91,6 +91,20 @@ fn only_mistrals_own_provider_gets_their_bytes_and_all_are_asked_where_other_cli
 }
 
 #[test]
+fn their_bytes_pass_to_mistrals_hosts_whatever_the_provider_is_called() {
+    let passes = |host| {
+        let asked = Asked { client: Some(MISTRAL), host, ..Asked::of(Protocol::OpenAiChat, "m") };
+        matches!(Provider::by_name("openai-compatible").unwrap().course(asked), Some(Course::Same(_)))
+    };
+    for host in ["api.mistral.ai", "codestral.mistral.ai", "API.Mistral.AI.", "mistral.ai"] {
+        assert!(passes(Some(host)), "{host}");
+    }
+    for host in [None, Some("api.openai.com"), Some("notmistral.ai"), Some("mistral.ai.test")] {
+        assert!(!passes(host), "{host:?}");
+    }
+}
+
+#[test]
 fn what_they_ask_in_words_of_their_own_is_asked_in_openais() {
     let tool = json!({ "type": "function", "function": { "name": "f", "parameters": { "type": "object" } } });
     let sound = json!({ "type": "input_audio", "input_audio": "UklGRgAA" });

@@ -26,7 +26,7 @@ pub enum ClientDialect {
     Shared(Dialect),
     /// OpenAI's older `/v1/completions`: a prompt instead of a conversation.
     Completions,
-    /// OpenAI Chat Completions as Mistral's SDKs speak it; its provider gets their bytes untouched.
+    /// OpenAI Chat Completions as Mistral's SDKs speak it; its provider and its hosts get their bytes untouched.
     Mistral,
     /// Amazon Bedrock's `invoke` and `invoke-with-response-stream`.
     BedrockInvoke(InvokeFamily),
