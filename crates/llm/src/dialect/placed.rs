@@ -53,7 +53,7 @@ struct Places {
     /// Characters of text so far, and those before the open part.
     characters: u64,
     part_start: u64,
-    /// Citations of the open block, and how long they are.
+    /// Citations of the open block, and how many bytes they take.
     waiting: Vec<Citation<'static>>,
     bytes: usize,
 }
@@ -106,7 +106,9 @@ impl Places {
 
     /// Keeps a citation until the block is told that it stands on.
     fn hold(&mut self, choice: u32, citation: Citation<'_>, tell: &mut dyn FnMut(Event<'_>)) {
-        let bytes = citation.native.as_ref().map_or(0, |native| native.bytes().len());
+        let texts = [&citation.url, &citation.title, &citation.cited_text].into_iter().flatten();
+        let native = citation.native.as_ref().map_or(0, |native| native.bytes().len());
+        let bytes = size_of::<Citation<'_>>() + native + texts.map(|text| text.len()).sum::<usize>();
         if self.bytes + bytes > MOST_WAITING {
             return tell(Event::Citation { choice, citation: Box::new(citation) });
         }
