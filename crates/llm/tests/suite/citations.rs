@@ -95,6 +95,51 @@ fn a_cited_block_of_a_stream_is_a_span_of_the_text() {
 }
 
 #[test]
+fn small_citations_that_wait_for_their_block_are_counted_with_what_they_take() {
+    let delta = |delta: Value| json!({"type": "content_block_delta", "index": 0, "delta": delta});
+    let text = |text: &str| delta(json!({"type": "text_delta", "text": text}));
+    let citation = delta(json!({"type": "citations_delta", "citation": page()}));
+    let event = |event: &Value| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap());
+    let start = json!({"type": "message_start", "message": {"id": "m", "model": "c", "usage": {}}});
+    let block = json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}});
+    let begun: String = [start, block, text("cited")].iter().map(event).collect();
+    // Far less than a mebibyte as they are written.
+    let stream = begun + &event(&citation).repeat(6000);
+    assert!(citation["delta"]["citation"].to_string().len() * 6000 < 1 << 20);
+    let told = translate(Dialect::Anthropic, Dialect::OpenAiChat, [stream.as_bytes()]);
+    assert!(!events_with(&told.written, "annotations").is_empty());
+}
+
+#[test]
+fn a_segment_of_a_later_part_is_a_span_of_the_whole_text() {
+    let page = |name: &str| json!({"web": {"uri": format!("https://{name}"), "title": name}});
+    let support = |segment: Value, chunk: u64| json!({"segment": segment, "groundingChunkIndices": [chunk]});
+    let body = json!({"candidates": [{
+        "content": {"role": "model", "parts": [
+            {"text": "Hm.", "thought": true}, {"text": "\u{e9} one. "}, {"text": "Thé two."},
+        ]},
+        "finishReason": "STOP",
+        "groundingMetadata": {
+            "groundingChunks": [page("a"), page("b")],
+            "groundingSupports": [
+                support(json!({"endIndex": 2}), 0), support(json!({"partIndex": 2, "startIndex": 5, "endIndex": 8}), 1),
+            ],
+        },
+    }]});
+    let chat = answered(Dialect::Gemini, Dialect::OpenAiChat, &body);
+    let message = &chat["choices"][0]["message"];
+    assert_eq!(message["content"], "é one. Thé two.");
+    let cited: Vec<_> = message["annotations"].as_array().unwrap().iter().map(|told| &told["url_citation"]).collect();
+    let spans: Vec<_> = cited.iter().map(|cited| (&cited["url"], &cited["start_index"], &cited["end_index"])).collect();
+    assert_eq!(spans, [(&json!("https://a"), &json!(0), &json!(1)), (&json!("https://b"), &json!(11), &json!(14))]);
+    let responses = answered(Dialect::Gemini, Dialect::OpenAiResponses, &body);
+    let items = responses["output"].as_array().unwrap();
+    let content = &items.iter().find(|item| item["type"] == "message").unwrap()["content"];
+    let annotation = &content[1]["annotations"][0];
+    assert_eq!((&annotation["start_index"], &annotation["end_index"]), (&json!(4), &json!(7)), "{content}");
+}
+
+#[test]
 fn a_citation_that_has_neither_place_nor_address_is_left_out_and_named() {
     let mut body = claude();
     body["content"] = json!([{"type": "text", "text": "", "citations": [document()]}, {"type": "text", "text": "x"}]);

@@ -1,8 +1,8 @@
 //! Where an answer comes from: `groundingMetadata` and `citationMetadata`.
 //!
-//! Gemini lists sources once and points at them from segments of the text, which it measures in bytes; the model has a
-//! citation for each pointer, measured in characters. Invariant: an answer gives at most [`MOST`] citations, so that
-//! a long list of pointers cannot multiply a long list of sources.
+//! Gemini lists sources once and points at them from segments of the text, which it measures in bytes of a part; the model
+//! has a citation for each pointer, measured in characters of the answer. Invariant: an answer gives at most [`MOST`]
+//! citations, so that a long list of pointers cannot multiply a long list of sources.
 
 use std::collections::HashMap;
 
@@ -18,19 +18,49 @@ const MOST_REPEATED_BYTES: usize = 1 << 20;
 /// Segments that overlap repeat the text; more often than this they are told without their words.
 const MOST_REPEATS: usize = 8;
 
-/// The citations of a candidate whose visible text is `text`.
-pub(super) fn read<'a>(grounding: Option<Raw<'a>>, cited: Option<Raw<'a>>, text: &str) -> Vec<Citation<'a>> {
-    let mut citations = Vec::new();
+/// A citation and which part of the answer it stands on.
+#[derive(Debug, Default)]
+pub(super) struct Pointer<'a> {
+    pub part: usize,
+    pub citation: Citation<'a>,
+}
+
+/// The citations of a candidate; `texts` are those of its parts, as far as they are visible.
+pub(super) fn read<'a>(grounding: Option<Raw<'a>>, cited: Option<Raw<'a>>, texts: &[Option<&str>]) -> Vec<Pointer<'a>> {
+    let mut pointers = Vec::new();
     if let Some(grounding) = grounding {
-        read_grounding(grounding, &mut citations);
+        read_grounding(grounding, &mut pointers);
     }
     for source in cited.into_iter().flat_map(Raw::members).filter(|(key, _)| is_citation_list(key)) {
-        citations.extend(source.1.elements().take(MOST).map(read_cited));
+        pointers.extend(source.1.elements().take(MOST).map(|source| Pointer { part: 0, citation: read_cited(source) }));
     }
-    citations.truncate(MOST);
-    let spans = citations.iter_mut().filter_map(|citation| citation.span.as_mut());
-    convert(spans.flat_map(|(start, end)| [start, end]).collect(), text, Unit::Bytes);
-    citations
+    pointers.truncate(MOST);
+    place(&mut pointers, texts);
+    pointers
+}
+
+/// Turns bytes of parts into characters of the answer.
+fn place(pointers: &mut [Pointer<'_>], texts: &[Option<&str>]) {
+    let last = texts.iter().rposition(Option::is_some).unwrap_or_default();
+    // Who points at a thought, or at the first part as is usual, means the text behind it.
+    let mut stands_on = vec![last; texts.len()];
+    for at in (0..last).rev() {
+        stands_on[at] = if texts[at].is_some() { at } else { stands_on[at + 1] };
+    }
+    let mut offsets: Vec<Vec<&mut u64>> = texts.iter().map(|_| Vec::new()).collect();
+    for Pointer { part, citation } in &mut *pointers {
+        *part = stands_on.get(*part).copied().unwrap_or(last);
+        if let (Some((start, end)), Some(offsets)) = (&mut citation.span, offsets.get_mut(*part)) {
+            offsets.extend([start, end]);
+        }
+    }
+    let mut before = 0;
+    for (text, mut offsets) in texts.iter().zip(offsets) {
+        let text = text.unwrap_or_default();
+        convert(&mut offsets, text, Unit::Bytes);
+        offsets.into_iter().for_each(|offset| *offset += before);
+        before += text.chars().count() as u64;
+    }
 }
 
 /// The Gemini API and Vertex name the list differently.
@@ -54,7 +84,7 @@ fn read_cited(source: Raw<'_>) -> Citation<'_> {
     citation
 }
 
-fn read_grounding<'a>(grounding: Raw<'a>, citations: &mut Vec<Citation<'a>>) {
+fn read_grounding<'a>(grounding: Raw<'a>, pointers: &mut Vec<Pointer<'a>>) {
     let (mut chunks, mut supports) = (Vec::new(), None);
     for (key, value) in grounding.members() {
         match key {
@@ -66,28 +96,28 @@ fn read_grounding<'a>(grounding: Raw<'a>, citations: &mut Vec<Citation<'a>>) {
     let mut is_used = vec![false; chunks.len()];
     let mut repeated = 0;
     for support in supports.into_iter().flat_map(Raw::elements) {
-        let (mut span, mut indices) = (None, None);
+        let (mut part, mut span, mut indices) = (0, None, None);
         for (key, value) in support.members() {
             match key {
-                b"segment" => span = read_segment(value),
+                b"segment" => (part, span) = read_segment(value),
                 b"groundingChunkIndices" => indices = Some(value),
                 _ => {}
             }
         }
         for index in indices.into_iter().flat_map(Raw::elements) {
             let index = index.count().and_then(|index| usize::try_from(index).ok()).unwrap_or(usize::MAX);
-            let Some(chunk) = chunks.get(index).filter(|_| citations.len() < MOST) else { continue };
+            let Some(chunk) = chunks.get(index).filter(|_| pointers.len() < MOST) else { continue };
             let words = chunk.cited_text.as_ref().map_or(0, |words| words.len());
             let is_repeated = std::mem::replace(&mut is_used[index], true);
             repeated += if is_repeated { words } else { 0 };
             let tells_words = !is_repeated || repeated <= MOST_REPEATED_BYTES;
             let cited_text = chunk.cited_text.as_ref().filter(|_| tells_words).cloned();
             let (url, title) = (chunk.url.clone(), chunk.title.clone());
-            citations.push(Citation { url, title, cited_text, span, native: None });
+            pointers.push(Pointer { part, citation: Citation { url, title, cited_text, span, native: None } });
         }
     }
     let unused = chunks.into_iter().zip(is_used).filter(|(_, is_used)| !is_used).map(|(chunk, _)| chunk);
-    citations.extend(unused.take(MOST));
+    pointers.extend(unused.take(MOST).map(|citation| Pointer { part: 0, citation }));
 }
 
 /// A source: a page, a retrieved document, a place.
@@ -104,16 +134,18 @@ fn read_chunk(chunk: Raw<'_>) -> Citation<'_> {
     citation
 }
 
-fn read_segment(segment: Raw<'_>) -> Option<(u64, u64)> {
-    let (mut start, mut end) = (0, None);
+/// The part that a segment is of, and where in it.
+fn read_segment(segment: Raw<'_>) -> (usize, Option<(u64, u64)>) {
+    let (mut part, mut start, mut end) = (0, 0, None);
     for (key, value) in segment.members() {
         match key {
             b"startIndex" => start = value.count().unwrap_or_default(),
             b"endIndex" => end = value.count(),
+            b"partIndex" => part = value.count().and_then(|part| usize::try_from(part).ok()).unwrap_or_default(),
             _ => {}
         }
     }
-    end.map(|end| (start, end))
+    (part, end.map(|end| (start, end)))
 }
 
 /// In what offsets are told.
@@ -125,9 +157,9 @@ enum Unit {
 
 /// Turns offsets into `text` from one unit into the other, in one walk. An offset within a character counts as its
 /// beginning, one behind the text as its end.
-fn convert(mut offsets: Vec<&mut u64>, text: &str, from: Unit) {
+fn convert(offsets: &mut [&mut u64], text: &str, from: Unit) {
     if text.is_ascii() {
-        offsets.into_iter().for_each(|offset| *offset = (*offset).min(text.len() as u64));
+        offsets.iter_mut().for_each(|offset| **offset = (**offset).min(text.len() as u64));
         return;
     }
     offsets.sort_unstable();
@@ -137,15 +169,15 @@ fn convert(mut offsets: Vec<&mut u64>, text: &str, from: Unit) {
     let end = (text.len() as u64, text.chars().count() as u64);
     for offset in offsets {
         let has_passed = |(bytes, characters)| match from {
-            Unit::Bytes => bytes > *offset,
-            Unit::Characters => characters > *offset,
+            Unit::Bytes => bytes > **offset,
+            Unit::Characters => characters > **offset,
         };
         while let Some(position) = ahead.filter(|position| !has_passed(*position)) {
             known = position;
             ahead = next.next();
         }
         let reached = if ahead.is_none() && !has_passed(end) { end } else { known };
-        *offset = match from {
+        **offset = match from {
             Unit::Bytes => reached.1,
             Unit::Characters => reached.0,
         };
@@ -184,7 +216,7 @@ pub(super) fn write(candidate: &mut ObjectWriter<'_>, cited: &[Grounded<'_, '_>]
     for group in supports.chunk_by_mut(|one, next| one.part == next.part) {
         let text = group[0].text;
         let offsets = group.iter_mut().flat_map(|support| [&mut support.start, &mut support.end]);
-        convert(offsets.collect(), text, Unit::Characters);
+        convert(&mut offsets.collect::<Vec<_>>(), text, Unit::Characters);
     }
     let mut metadata = candidate.object("groundingMetadata");
     let mut chunks = metadata.array("groundingChunks");

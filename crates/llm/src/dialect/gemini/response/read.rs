@@ -1,9 +1,10 @@
 //! A whole answer, read.
 
-use crate::dialect::gemini::{grounding, logprobs, part, stop, usage};
+use crate::dialect::gemini::grounding::{self, Pointer};
+use crate::dialect::gemini::{logprobs, part, stop, usage};
 use crate::dialect::{Dialect, ReadError};
 use crate::json::Raw;
-use crate::model::{Choice, Citation, Part, PartBody, Response};
+use crate::model::{Choice, Part, PartBody, Response};
 
 use super::{Candidate, visible_text};
 
@@ -48,9 +49,9 @@ fn read_choice(candidate: Candidate<'_>, at: u32) -> Choice<'_> {
     let has_calls = candidate.has_calls();
     let Candidate { index, mut parts, finish_reason, grounding, citations, logprobs, extras } = candidate;
     if grounding.is_some() || citations.is_some() {
-        let text = parts.iter().find_map(visible_text).unwrap_or_default();
-        let citations = grounding::read(grounding, citations, text);
-        cite(&mut parts, citations);
+        let texts: Vec<_> = parts.iter().map(visible_text).collect();
+        let pointers = grounding::read(grounding, citations, &texts);
+        cite(&mut parts, pointers);
     }
     Choice {
         index: index.unwrap_or(at),
@@ -61,16 +62,16 @@ fn read_choice(candidate: Candidate<'_>, at: u32) -> Choice<'_> {
     }
 }
 
-/// Gives the first visible text its citations.
-fn cite<'a>(parts: &mut Vec<Part<'a>>, found: Vec<Citation<'a>>) {
-    if found.is_empty() {
-        return;
-    }
-    for part in parts.iter_mut() {
-        if let PartBody::Text { citations, .. } = &mut part.body {
-            *citations = found;
-            return;
+/// Gives each visible text its citations.
+fn cite<'a>(parts: &mut Vec<Part<'a>>, pointers: Vec<Pointer<'a>>) {
+    let mut without_text = Vec::new();
+    for Pointer { part, citation } in pointers {
+        match parts.get_mut(part).map(|part| &mut part.body) {
+            Some(PartBody::Text { citations, .. }) => citations.push(citation),
+            _ => without_text.push(citation),
         }
     }
-    parts.push(PartBody::Text { text: Default::default(), citations: found, signature: None }.into());
+    if !without_text.is_empty() {
+        parts.push(PartBody::Text { text: Default::default(), citations: without_text, signature: None }.into());
+    }
 }

@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 
 use crate::dialect::cited::CitedText;
+use crate::dialect::gemini::grounding::{self, Pointer};
 use crate::dialect::gemini::response::{Candidate, visible_text};
-use crate::dialect::gemini::{grounding, logprobs, part, stop, usage};
+use crate::dialect::gemini::{logprobs, part, stop, usage};
 use crate::dialect::{Dialect, EventReader, Frame};
 use crate::errors::read_error;
 use crate::json::Raw;
@@ -91,7 +92,9 @@ impl Reader {
         let may_cite = !self.forgoes_citations && progress.citations < grounding::MOST;
         if may_cite && (candidate.grounding.is_some() || candidate.citations.is_some()) {
             let text = progress.text.get();
-            for mut citation in grounding::read(candidate.grounding, candidate.citations, text.unwrap_or_default()) {
+            // The parts of a stream are pieces: they point into all of them.
+            let texts = [Some(text.unwrap_or_default())];
+            for Pointer { mut citation, .. } in grounding::read(candidate.grounding, candidate.citations, &texts) {
                 citation.span = citation.span.filter(|_| text.is_some());
                 progress.citations += 1;
                 tell(Event::Citation { choice, citation: Box::new(citation) });
