@@ -167,8 +167,10 @@ impl LlmStream {
                     return Poll::Ready(self.stop(exchange, StreamFault::from(error)));
                 }
                 None => {
-                    self.end_with(StreamFault::Cut);
+                    self.body = None;
                     let out = self.end_decoding(Called(exchange));
+                    // Unless the last bytes were malformed, which says more.
+                    self.end_with(StreamFault::Cut);
                     if out.is_some() {
                         return self.pass(out);
                     }
