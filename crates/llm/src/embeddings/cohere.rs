@@ -27,6 +27,7 @@ pub(super) fn read_request(body: Raw<'_>) -> Result<EmbedRequest<'_>, ReadError>
             b"embedding_types" => request.encoding = read_types(value)?,
             b"truncate" => {
                 request.truncation = value.quoted().and_then(Truncation::read);
+                request.truncation_field = "truncate";
                 request.unread.lose_unless_read("truncate", request.truncation.as_ref());
             }
             b"images" if value.elements().next().is_some() => return Err(only_texts()),

@@ -70,6 +70,8 @@ pub struct EmbedRequest<'a> {
     pub encoding: Encoding,
     pub task: Option<EmbedTask>,
     pub truncation: Option<Truncation>,
+    /// The client's word for `truncation`, if it has said anything of it.
+    pub truncation_field: &'static str,
     /// What the client said beside that.
     pub unread: Losses,
 }
@@ -225,7 +227,7 @@ impl EmbedProvider {
             });
         }
         if request.truncation.is_some_and(|truncation| !self.truncates(truncation)) {
-            losses.lose_field("truncate");
+            losses.lose_field(request.truncation_field);
         }
         losses
     }

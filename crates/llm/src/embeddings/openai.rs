@@ -18,11 +18,10 @@ pub(super) fn read_request(body: Raw<'_>) -> Result<EmbedRequest<'_>, ReadError>
                 request.task = read_task(value);
                 request.unread.lose_unless_read("input_type", request.task.as_ref());
             }
-            // Voyage's; Hugging Face's and NVIDIA's.
-            b"truncation" | b"truncate" => {
-                request.truncation = read_truncation(value);
-                request.unread.lose_unless_read("truncate", request.truncation.as_ref());
-            }
+            // Voyage's.
+            b"truncation" => truncate(&mut request, "truncation", value),
+            // Hugging Face's and NVIDIA's.
+            b"truncate" => truncate(&mut request, "truncate", value),
             b"encoding_format" if value.quoted() == Some(b"float") => {}
             _ => request.unread.lose_field(&String::from_utf8_lossy(key)),
         }
@@ -37,6 +36,12 @@ fn read_task(value: Raw<'_>) -> Option<EmbedTask> {
         b"document" | b"passage" | b"search_document" => Some(EmbedTask::Document),
         _ => None,
     }
+}
+
+fn truncate(request: &mut EmbedRequest<'_>, field: &'static str, value: Raw<'_>) {
+    request.truncation = read_truncation(value);
+    request.truncation_field = field;
+    request.unread.lose_unless_read(field, request.truncation.as_ref());
 }
 
 fn read_truncation(value: Raw<'_>) -> Option<Truncation> {

@@ -256,6 +256,8 @@ fn what_a_provider_has_no_words_for_is_named() {
     ] {
         assert_eq!(provider.losses(EmbedClient::OpenAi, &request).to_string(), expected, "{provider:?}");
     }
+    let voyages = asked(EmbedClient::OpenAi, &json!({"model": "m", "input": "a", "truncation": true}));
+    assert_eq!(EmbedProvider::Gemini.losses(EmbedClient::OpenAi, &voyages).to_string(), "field:truncation");
     let body = json!({"content": {"parts": [{"text": "a"}]}, "taskType": "RETRIEVAL_QUERY"});
     let request = asked(EmbedClient::Gemini, &body);
     assert_eq!(EmbedProvider::OpenAi.losses(EmbedClient::Gemini, &request).to_string(), "field:taskType");
@@ -424,7 +426,7 @@ fn a_word_for_truncation_that_is_not_known_is_named() {
         (EmbedClient::Cohere, json!({"texts": ["a"], "truncate": "MIDDLE"}), "field:truncate"),
         (EmbedClient::Cohere, json!({"texts": ["a"], "truncate": "NONE"}), ""),
         (EmbedClient::OpenAi, json!({"input": "a", "truncate": "middle"}), "field:truncate"),
-        (EmbedClient::OpenAi, json!({"input": "a", "truncation": 7}), "field:truncate"),
+        (EmbedClient::OpenAi, json!({"input": "a", "truncation": 7}), "field:truncation"),
         (EmbedClient::OpenAi, json!({"input": "a", "truncation": false}), ""),
         (EmbedClient::OpenAi, json!({"input": "a", "encoding_format": "int8"}), "field:encoding_format"),
         (EmbedClient::OpenAi, json!({"input": "a", "encoding_format": "float"}), ""),
