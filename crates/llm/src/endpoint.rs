@@ -92,8 +92,8 @@ pub enum ModelAgain {
     Nowhere,
     /// In each element of this top-level list.
     InEach(&'static str),
-    /// In this top-level object, where it is there.
-    In(&'static str),
+    /// In these top-level objects, where they are there: the spellings of one.
+    In(&'static [&'static str]),
 }
 
 /// How a streamed answer is cut into events.
@@ -326,8 +326,15 @@ static ROWS: [Endpoint; Protocol::ALL.len()] = [
         family: Dialect::Gemini,
         unlisted: Unlisted::Counted,
         paths: &[PathForm::of_model(":countTokens", StreamFlag::Never)],
-        prompt_fields: &["contents", "systemInstruction", "system_instruction", "tools", "generateContentRequest"],
-        model_again: ModelAgain::In("generateContentRequest"),
+        prompt_fields: &[
+            "contents",
+            "systemInstruction",
+            "system_instruction",
+            "tools",
+            "generateContentRequest",
+            "generate_content_request",
+        ],
+        model_again: ModelAgain::In(&["generateContentRequest", "generate_content_request"]),
         ..PLAIN
     },
     Endpoint {

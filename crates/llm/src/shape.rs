@@ -161,11 +161,17 @@ fn shape(scan: &BodyScan, rules: &ShapeRules, protocol: Protocol, capability: Op
 
 /// Writes the operator's model where the body repeats the one that the path names.
 fn repeat_model(rules: &ShapeRules, place: ModelAgain, edits: &mut Edits<'_>) {
-    let field = match place {
-        ModelAgain::Nowhere => return,
-        ModelAgain::InEach(field) | ModelAgain::In(field) => field,
-    };
-    let (Some(told), Some(model)) = (edits.get(field), rules.fixed_model()) else { return };
+    let Some(model) = rules.fixed_model() else { return };
+    match place {
+        ModelAgain::Nowhere => {}
+        ModelAgain::InEach(field) => name_model(&model, field, edits),
+        ModelAgain::In(fields) => fields.iter().for_each(|field| name_model(&model, field, edits)),
+    }
+}
+
+/// Writes `model` into the object `field`, or into each object of the list that it is.
+fn name_model(model: &str, field: &'static str, edits: &mut Edits<'_>) {
+    let Some(told) = edits.get(field) else { return };
     let mut name = Vec::new();
     write_string(&mut name, &format!("models/{model}"));
     let named = match told.kind {

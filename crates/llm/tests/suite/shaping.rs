@@ -270,6 +270,7 @@ fn a_configured_model_is_named_wherever_a_body_of_googles_repeats_it() {
     let item = |model: &str| format!("{{ \"model\": \"models/{model}\", \"content\": {{}} }}");
     let batch = |model: &str| format!("{{\"requests\": [{},{}]}}", item(model), item(model));
     let count = |model: &str| format!("{{\"generateContentRequest\":{}}}", item(model));
+    let snake_case = |body: &str| body.replace("generateContentRequest", "generate_content_request");
     for (protocol, theirs, expected) in [
         (Protocol::GeminiBatchEmbed, batch("theirs"), batch("ours")),
         (
@@ -278,6 +279,7 @@ fn a_configured_model_is_named_wherever_a_body_of_googles_repeats_it() {
             "{\"requests\":[{\"model\":\"models/ours\"}]}".into(),
         ),
         (Protocol::GeminiCountTokens, count("theirs"), count("ours")),
+        (Protocol::GeminiCountTokens, snake_case(&count("theirs")), snake_case(&count("ours"))),
         (Protocol::GeminiCountTokens, "{\"contents\":[]}".into(), "{\"contents\":[]}".into()),
     ] {
         assert_eq!(text(&shape_request(&scan(&theirs), &ours, protocol)), expected, "{protocol}");
