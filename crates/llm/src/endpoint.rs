@@ -241,6 +241,7 @@ const fn speaks(dialect: Dialect) -> Endpoint {
         name: dialect.as_str(),
         conversation: Conversation::Shared(dialect),
         family: dialect,
+        unlisted: Unlisted::Refused,
         stream: StreamFlag::Body,
         ..PLAIN
     }
@@ -420,6 +421,7 @@ static ROWS: [Endpoint; Protocol::ALL.len()] = [
         protocol: Protocol::OpenAiCompletions,
         name: "openai-completions",
         conversation: Conversation::OfClients(ClientDialect::Completions),
+        unlisted: Unlisted::Refused,
         paths: &[PathForm::of("/v1/completions", StreamFlag::Body)],
         body: BodyRule::HasField("prompt"),
         stream: StreamFlag::Body,
