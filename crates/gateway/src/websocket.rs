@@ -2,12 +2,13 @@
 //! switched, the request goes on as a tunnel: its exchange lives, and its limits hold, until the tunnel ends. An
 //! upstream that answers anything but a switch has its answer passed on.
 
+mod protocols;
 mod relay;
 
 use std::rc::Rc;
 use std::time::Duration;
 
-use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
+use http::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue, UPGRADE};
 use http::{Method, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
@@ -19,8 +20,11 @@ use crate::request_body::RequestBody;
 use crate::settlement::Outcome;
 use crate::transport::Switched;
 use crate::worker::Worker;
-use crate::{inference, proxy};
+use crate::{headers, inference, proxy};
 use relay::{Ending, Moved};
+
+/// What goes with a wish for `h2c` (RFC 7540, section 3.2.1).
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 
 /// The client's wish to go on in another protocol.
 pub struct Upgrade {
@@ -31,10 +35,17 @@ pub struct Upgrade {
     connection: HeaderValue,
 }
 
-/// The upgrade that the request asks for, if it does. Most others that ask for a protocol also work without, so that one
-/// with a body, behind which nobody could tell where the other protocol begins, asks for none but WebSocket.
+/// The upgrade that the request asks for, if it does and may. Most others that ask for a protocol also work without, so
+/// that one with a body, behind which nobody could tell where the other protocol begins, asks for none but WebSocket.
+///
+/// Where a protocol is named that carries requests, none is asked for: in a tunnel no route, plugin or limit would see
+/// them.
 pub fn take_upgrade(request: &mut http::Request<Incoming>) -> Option<Upgrade> {
     let protocol = request.headers().get(UPGRADE)?.clone();
+    if !protocols::carry_no_requests(request.headers()) {
+        headers::remove(request.headers_mut(), &HTTP2_SETTINGS);
+        return None;
+    }
     let is_websocket = names(request.headers(), UPGRADE, "websocket");
     let may_switch = request.version() == Version::HTTP_11
         && request.method() == Method::GET
@@ -67,7 +78,7 @@ impl Upgrade {
 }
 
 /// `true` if `token` is in the list that is `header`'s value.
-fn names(headers: &HeaderMap, header: http::HeaderName, token: &str) -> bool {
+fn names(headers: &HeaderMap, header: HeaderName, token: &str) -> bool {
     let values = headers.get_all(header).into_iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
 }

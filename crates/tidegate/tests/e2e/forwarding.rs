@@ -209,6 +209,30 @@ fn headers_of_one_connection_stay_on_it() {
 }
 
 #[test]
+fn a_client_does_not_switch_to_a_protocol_that_carries_requests() {
+    let gateway = Gateway::start();
+    let upstream = Upstream::saying("body");
+    let mut configured = route("/*", upstream.addr);
+    configured["enable_websocket"] = json!(true);
+    gateway.put("/routes/1", &configured);
+    let mut client = gateway.connect();
+    for protocols in [&["h2c"][..], &["H2C"], &["websocket, h2c"], &["websocket", "HTTP/2.0"], &["TLS/1.2"]] {
+        let mut request = get("/").header("Connection", "Upgrade").header("HTTP2-Settings", "AAMAAABkAAQAAP__");
+        for protocol in protocols {
+            request = request.header("Upgrade", *protocol);
+        }
+        client.write(&request).unwrap();
+        let reply = client.reply().unwrap();
+        assert_eq!((reply.status, reply.text().as_str()), (200, "body"), "{protocols:?}");
+        let seen = upstream.last();
+        for gone in ["upgrade", "http2-settings"] {
+            assert_eq!(seen.header(gone), None, "{protocols:?}: {seen:?}");
+        }
+    }
+    assert_eq!(upstream.connection_count(), 1, "they share a connection, as ordinary requests do");
+}
+
+#[test]
 fn the_upstreams_status_shows_where_it_is_at_fault_or_always_shown() {
     let upstream = Upstream::answering(|seen| answer(&format!("{} X", &seen.target[1..]), "", ""));
     let ask = |config| {
