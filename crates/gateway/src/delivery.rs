@@ -90,7 +90,7 @@ pub fn deliver(mut exchange: Box<Exchange>, mut head: ResponseHead, source: Sour
         global.body_filters(&mut exchange, &head, Scope::Global, &mut filters);
         chain.body_filters(&mut exchange, &head, Scope::Route, &mut filters);
     }
-    if !filters.is_empty() || matches!(source, Source::Full(_)) {
+    if !filters.is_empty() || matches!(source, Source::Full(_)) || tells_wrong_length(&exchange, &head, &source) {
         // hyper writes the right length where it is known.
         head.headers.remove(CONTENT_LENGTH);
     }
@@ -122,6 +122,18 @@ fn finish_head(exchange: &mut Exchange, head: &mut ResponseHead) {
     global.response_head(exchange, head, Scope::Global);
     chain.response_head(exchange, head, Scope::Route);
     exchange.response.status = head.status.as_u16();
+}
+
+/// `true` if the client would take the response to end elsewhere than the bytes of `source` do. The length in an answer
+/// that has no bytes (to HEAD, 304) is that of another one.
+fn tells_wrong_length(exchange: &Exchange, head: &ResponseHead, source: &Source) -> bool {
+    let Some(told) = head.headers.get(CONTENT_LENGTH) else { return false };
+    if exchange.request.method == Method::HEAD || head.status == StatusCode::NOT_MODIFIED {
+        return false;
+    }
+    let is_only_one = head.headers.get_all(CONTENT_LENGTH).iter().nth(1).is_none();
+    let right = source.known_length().map(|length| itoa::Buffer::new().format(length).as_bytes() == told.as_bytes());
+    !(is_only_one && right == Some(true))
 }
 
 /// The length of `head` as HTTP/1.1 writes it, with the date and the framing that hyper adds; `body` is the length of

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use config::template::Template;
 use config::vars::Vars;
 use gateway::headers;
+use gateway::hop_by_hop::is_hop_by_hop;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
@@ -156,6 +157,12 @@ impl Flat {
     pub(crate) fn changes(&self) -> Result<Vec<Change>, String> {
         self.0.iter().map(|(name, text)| Ok(Change::Set(header_name(name)?, text.compile()?))).collect()
     }
+}
+
+/// `changes` without those of headers that concern one connection only: they are the gateway's.
+pub(crate) fn end_to_end(mut changes: Vec<Change>) -> Vec<Change> {
+    changes.retain(|change| !is_hop_by_hop(change.name()));
+    changes
 }
 
 fn header_name(name: &str) -> Result<HeaderName, String> {

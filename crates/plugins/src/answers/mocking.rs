@@ -21,7 +21,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::definition::{self, FromConfig};
-use crate::header_change::{Change, Flat};
+use crate::header_change::{self, Change, Flat};
 
 const MOCKED_BY: HeaderName = HeaderName::from_static("x-mock-by");
 const MOCKER: HeaderValue = HeaderValue::from_static("APISIX/3.18.0");
@@ -115,7 +115,7 @@ impl Mocking {
             content_type: HeaderValue::from_str(&config.content_type)
                 .map_err(|_| "unsupported content type!".to_owned())?,
             body,
-            headers: config.response_headers.as_ref().map_or(Ok(Vec::new()), Flat::changes)?,
+            headers: header_change::end_to_end(config.response_headers.as_ref().map_or(Ok(Vec::new()), Flat::changes)?),
             with_mock_header: config.with_mock_header,
         })
     }

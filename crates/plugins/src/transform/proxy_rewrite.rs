@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 
 use config::pattern::Captures;
 use gateway::exchange::Exchange;
-use gateway::hop_by_hop::is_hop_by_hop;
 use gateway::plugin::{Needs, Phases, Plugin, PluginDef, Step};
 use gateway::variables::reads::reads_body;
 use http::header::HeaderValue;
@@ -108,7 +107,6 @@ struct ProxyRewrite {
     uri: Option<Rewrite>,
     host: Option<HeaderValue>,
     method: Option<http::Method>,
-    /// Without those of headers that concern one connection only: they are the gateway's.
     headers: Vec<Change>,
 }
 
@@ -120,7 +118,7 @@ impl ProxyRewrite {
             uri: Rewrite::new(config)?,
             host: host.map_err(|_| "host cannot stand in a header".to_owned())?,
             method: config.method.map(Method::to_http),
-            headers: headers.into_iter().filter(|change| !is_hop_by_hop(change.name())).collect(),
+            headers: header_change::end_to_end(headers),
         })
     }
 

@@ -153,7 +153,7 @@ impl ResponseRewrite {
         Ok(Self {
             status: status.map_err(|error| error.to_string())?,
             body: body(config)?,
-            headers: config.headers.as_ref().map_or(Ok(Vec::new()), Headers::changes)?,
+            headers: header_change::end_to_end(config.headers.as_ref().map_or(Ok(Vec::new()), Headers::changes)?),
             condition: condition.map_err(|error| format!("failed to validate the 'vars' expression: {error}"))?,
             filters: filters?,
             max_body_bytes: config.max_resp_body_size,

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Fixture;
-use crate::harness::{ADMIN_KEY, Launch, Request, Upstream, get, ok, upstream};
+use crate::harness::{ADMIN_KEY, Gateway, Launch, Request, Upstream, get, ok, upstream};
 
 #[test]
 fn a_request_is_rewritten_before_it_is_sent() {
@@ -73,6 +73,35 @@ fn a_status_without_a_body_has_no_length() {
             let reply = connection.reply().unwrap();
             assert_eq!((reply.status, reply.header("content-length")), (204, None), "{plugins}");
             assert_eq!(reply.header("transfer-encoding"), None, "{plugins}");
+        }
+    }
+}
+
+#[test]
+fn a_plugin_says_nothing_wrong_about_where_an_answer_ends() {
+    let gateway = Gateway::start();
+    let upstream_ = Upstream::answering(|seen| match seen.target.as_str() {
+        "/chunked" => b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nwhole\r\n0\r\n\r\n".to_vec(),
+        _ => ok("whole"),
+    });
+    let told =
+        json!({"Content-Length": "3", "Transfer-Encoding": "gzip", "Connection": "close", "Upgrade": "h2c", "X-A": 1});
+    for plugins in [
+        json!({"response-rewrite": {"headers": {"set": told}}}),
+        json!({"response-rewrite": {"headers": {"add": ["Content-Length: 3", "Connection: close", "X-A: 1"]}}}),
+        json!({"mocking": {"response_example": "whole", "response_headers": told}}),
+    ] {
+        gateway.put("/routes/1", &json!({"uri": "/*", "upstream": upstream(upstream_.addr), "plugins": plugins}));
+        let mut client = gateway.connect();
+        for path in ["/", "/chunked", "/"] {
+            client.write(&get(path)).unwrap();
+            let reply = client.reply().unwrap();
+            assert_eq!(
+                (reply.text().as_str(), reply.header("x-a")),
+                ("whole", Some("1")),
+                "{plugins} {path}: {reply:?}"
+            );
+            assert_eq!((reply.header("connection"), reply.header("upgrade")), (None, None), "{plugins} {path}");
         }
     }
 }
