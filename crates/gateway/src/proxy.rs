@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use config::resource::Timeout;
 use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
@@ -114,10 +114,13 @@ pub async fn dispatch(worker: &Rc<Worker>, exchange: &mut Exchange) -> Result<(R
     }
 }
 
-/// Reads a small body ahead where the method allows that the request goes out again.
+/// Reads a small body ahead where the method allows that the request goes out again. One of unknown length is not waited
+/// for: its client may wait for what the upstream makes of its beginning.
 async fn hold_body(worker: &Worker, exchange: &mut Exchange) -> Result<(), Answer> {
     /// Larger bodies are passed on as they come, and go out once.
     const LARGEST: u64 = 64 << 10;
+    /// For as long as this a body of unknown length that is on its way is read.
+    const ON_ITS_WAY: Duration = Duration::from_millis(100);
     let is_stream = matches!(exchange.body, RequestBody::Stream(_));
     if !is_stream || !is_repeatable(exchange.forward.method.as_ref().unwrap_or(&exchange.request.method)) {
         return Ok(());
@@ -126,9 +129,8 @@ async fn hold_body(worker: &Worker, exchange: &mut Exchange) -> Result<(), Answe
         Some(length) if length <= LARGEST => read_body(worker, exchange).await,
         Some(_) => Ok(()),
         None => {
-            let idle = worker.client_body_timeout();
             let largest = LARGEST.min(worker.max_buffered_body()) as usize;
-            exchange.body.read_if_short(largest, idle).await.map_err(refused_body)?;
+            exchange.body.read_if_short(largest, ON_ITS_WAY).await.map_err(refused_body)?;
             if let RequestBody::Buffered(body) = &exchange.body {
                 exchange.request.length += body.len() as u64;
             }

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use tokio::time::Instant;
 
 use crate::client_body::ClientBody;
 
@@ -109,18 +110,24 @@ impl RequestBody {
         })
     }
 
-    /// Reads a body of at most `limit` bytes whole. A longer one has its beginning read, and comes further as it comes.
+    /// Reads a body of at most `limit` bytes whole, if it comes within `patience`. Of another one the beginning is read,
+    /// and it comes further as it comes.
     ///
     /// # Errors
-    /// If it does not come.
-    pub async fn read_if_short(&mut self, limit: usize, idle: Duration) -> Result<(), BodyError> {
+    /// If it breaks off.
+    pub async fn read_if_short(&mut self, limit: usize, patience: Duration) -> Result<(), BodyError> {
         let RequestBody::Stream(incoming) = self else { return Ok(()) };
+        let end = Instant::now() + patience;
         let mut beginning = BytesMut::new();
         let mut is_whole = false;
         while !is_whole && beginning.len() <= limit {
-            match next_data(incoming, idle).await? {
-                Some(data) => beginning.extend_from_slice(&data),
-                None => is_whole = true,
+            match tokio::time::timeout_at(end, poll_fn(|cx| incoming.poll_frame(cx))).await {
+                Err(_) => break,
+                Ok(None) => is_whole = true,
+                Ok(Some(frame)) => {
+                    let data = frame.map_err(|_| BodyError::Broken)?.into_data();
+                    data.into_iter().for_each(|data| beginning.extend_from_slice(&data));
+                }
             }
         }
         let beginning = beginning.freeze();

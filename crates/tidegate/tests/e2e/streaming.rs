@@ -78,6 +78,35 @@ fn an_upload_reaches_the_upstream_while_it_is_sent() {
 }
 
 #[test]
+fn an_upload_that_pauses_is_not_held_back_so_that_it_could_be_sent_again() {
+    let gateway = Gateway::start();
+    let (upstream, connections) = manual();
+    let mut configured = route("/*", upstream.addr);
+    configured["upstream"]["retries"] = json!(1);
+    gateway.put("/routes/1", &configured);
+    let mut client = gateway.connect();
+    client.stream.write_all(b"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").unwrap();
+    let mut server: Option<(TcpStream, BufReader<TcpStream>)> = None;
+    for part in ["first", "secnd", "third"].map(chunk) {
+        // The next part is written only when this one has come through.
+        client.stream.write_all(&part).unwrap();
+        let (_, reader) = server.get_or_insert_with(|| {
+            let stream = connections.recv().unwrap();
+            let mut reader = reader(&stream);
+            read_head(&mut reader).unwrap();
+            (stream, reader)
+        });
+        let mut seen = vec![0; part.len()];
+        reader.read_exact(&mut seen).unwrap();
+        assert_eq!(seen, part);
+    }
+    client.stream.write_all(b"0\r\n\r\n").unwrap();
+    let (mut server, _reader) = server.unwrap();
+    server.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\ndone").unwrap();
+    assert_eq!(client.reply().unwrap().text(), "done");
+}
+
+#[test]
 fn a_download_reaches_the_client_while_it_is_made() {
     let gateway = Gateway::start();
     let (upstream, connections) = manual();
