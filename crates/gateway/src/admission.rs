@@ -13,6 +13,7 @@ use ipnet::IpNet;
 
 use crate::answer::Answer;
 use crate::client_body::ClientBody;
+use crate::connection::MAX_HEADERS;
 use crate::exchange::{Connection, Exchange, Request};
 use crate::forwarded;
 use crate::hop_by_hop::remove_from_request;
@@ -31,6 +32,11 @@ pub(crate) fn begin(worker: &Worker, connection: Rc<Connection>, incoming: http:
     }
     let body = RequestBody::new(ClientBody::new(body, &parts, &connection));
     let length = head_length(&parts);
+    let has_too_many_headers = parts.headers.len() > MAX_HEADERS;
+    if has_too_many_headers {
+        // A map that is nearly full would panic where something is put into it.
+        parts.headers.clear();
+    }
     // The target names the host where it does (HTTP/2, absolute form): nothing else may.
     if let Some(authority) = parts.uri.authority() {
         let host = authority.as_str().rsplit('@').next().unwrap_or_default();
@@ -46,6 +52,7 @@ pub(crate) fn begin(worker: &Worker, connection: Rc<Connection>, incoming: http:
     let request = Request {
         length,
         duplicated_host,
+        has_too_many_headers,
         is_coded,
         overruled,
         method: parts.method,
@@ -73,6 +80,9 @@ fn asks_to_close(parts: &http::request::Parts) -> bool {
 /// Refuses what no route should see.
 pub(crate) async fn admit(worker: &Worker, exchange: &mut Exchange) -> Result<(), Answer> {
     let request = &exchange.request;
+    if request.has_too_many_headers {
+        return Err(Answer::page(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+    }
     if request.method == Method::CONNECT || request.method == Method::TRACE {
         return Err(Answer::page(StatusCode::METHOD_NOT_ALLOWED));
     }

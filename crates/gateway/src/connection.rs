@@ -35,8 +35,8 @@ const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// hyper's smallest read buffer.
 const MIN_BUFFER_BYTES: usize = 8192;
 
-/// More header fields than this are refused with 431.
-const MAX_HEADERS: usize = 100;
+/// More header fields than this are refused with 431: over HTTP/1 by hyper, over HTTP/2 by admission.
+pub(crate) const MAX_HEADERS: usize = 100;
 
 /// How long a connection may take to end once it was told to and has no requests; begun anew with each sign of life.
 const LONGEST_FAREWELL: Duration = Duration::from_secs(1);

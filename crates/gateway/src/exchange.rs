@@ -116,6 +116,8 @@ pub struct Request {
     pub length: u64,
     /// The client sent more than one Host header.
     pub duplicated_host: bool,
+    /// The client sent more header fields than are allowed; none of them is kept.
+    pub has_too_many_headers: bool,
     /// The body has a transfer coding beside `chunked`, which nobody here undoes.
     pub is_coded: bool,
     /// `X-Forwarded-*` and `Forwarded` as the client sent them, if some of them are not believed.
@@ -436,7 +438,7 @@ impl Drop for Exchange {
 
 /// A copy of `headers` that holds on to no read buffer.
 pub(crate) fn detached(headers: &HeaderMap) -> HeaderMap {
-    let mut copy = HeaderMap::with_capacity(headers.len());
+    let mut copy = headers::with_room_for(headers, 0);
     for (name, value) in headers {
         if let Ok(mut own) = HeaderValue::from_bytes(value.as_bytes()) {
             own.set_sensitive(value.is_sensitive());

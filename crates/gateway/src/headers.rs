@@ -8,6 +8,15 @@ use http::header::{HeaderMap, HeaderName};
 /// Lines that the gateway mostly adds to what it passes on, in either direction.
 pub(crate) const ROOM: usize = 6;
 
+/// Room is made ahead for so many names at most; a map with more grows. Asked for more than the 24,576 names that it can
+/// hold, it would panic.
+const MOST_ROOM: usize = 1024;
+
+/// An empty map with room for the names in `headers` and `more`.
+pub(crate) fn with_room_for(headers: &HeaderMap, more: usize) -> HeaderMap {
+    HeaderMap::with_capacity((headers.keys_len() + more).min(MOST_ROOM))
+}
+
 /// Removes every line of `name`; `true` if there was one.
 pub fn remove(headers: &mut HeaderMap, name: &HeaderName) -> bool {
     let before = headers.keys_len();
@@ -25,7 +34,7 @@ pub fn retain(headers: &mut HeaderMap, keep: impl Fn(&HeaderName) -> bool) {
         }
         return;
     }
-    let mut kept = HeaderMap::with_capacity(headers.len() + ROOM);
+    let mut kept = with_room_for(headers, ROOM);
     let mut current = None;
     for (name, value) in std::mem::take(headers) {
         // Only the first line of a name tells it.
@@ -41,7 +50,7 @@ pub fn retain(headers: &mut HeaderMap, keep: impl Fn(&HeaderName) -> bool) {
 
 /// A copy of the lines whose names are to be kept.
 pub fn copy(headers: &HeaderMap, keep: impl Fn(&HeaderName) -> bool) -> HeaderMap {
-    let mut copy = HeaderMap::with_capacity(headers.len() + ROOM);
+    let mut copy = with_room_for(headers, ROOM);
     for (name, value) in headers.iter().filter(|(name, _)| keep(name)) {
         copy.append(name, value.clone());
     }
@@ -86,6 +95,16 @@ mod tests {
         assert!(!remove(&mut headers, &HeaderName::from_static("c")));
         assert_eq!(text(&headers), "a=1 b=1");
         assert!(!remove(&mut HeaderMap::new(), &HeaderName::from_static("c")));
+    }
+
+    #[test]
+    fn as_many_lines_as_a_map_can_hold_are_copied_too() {
+        const MANY: usize = 24_576;
+        let name = |number| HeaderName::try_from(format!("x-{number}")).expect("a name");
+        let mut headers: HeaderMap = (0..MANY).map(|at| (name(at), HeaderValue::from_static("1"))).collect();
+        assert_eq!(copy(&headers, |_| true).len(), MANY);
+        assert!(remove(&mut headers, &name(0)));
+        assert_eq!(headers.len(), MANY - 1);
     }
 
     #[test]

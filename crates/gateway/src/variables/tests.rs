@@ -38,6 +38,7 @@ impl Fixture {
             pairs.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect();
         let request = Request {
             duplicated_host: false,
+            has_too_many_headers: false,
             is_coded: false,
             overruled: None,
             path: NormalPath::new(&uri).expect("a valid path"),

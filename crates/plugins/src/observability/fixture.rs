@@ -85,6 +85,7 @@ impl Bench {
         };
         let request = Request {
             duplicated_host: false,
+            has_too_many_headers: false,
             is_coded: false,
             overruled: None,
             method: if sent.body.is_empty() { Method::GET } else { Method::POST },

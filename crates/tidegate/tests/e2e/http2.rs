@@ -78,6 +78,23 @@ async fn a_header_list_too_long_is_refused_and_the_next_request_served() {
 }
 
 #[tokio::test]
+async fn as_many_header_fields_are_allowed_as_over_http1() {
+    let gateway = Gateway::start();
+    let upstream = Upstream::saying("served");
+    gateway.put("/routes/1", &route("/*", upstream.addr));
+    let mut sender = client(&gateway).await;
+    for (fields, status) in [(100, 200), (101, 431), (1000, 431), (100, 200)] {
+        let mut request = hyper::Request::get("http://a/").body(Empty::new()).unwrap();
+        for number in 0..fields {
+            let name = http::HeaderName::try_from(format!("x-{number}")).unwrap();
+            request.headers_mut().insert(name, http::HeaderValue::from_static("1"));
+        }
+        assert_eq!(sender.send_request(request).await.unwrap().status(), status, "{fields} fields");
+    }
+    assert_eq!(upstream.request_count(), 2);
+}
+
+#[tokio::test]
 async fn cookies_in_fields_of_their_own_go_on_as_one() {
     let gateway = Gateway::start();
     let upstream = Upstream::saying("served");

@@ -100,6 +100,7 @@ pub fn exchange(plan: &Arc<Plan>, path: &str) -> Box<Exchange> {
     let uri: http::Uri = path.parse().expect("a URI");
     let request = Request {
         duplicated_host: false,
+        has_too_many_headers: false,
         is_coded: false,
         overruled: None,
         path: NormalPath::new(&uri).expect("a path"),
