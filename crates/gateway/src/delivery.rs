@@ -399,8 +399,18 @@ impl Drop for Passage {
         if let Source::Llm(stream) = &mut self.source {
             stream.finish(&mut self.exchange);
         }
-        // What was given to hyper last may be all there was, and still not be taken.
-        if self.exchange.settlement.outcome == Outcome::Aborted || gives_up() {
+        let is_abandoned = match self.exchange.settlement.outcome {
+            Outcome::Aborted => true,
+            // What was given to hyper last may be all there was, and still not be taken.
+            Outcome::Complete => gives_up(),
+            // Why it ended early is known.
+            Outcome::ClientGone
+            | Outcome::UpstreamCut
+            | Outcome::ProviderError
+            | Outcome::LimitExceeded
+            | Outcome::Idle => false,
+        };
+        if is_abandoned {
             self.exchange.settlement.outcome = abandoned(&self.exchange);
         }
     }
