@@ -58,6 +58,11 @@ impl Phases {
     pub const fn has(self, other: Phases) -> bool {
         self.0 & other.0 == other.0
     }
+
+    /// `true` if a phase is among them that runs when the request's headers may have gone to the upstream.
+    pub const fn are_behind_dispatch(self) -> bool {
+        self.has(Phases::RESPONSE_HEAD) || self.has(Phases::RESPONSE_BODY) || self.has(Phases::LOG)
+    }
 }
 
 /// What a plugin wants kept for it beyond the dispatch. Zero means "not needed", so that nobody pays.

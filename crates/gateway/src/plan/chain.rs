@@ -221,9 +221,11 @@ impl Entry {
 
     /// What the plugin wants kept, and its filter.
     fn needs(&self) -> Needs {
-        // Which may first be evaluated in the log phase.
         let filter = Needs::of_variables(self.filter.iter().flat_map(Expr::variables));
-        self.plugin.needs().merge(filter)
+        // It is evaluated once, in the first phase of the plugin that the request comes to: one before the dispatch, if
+        // the plugin has none behind it.
+        let headers = filter.headers && self.plugin.phases().are_behind_dispatch();
+        self.plugin.needs().merge(Needs { headers, ..filter })
     }
 
     fn is_skipped(&self, exchange: &mut Exchange, scope: Scope) -> bool {

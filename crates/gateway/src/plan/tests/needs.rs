@@ -29,3 +29,12 @@ fn a_filter_keeps_what_it_looks_at() {
         assert_eq!((needs.headers, needs.body_before_rewrite), (headers, body), "{variable}");
     }
 }
+
+#[test]
+fn a_filter_before_the_dispatch_keeps_no_headers() {
+    for (plugin, headers) in [("picky", false), ("recorder", true)] {
+        let plugins = json!({plugin: {"_meta": {"filter": [["http_x_tenant", "==", "a"]]}}});
+        let plan = Bench::plan_of(&[("/apisix/routes/1", json!({"id": "1", "uri": "/*", "plugins": plugins}))]);
+        assert_eq!(plan.routes()[0].chain.needs().headers, headers, "{plugin}");
+    }
+}
