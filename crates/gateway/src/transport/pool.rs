@@ -1,5 +1,7 @@
 //! One worker's connections, by node: idle HTTP/1 connections, last used first, and shared HTTP/2 connections. Of those
-//! that are idle each kind has at most as many as the node may keep; the one that is idle the longest goes first.
+//! that are idle each kind has at most as many as the node may keep; the one that is idle the longest goes first. For
+//! HTTP/1 that holds always. HTTP/2 connections become idle when their last stream ends, wherever that is, and those
+//! that are too many go with the next that is opened or the next sweep.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
@@ -63,18 +65,20 @@ impl Pool {
         // A connection that the upstream closed while it was idle leaves the request unsent: take another. If the close
         // met the request half way, it goes out once more, on a new connection, if that does no harm.
         let repeatable = request.body().is_at_hand() && is_repeatable(request.method());
+        let mut is_lost = false;
         if origin.tls.is_some()
             && let Some((sender, guard)) = self.shared_connection(origin)
         {
             match self.send_shared(sender, guard, request, timeout, Duration::ZERO).await {
-                Err(failure) if failure.is_unsent || (failure.error.is_loss() && repeatable) => {}
+                Err(failure) if failure.is_unsent => {}
+                Err(failure) if failure.error.is_loss() && repeatable => is_lost = true,
                 ended => return ended,
             }
         }
-        while let Some(connection) = self.take_idle(origin) {
+        while !is_lost && let Some(connection) = self.take_idle(origin) {
             match self.send_on(connection, request, timeout, Duration::ZERO).await {
                 Err(failure) if failure.is_unsent => {}
-                Err(failure) if failure.error.is_loss() && repeatable => break,
+                Err(failure) if failure.error.is_loss() && repeatable => is_lost = true,
                 ended => return ended,
             }
         }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
+use http_body_util::BodyExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -144,6 +145,40 @@ async fn a_request_that_a_close_met_half_way_is_repeated_if_that_does_no_harm() 
         assert_eq!(second(Method::PUT, lost).await.expect("a response"), StatusCode::OK);
         let failure = second(Method::POST, lost).await.expect_err("a failure");
         assert!(!failure.is_unsent);
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn a_request_that_was_lost_goes_out_once_more_and_only_on_a_new_connection() {
+    local(Box::pin(async {
+        let mut upstream = TlsUpstream::speaking("http/1.1").await;
+        let (first, mut old) = tokio::join!(upstream.send(request(Method::PUT)), async {
+            let mut old = upstream.accept().await;
+            old.read_buf(&mut Vec::new()).await.expect("a request");
+            old.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n").await.expect("somebody who listens");
+            old.flush().await.expect("somebody who listens");
+            old
+        });
+        upstream.speak("h2");
+        let (second, mut shared) = tokio::join!(upstream.send(request(Method::PUT)), async {
+            let mut shared = Peer::greet(upstream.accept().await).await;
+            shared.serve().await;
+            shared
+        });
+        second.expect("a response");
+        // The connection of the first is idle as well from here on.
+        old.write_all(b"ok").await.expect("somebody who listens");
+        old.flush().await.expect("somebody who listens");
+        first.expect("a response").into_body().collect().await.expect("a body");
+        assert_eq!(upstream.pool.idle_connections(), 2);
+
+        let (third, ()) = tokio::join!(upstream.send(request(Method::PUT)), async {
+            shared.request().await;
+            drop(shared);
+            Peer::greet(upstream.accept().await).await.serve().await;
+        });
+        assert_eq!(third.expect("a response").status(), StatusCode::OK);
     }))
     .await;
 }

@@ -39,23 +39,19 @@ impl TlsUpstream {
     pub async fn speaking(protocol: &str) -> Self {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let chain = CertificateDer::pem_slice_iter(CERTIFICATE).map(|certificate| certificate.expect("PEM")).collect();
-        let key = PrivateKeyDer::from_pem_slice(KEY).expect("a key");
-        let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let config = builder.expect("versions").with_no_client_auth().with_single_cert(chain, key);
-        let mut config = config.expect("a pair");
-        config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
         let trust = ClientConfigs::new(None).expect("a configuration");
         let tls = OriginTls {
             config: trust.unprepared(Verify::No).clone(),
             server_name: ServerName::try_from("a.test").expect("a name"),
         };
         let keepalive = KeepalivePool { size: KEPT as u32, idle_timeout: PATIENCE, requests: 100 };
-
         let origin = Origins::default().intern("127.0.0.1", port, Some(tls), keepalive);
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        Self { listener, acceptor, origin, pool: Rc::new(Pool::default()) }
+        Self { listener, acceptor: acceptor(protocol), origin, pool: Rc::new(Pool::default()) }
+    }
+
+    /// From now on it speaks `protocol` on new connections.
+    pub fn speak(&mut self, protocol: &str) {
+        self.acceptor = acceptor(protocol);
     }
 
     /// The next connection.
@@ -88,6 +84,17 @@ impl TlsUpstream {
         let timeout = Timeout { connect: PATIENCE, send, read };
         self.pool.send(&self.origin, &mut request, &timeout).await.map(|sent| sent.response)
     }
+}
+
+fn acceptor(protocol: &str) -> TlsAcceptor {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let chain = CertificateDer::pem_slice_iter(CERTIFICATE).map(|certificate| certificate.expect("PEM")).collect();
+    let key = PrivateKeyDer::from_pem_slice(KEY).expect("a key");
+    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = builder.expect("versions").with_no_client_auth().with_single_cert(chain, key);
+    let mut config = config.expect("a pair");
+    config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+    TlsAcceptor::from(Arc::new(config))
 }
 
 pub fn with_body(method: Method, body: OutgoingBody) -> Request<OutgoingBody> {
