@@ -94,10 +94,11 @@ impl Body for SharedUpload {
         };
         match &polled {
             Poll::Pending => upload.watch.note(UploadStage::AwaitsClient),
-            Poll::Ready(Some(Ok(_))) if !upload.body.is_end_stream() => {
+            // The last piece too may have to wait for room: only when the body is dropped has it gone.
+            Poll::Ready(Some(Ok(_))) => {
                 upload.watch.note(UploadStage::AwaitsUpstream(Instant::now() + upload.watch.send_timeout));
             }
-            Poll::Ready(Some(Ok(_) | Err(_)) | None) => upload.watch.note_over(),
+            Poll::Ready(Some(Err(_)) | None) => upload.watch.note_over(),
         }
         polled
     }
@@ -112,7 +113,7 @@ impl Body for SharedUpload {
 }
 
 impl Drop for SharedUpload {
-    /// Nothing more of it goes up, whether or not it came to its end.
+    /// hyper drops it behind its last piece. Nothing more of it goes up, whether or not it came to its end.
     fn drop(&mut self) {
         self.watch.note_over();
     }

@@ -200,6 +200,9 @@ async fn an_upstream_owes_its_answer_once_the_request_is_up_and_not_before() {
         // More than the upstream's window takes.
         let large = OutgoingBody::Full(vec![0; 1 << 20].into());
         assert!(given_up_after(A_WHILE, NO_TIME, large).await >= A_WHILE);
+        // Only its last piece does not go into the window.
+        let nearly_fitting = OutgoingBody::Full(vec![0; 74 << 10].into());
+        assert!(given_up_after(A_WHILE, NO_TIME, nearly_fitting).await >= A_WHILE);
         let small = OutgoingBody::Full(Bytes::from_static(b"hello"));
         assert!(given_up_after(PATIENCE, NO_TIME, small).await < PATIENCE);
     }))
