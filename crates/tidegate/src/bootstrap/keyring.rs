@@ -51,6 +51,7 @@ fn read_or(
     let configured = &settings.apisix.data_encryption.keyring;
     let path = settings.tidegate.data_dir.join(FILE);
     let own = match fs::read_to_string(&path) {
+        Ok(text) if configured.is_published() && text.trim().is_empty() => return Err(holds_no_key(&path)),
         Ok(text) => Some(text),
         Err(error) if error.kind() == ErrorKind::NotFound && !configured.is_published() => None,
         Err(error) if error.kind() == ErrorKind::NotFound => otherwise(&path)?,
@@ -65,6 +66,15 @@ fn read_or(
         false => configured.clone().with_past(own),
     };
     keyring.map_err(|error| Failure::configuration(format!("{}: {error}", path.display())))
+}
+
+/// Without a key secrets would be stored as they are.
+fn holds_no_key(path: &Path) -> Failure {
+    Failure::configuration(format!(
+        "{}: the file holds no key: put the key back that was in it, or, if no secrets are stored yet, delete the file, \
+         so that a key is made",
+        path.display()
+    ))
 }
 
 /// Writes a file that only this user can read, in one step: a crash leaves no half key behind.

@@ -82,6 +82,22 @@ fn a_damaged_database_is_wrong_configuration_for_serve_and_check_alike() {
 }
 
 #[test]
+fn a_keyring_that_holds_no_key_is_not_taken_for_none() {
+    for text in ["", " \n"] {
+        let launch = Launch::new();
+        launch.write_config();
+        let data = launch.folder.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        std::fs::write(data.join("keyring"), text).unwrap();
+        for command in ["serve", "check"] {
+            let ended = run_in(launch.folder.path(), &[command, "-c", "config.yaml"]);
+            assert_eq!(ended.status.code(), Some(2), "{command}: {}", ended.errors);
+            assert!(ended.errors.contains("data/keyring: the file holds no key"), "{command}: {}", ended.errors);
+        }
+    }
+}
+
+#[test]
 fn a_wrong_command_line_is_told_apart_from_a_failure() {
     let folder = tempfile::TempDir::new().unwrap();
     let code = |arguments: &[&str]| run_in(folder.path(), arguments).status.code();
