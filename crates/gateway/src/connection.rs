@@ -170,7 +170,9 @@ where
     let send_timeout = http.send_timeout;
     let max_head_bytes = worker.services.settings.tidegate.max_header_bytes;
     let io = TimedIo::new(stream, send_timeout);
-    let client = Client { connection: connection.clone(), taken: io.taken() };
+    // Over HTTP/1 a client takes nothing but responses.
+    let rest_limit = (protocol == Protocol::Http2).then_some(send_timeout);
+    let client = Client { connection: connection.clone(), taken: io.taken(), rest_limit };
     let head_limit = HeadLimit::new(client.clone(), head_timeout);
     let io = TokioIo::new(io);
     let service = service_fn(move |request: http::Request<Incoming>| {
@@ -227,7 +229,7 @@ async fn until_drained<C>(
                 break ended;
             }
             // What it takes may be the rest of a response whose request is over.
-            let is_idle = client.is_idle() && !client.taken.take();
+            let is_idle = client.is_idle() && !client.takes_rest();
             if was_idle && is_idle {
                 return;
             }
@@ -245,12 +247,27 @@ async fn until_drained<C>(
 struct Client {
     connection: Rc<Connection>,
     taken: Taken,
+    /// How long after its last request what it takes may be the rest of the response. Over HTTP/2 a client also takes
+    /// acknowledgements, as of a PING, and may go on for ever.
+    rest_limit: Option<Duration>,
 }
 
 impl Client {
     /// `true` if no request of its is under way.
     fn is_idle(&self) -> bool {
         self.connection.under_way.get() == 0
+    }
+
+    /// `true` if it has taken something since this was last asked that may be the rest of its last response.
+    fn takes_rest(&self) -> bool {
+        let now = Instant::now();
+        self.taken.take()
+            && self.connection.waiting_since.get().is_none_or(|since| self.last_of_rest(since, now) == now)
+    }
+
+    /// When it last took something of a response that ended `since`, if it has taken something `now`.
+    fn last_of_rest(&self, since: Instant, now: Instant) -> Instant {
+        self.rest_limit.map_or(now, |limit| now.min(since + limit))
     }
 }
 
@@ -280,7 +297,7 @@ impl HeadLimit {
             // What was taken until now was so about then: the clock need not be asked.
             (self.waiting_since, self.from) = (since, since);
         } else if taken {
-            self.from = Instant::now();
+            self.from = self.client.last_of_rest(since, Instant::now());
         }
         self.timer.poll_until(cx, (self.from + self.limit).into())
     }

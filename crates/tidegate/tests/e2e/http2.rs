@@ -9,6 +9,9 @@ use serde_json::json;
 
 use crate::harness::{ADMIN_KEY, Connection, Gateway, Launch, Upstream, get, ok, route, wait_until};
 
+/// How long a connection may take to end whose times are a second long.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A frame with this type, flags and stream.
@@ -148,24 +151,70 @@ fn impatient() -> (Gateway, Upstream) {
     (gateway, upstream)
 }
 
+const PING: u8 = 6;
+
+/// Sends PINGs, as a client does that is well and asks for nothing, until `client` is closed.
+fn ping_on(client: &Connection) {
+    let mut client = client.stream.try_clone().unwrap();
+    std::thread::spawn(move || {
+        while client.write_all(&frame(PING, 0, 0, &[0; 8])).is_ok() {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+    });
+}
+
 #[test]
 fn connections_without_a_whole_request_end() {
     let (gateway, _upstream) = impatient();
     let settings = frame(4, 0, 0, &[]);
     let whole = request_head(1);
-    for (name, bytes) in [
+    let begun = [
         ("the preface alone", settings.clone()),
         ("half a HEADERS frame", [&settings[..], &whole[..whole.len() - 3]].concat()),
         ("HEADERS without their end", [settings.clone(), frame(1, 1, 1, &[0x82, 0x84])].concat()),
-        ("a request, then nothing", [settings.clone(), whole].concat()),
-    ] {
-        let mut connection = gateway.connect();
-        connection.stream.write_all(&[PREFACE, &bytes].concat()).unwrap();
-        let mut rest = Vec::new();
-        let ended = connection.stream.read_to_end(&mut rest);
-        let timed_out = ended.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
-        assert!(!timed_out, "{name}: the connection stays open");
+        ("a request, then nothing", [settings.clone(), whole.clone()].concat()),
+        ("PINGs alone", settings.clone()),
+        ("a request, then PINGs", [settings, whole].concat()),
+    ];
+    let clients = begun.map(|(name, bytes)| {
+        let mut client = gateway.connect();
+        client.stream.write_all(&[PREFACE, &bytes].concat()).unwrap();
+        if name.contains("PING") {
+            ping_on(&client);
+        }
+        (name, client)
+    });
+    for (name, mut client) in clients {
+        assert!(ends(&mut client), "{name}: the connection stays open");
     }
+}
+
+/// Whether the gateway closes or resets the connection before the time to wait for bytes, or for the end, is over.
+fn ends(client: &mut Connection) -> bool {
+    let began = std::time::Instant::now();
+    let mut some = [0; 1024];
+    while began.elapsed() < PATIENCE {
+        match client.stream.read(&mut some) {
+            Ok(0) => return true,
+            Ok(_) => {}
+            Err(error) => return error.kind() != std::io::ErrorKind::WouldBlock,
+        }
+    }
+    false
+}
+
+#[test]
+fn a_client_that_sends_nothing_but_pings_does_not_hold_up_the_end() {
+    let (mut gateway, _upstream) = impatient();
+    let mut client = gateway.connect();
+    client.stream.write_all(&[PREFACE, &frame(4, 0, 0, &[])].concat()).unwrap();
+    let mut greeting = [0; 9];
+    client.stream.read_exact(&mut greeting).unwrap();
+    ping_on(&client);
+    let began = std::time::Instant::now();
+    assert_eq!(gateway.terminate().code(), Some(0));
+    assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
+    assert!(!gateway.log().contains("have been cut"), "{}", gateway.log());
 }
 
 #[test]
