@@ -39,6 +39,12 @@ const LAST_CALL_LIMITS: std::ops::RangeInclusive<Duration> = Duration::from_secs
 /// How long writing the last lines into log files may take.
 const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 
+/// How long the side runtime may take to end.
+const SIDE_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long each of the last steps may take once a second signal has come.
+const HURRIED_LIMIT: Duration = Duration::from_millis(500);
+
 /// Serves until SIGTERM or SIGINT.
 ///
 /// # Errors
@@ -54,6 +60,8 @@ pub fn run(config: Option<&Path>) -> Result<(), Failure> {
     let mut process = Process::start(configuration, log, &side)?;
     side.block_on(process.serve())?;
     side.block_on(process.end());
+    // The store's file is closed with the last task. A thread may be blocked for longer, as by a name that is looked up.
+    side.shutdown_timeout(SIDE_LIMIT);
     Ok(())
 }
 
@@ -227,29 +235,45 @@ impl<'r> Process<'r> {
         Ok(())
     }
 
-    /// Drains and stops. A second signal to end cuts what is left.
-    async fn end(mut self) {
-        let limit = self.configuration.settings.tidegate.drain_timeout;
-        let began = Instant::now();
-        let reason = tokio::select! {
-            drained = self.data_plane.drain(limit) => (!drained).then_some("tidegate.drain_timeout is over"),
-            () = self.signals.end() => {
-                self.data_plane.cut().await;
-                Some("a second signal came")
+    /// Drains and stops. A second signal to end cuts what is left, whatever is being waited for.
+    async fn end(self) {
+        let Self { mut signals, data_plane, services, servers, configuration, .. } = self;
+        let limit = configuration.settings.tidegate.drain_timeout;
+        tokio::select! {
+            () = end_gently(&data_plane, &services, servers, limit) => {}
+            () = signals.end() => {
+                tracing::warn!("a second signal came; the connections that were left have been cut");
+                data_plane.cut().await;
+                deliver(&services, HURRIED_LIMIT).await;
+                flush(HURRIED_LIMIT).await;
             }
-        };
-        if let Some(reason) = reason {
-            tracing::warn!(?limit, "{reason}; the connections that were left have been cut");
         }
-        let left = limit.saturating_sub(began.elapsed());
-        let deliver = self.services.last_call.call(left.clamp(*LAST_CALL_LIMITS.start(), *LAST_CALL_LIMITS.end()));
-        let (delivered, ()) = tokio::join!(deliver, self.servers.stop(left.max(SERVERS_LIMIT)));
-        if !delivered {
-            tracing::warn!("log entries could not all be delivered");
-        }
-        if !plugins::observability::flush_log_files(FLUSH_LIMIT) {
-            tracing::warn!(limit = ?FLUSH_LIMIT, "log files could not be written to their end");
-        }
+    }
+}
+
+async fn end_gently(data_plane: &DataPlane, services: &Services, servers: Servers, limit: Duration) {
+    let began = Instant::now();
+    if !data_plane.drain(limit).await {
+        tracing::warn!(?limit, "tidegate.drain_timeout is over; the connections that were left have been cut");
+    }
+    let left = limit.saturating_sub(began.elapsed());
+    let last_call = left.clamp(*LAST_CALL_LIMITS.start(), *LAST_CALL_LIMITS.end());
+    tokio::join!(deliver(services, last_call), servers.stop(left.max(SERVERS_LIMIT)));
+    flush(FLUSH_LIMIT).await;
+}
+
+/// Lets log entries be delivered to servers.
+async fn deliver(services: &Services, limit: Duration) {
+    if !services.last_call.call(limit).await {
+        tracing::warn!("log entries could not all be delivered");
+    }
+}
+
+/// Lets the last lines be written into log files.
+async fn flush(limit: Duration) {
+    let flushing = tokio::task::spawn_blocking(move || plugins::observability::flush_log_files(limit));
+    if !flushing.await.unwrap_or_default() {
+        tracing::warn!(?limit, "log files could not be written to their end");
     }
 }
 

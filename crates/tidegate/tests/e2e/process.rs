@@ -175,6 +175,26 @@ fn a_second_signal_ends_draining_at_once() {
 }
 
 #[test]
+fn a_second_signal_ends_what_comes_after_draining_too() {
+    let provider = crate::harness::simulator();
+    // Takes connections, and never answers.
+    let logs = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut gateway = Gateway::start();
+    let mut route = route_to(&provider);
+    let uri = format!("http://{}/", logs.local_addr().unwrap());
+    route["plugins"] = json!({"http-logger": {"uri": uri, "timeout": 60, "max_retry_count": 0}});
+    gateway.put("/routes/1", &route);
+    assert_eq!(gateway.send(get("/health")).status, 200);
+    gateway.signal(Signal::TERM);
+    let _delivery = logs.accept().unwrap();
+    assert!(gateway.is_running(), "the process did not wait for its log entries");
+    let began = std::time::Instant::now();
+    assert_eq!(gateway.terminate().code(), Some(0));
+    assert!(began.elapsed() < std::time::Duration::from_secs(4), "{:?}: {}", began.elapsed(), gateway.log());
+    assert!(gateway.log().contains("a second signal came"), "{}", gateway.log());
+}
+
+#[test]
 fn a_draining_process_is_not_ready() {
     let provider = crate::harness::simulator();
     let status = SocketAddr::from(([127, 0, 0, 1], free_port()));
