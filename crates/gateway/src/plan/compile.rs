@@ -36,6 +36,9 @@ enum Refusal {
     NotNow(String),
 }
 
+/// Why a configuration does not compile that would, if its references were the texts that it means.
+const BEHIND_REFERENCE: &str = "what a reference to a secret stands for cannot be used";
+
 /// Compiled plugins by the object that carries them, kept from one plan to the next: what did not change keeps
 /// its state (counters, log batches, …).
 pub(super) struct PluginCompiler {
@@ -243,6 +246,7 @@ impl PluginCompiler {
         let mut config = self.checked(def, source).map_err(Refusal::Wrong)?;
         let filter = meta.filter.as_ref().map(Expr::parse).transpose();
         let filter = filter.map_err(|error| Refusal::Wrong(error.to_string()))?;
+        let written = config.clone();
         for unresolved in resolve_all(&mut config, self.secrets()) {
             let (plugin, at, reference) = (def.info.name, unresolved.pointer, unresolved.reference);
             if self.complaints.is_new(&format!("{owner} {plugin} {at}"), source, &reference) {
@@ -252,9 +256,10 @@ impl PluginCompiler {
         let error_response = meta.error_response.as_ref().map(ErrorResponse::new);
         let context =
             CompileContext { owner, services: &self.services, metadata, error_response: error_response.as_ref() };
+        let plugin = compiled(&written, &config, |config| (def.compile)(config, &context));
         Ok(Entry {
             name: def.info.name,
-            plugin: (def.compile)(&config, &context).map_err(Refusal::NotNow)?,
+            plugin: plugin.map_err(Refusal::NotNow)?,
             priority: meta.priority.unwrap_or(i64::from(def.info.priority)),
             filter,
             error_response,
@@ -262,4 +267,17 @@ impl PluginCompiler {
             prefer_route: def.prefer_route,
         })
     }
+}
+
+/// What `compile` makes of a configuration: `resolved` is `written` with secrets in the place of references. A reason why
+/// that fails may repeat what it was given, so it is the one that `written` fails for, if that does.
+pub(super) fn compiled<T>(
+    written: &Value,
+    resolved: &Value,
+    compile: impl Fn(&Value) -> Result<T, String>,
+) -> Result<T, String> {
+    compile(resolved).map_err(|reason| match written == resolved {
+        true => reason,
+        false => compile(written).err().unwrap_or_else(|| BEHIND_REFERENCE.to_owned()),
+    })
 }

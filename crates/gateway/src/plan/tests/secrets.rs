@@ -6,6 +6,7 @@ use config::settings::{Settings, Tidegate};
 use serde_json::{Value, json};
 
 use super::fixture::{Bench, compilations};
+use crate::plan::compile::compiled;
 
 const REFERENCE: &str = "$secret://file/jack.key";
 
@@ -55,6 +56,26 @@ fn plugins_are_compiled_anew_when_a_file_changes_and_only_then() {
     std::fs::write(folder.path().join("unrelated"), "three").expect("a file");
     bench.plan();
     assert_eq!(compilations(), 2);
+}
+
+#[test]
+fn why_a_plugin_cannot_be_used_tells_no_secret() {
+    let compile = |config: &Value| match config["url"].as_str() {
+        Some(url) if url.starts_with("http") => Ok(()),
+        Some(url) if url.starts_with('$') && config["any"] == true => Ok(()),
+        url => Err(format!("url must be one of HTTP, got {url:?}")),
+    };
+    let reason = |written: Value, url: &str| {
+        let mut resolved = written.clone();
+        resolved["url"] = json!(url);
+        compiled(&written, &resolved, compile).err()
+    };
+    assert_eq!(reason(json!({"url": "$env://URL"}), "https://a"), None);
+    assert_eq!(reason(json!({"url": "ftp"}), "ftp").as_deref(), Some("url must be one of HTTP, got Some(\"ftp\")"));
+    for (any, expected) in [(true, "what a reference to a secret stands for"), (false, "$env://URL")] {
+        let told = reason(json!({"url": "$env://URL", "any": any}), "confidential").unwrap_or_default();
+        assert!(told.contains(expected) && !told.contains("confidential"), "{told}");
+    }
 }
 
 #[test]
