@@ -85,7 +85,7 @@ impl Banner<'_> {
             )?;
         }
         if let Some(key) = consumer_key {
-            row(f, "consumer key", &format!("{key}   (Authorization: Bearer …)"))?;
+            row(f, "consumer key", &format!("{}   (Authorization: Bearer …)", key.expose()))?;
         }
         writeln!(f, "\nWhich keys count:")?;
         for origin in self.origins {
@@ -185,7 +185,7 @@ impl Banner<'_> {
             return Ok(());
         };
         let key = match &self.first.key {
-            Some(FirstKey::Made(key)) => key,
+            Some(FirstKey::Made(key)) => key.expose(),
             Some(FirstKey::Variable) => "$TIDEGATE_KEY",
             Some(FirstKey::EarlierStart | FirstKey::NotTheVariable) => "$KEY",
             Some(FirstKey::Deleted) | None => return Ok(()),

@@ -4,6 +4,7 @@ use config::catalog::Catalog;
 use config::encrypt;
 use config::keyring::Keyring;
 use config::resource::Kind;
+use config::secret::Secret;
 use serde_json::{Value, json};
 use store::Snapshot;
 
@@ -26,7 +27,7 @@ const LETTERS: usize = 32;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FirstKey {
     /// Made just now, to be shown.
-    Made(String),
+    Made(Secret),
     /// [`VARIABLE`] holds it.
     Variable,
     /// Of an earlier start; [`VARIABLE`] is not set.
@@ -39,7 +40,7 @@ pub enum FirstKey {
 
 /// The consumer with its key, which is not to be had again.
 pub struct First {
-    key: String,
+    key: Secret,
     is_generated: bool,
 }
 
@@ -50,9 +51,10 @@ impl First {
     /// If there are no random numbers.
     pub fn make(env: Environment<'_>) -> Result<Self, Failure> {
         if let Some(key) = variable(env) {
-            return Ok(Self { key, is_generated: false });
+            return Ok(Self { key: key.into(), is_generated: false });
         }
-        Ok(Self { key: format!("{KEY_PREFIX}{}", random::letters(LETTERS)?), is_generated: true })
+        let key = format!("{KEY_PREFIX}{}", random::letters(LETTERS)?);
+        Ok(Self { key: key.into(), is_generated: true })
     }
 
     /// What there is to tell of the key.
@@ -67,7 +69,7 @@ impl First {
             "desc": "Made at the first start of Tidegate.",
             "labels": {"managed_by": MANAGED_BY},
         });
-        let plugins = json!({"key-auth": {"key": self.key}});
+        let plugins = json!({"key-auth": {"key": self.key.expose()}});
         let credential = Draft {
             kind: Kind::Credential,
             id: format!("{USERNAME}/credentials/{CREDENTIAL}"),
