@@ -52,7 +52,9 @@ fn resting(path: &Path) -> Option<String> {
     let text = path.to_str()?;
     let has_log = Path::new(&format!("{text}-wal")).exists();
     let escaped = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-    (!has_log).then(|| format!("file:{escaped}?immutable=1"))
+    // Two slashes at the beginning of a path would else be those before a host.
+    let no_host = if path.is_absolute() { "//" } else { "" };
+    (!has_log).then(|| format!("file:{no_host}{escaped}?immutable=1"))
 }
 
 impl Database {
@@ -64,19 +66,30 @@ impl Database {
         Ok(database)
     }
 
-    /// Opens the file only to [`load`](Self::load) it. Where no other process has it open nothing is written, so that
-    /// the folder may be one that cannot be written to.
-    pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
-        let database = match resting(path) {
-            // Else SQLite makes the log's files anew, also to read.
-            Some(uri) => {
-                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-                Self { path: path.to_owned(), ..Self::connect(Path::new(&uri), flags)? }
-            }
-            None => Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+    /// Reads everything, as of one moment. Where no other process has the file open nothing is written, so that the
+    /// folder may be one that cannot be written to.
+    pub fn read(path: &Path) -> Result<Loaded, StoreError> {
+        let Some(uri) = resting(path) else {
+            return Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?.load_recognised();
         };
-        database.recognise()?;
-        Ok(database)
+        match Self::connect_unchangeable(path, &uri).and_then(|database| database.load_recognised()) {
+            // What is changed while it is taken for unchangeable looks damaged; then there is a log now.
+            Err(StoreError::Corrupt { .. }) if resting(path).is_none() => {
+                Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?.load_recognised()
+            }
+            read => read,
+        }
+    }
+
+    /// By a URI that says so; else SQLite makes the log's files anew, also to read.
+    fn connect_unchangeable(path: &Path, uri: &str) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+        Ok(Self { path: path.to_owned(), ..Self::connect(Path::new(uri), flags)? })
+    }
+
+    fn load_recognised(&self) -> Result<Loaded, StoreError> {
+        self.recognise()?;
+        self.load()
     }
 
     pub fn in_memory() -> Result<Self, StoreError> {

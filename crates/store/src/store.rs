@@ -79,8 +79,7 @@ impl Store {
         if !path.exists() {
             return Ok(Snapshot::default());
         }
-        let loaded = Database::open_read_only(&path)?.load()?;
-        Ok(loaded.snapshot)
+        Ok(Database::read(&path)?.snapshot)
     }
 
     fn start(database: Database, clock: Arc<dyn Clock>, folder: Option<DataFolder>) -> Result<Self, StoreError> {

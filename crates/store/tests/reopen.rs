@@ -60,6 +60,8 @@ async fn reading_what_nobody_has_open_leaves_no_file_behind() {
     let before = names();
     assert_eq!(Store::read(&folder).unwrap().len(), 1);
     assert_eq!(names(), before);
+    let with_two_slashes = std::path::PathBuf::from(format!("/{}", folder.display()));
+    assert_eq!(Store::read(&with_two_slashes).unwrap().len(), 1);
 }
 
 #[tokio::test]
