@@ -119,8 +119,11 @@ impl H1 {
             if let Poll::Ready(head) = self.poll_head(cx, headers) {
                 return Poll::Ready(head.map_err(SendError::from));
             }
-            match self.head_due(timeout.read) {
-                Some(due) => self.timer.poll_until(cx, due).map(|()| Err(SendError::Timeout)),
+            match self.upload_stage().due(timeout.read) {
+                Some(first) => self
+                    .timer
+                    .poll_until(cx, head_due(first, self.heard_at, timeout.read))
+                    .map(|()| Err(SendError::Timeout)),
                 None => Poll::Pending,
             }
         });
@@ -185,13 +188,6 @@ impl H1 {
     fn note_uploaded(&mut self, upload: &Upload) {
         self.uploaded = upload.written();
         self.uploaded_at = Instant::now();
-    }
-
-    /// When to wait no longer for the head, if it is the upstream's turn: it may pause for `read` between two pieces.
-    fn head_due(&self, read: Duration) -> Option<Instant> {
-        let due = self.upload_stage().due(read)?;
-        let heard = self.heard_at.map(|heard_at| (heard_at + read).min(due + read * (LONGEST_HEAD - 1)));
-        Some(heard.map_or(due, |heard| heard.max(due)))
     }
 
     fn poll_head(&mut self, cx: &mut Context<'_>, spare: &mut HeaderMap) -> Poll<Result<Response<()>, H1Fault>> {
@@ -353,4 +349,11 @@ fn joined(before: Bytes, read: &[u8]) -> Bytes {
     let mut joined = BytesMut::from(before);
     joined.extend_from_slice(read);
     joined.freeze()
+}
+
+/// When to wait no longer for a head whose `first` piece was due then and whose last one came at `heard_at`: the upstream
+/// may pause for `read` between two pieces.
+fn head_due(first: Instant, heard_at: Option<Instant>, read: Duration) -> Instant {
+    let next = heard_at.map_or(first, |heard_at| heard_at + read);
+    next.clamp(first, first + read * (LONGEST_HEAD - 1))
 }
