@@ -13,26 +13,29 @@ fn requests_are_not_smuggled() {
     let inner = "GET /plain/smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
     let chunk = format!("{:x}\r\n{inner}\r\n0\r\n\r\n", inner.len());
     let length = format!("Content-Length: {}\r\n", inner.len());
-    for (name, wire) in [
-        ("a length beside chunked", post_with("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n", &chunk)),
+    for (name, status, wire) in [
+        ("a length beside chunked", 200, post_with("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n", &chunk)),
         (
             "chunked beside a length",
+            200,
             post_with(&format!("Transfer-Encoding: chunked\r\n{length}"), &format!("0\r\n\r\n{inner}")),
         ),
-        ("two equal lengths", post_with(&length.repeat(2), inner)),
-        ("a list of equal lengths", post_with(&format!("Content-Length: {0}, {0}\r\n", inner.len()), inner)),
-        ("a plus in the length", post_with(&format!("Content-Length: +{}\r\n", inner.len()), inner)),
-        ("chunked twice", post_with("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", &chunk)),
-        ("a tab before chunked", post_with("Transfer-Encoding:\tchunked\r\n", &chunk)),
-        ("chunked in capitals", post_with("Transfer-Encoding: CHUNKED\r\n", &chunk)),
-        ("bare line feeds", format!("POST /plain/x HTTP/1.1\nHost: a\n{}\n\n{inner}", length.trim()).into_bytes()),
+        ("two equal lengths", 200, post_with(&length.repeat(2), inner)),
+        ("a list of equal lengths", 400, post_with(&format!("Content-Length: {0}, {0}\r\n", inner.len()), inner)),
+        ("a plus in the length", 400, post_with(&format!("Content-Length: +{}\r\n", inner.len()), inner)),
+        ("chunked twice", 501, post_with("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", &chunk)),
+        ("a tab before chunked", 200, post_with("Transfer-Encoding:\tchunked\r\n", &chunk)),
+        ("chunked in capitals", 200, post_with("Transfer-Encoding: CHUNKED\r\n", &chunk)),
+        ("bare line feeds", 200, format!("POST /plain/x HTTP/1.1\nHost: a\n{}\n\n{inner}", length.trim()).into_bytes()),
         (
             "a chunk extension",
+            400,
             post_with("Transfer-Encoding: chunked\r\n", &format!("{:x};a=\"\n\"\r\n{inner}\r\n0\r\n\r\n", inner.len())),
         ),
-        ("Connection names the length", post_with(&format!("Connection: content-length\r\n{length}"), inner)),
+        ("Connection names the length", 200, post_with(&format!("Connection: content-length\r\n{length}"), inner)),
         (
             "Connection names the coding",
+            200,
             post_with("Connection: transfer-encoding\r\nTransfer-Encoding: chunked\r\n", &chunk),
         ),
     ] {
@@ -40,7 +43,7 @@ fn requests_are_not_smuggled() {
         let mut connection = fixture.connect(Listener::Proxy);
         connection.stream.write_all(&wire).unwrap();
         let first = connection.reply().unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert!(matches!(first.status, 200 | 400 | 501), "{name}: {}", first.text());
+        assert_eq!(first.status, status, "{name}: {}", first.text());
         // If the connection is still good, what was hidden would be served before this.
         let last = get_with("Host: a\r\nConnection: close\r\n");
         let _ = connection.stream.write_all(&last);
