@@ -232,7 +232,9 @@ async fn a_provider_whose_variable_is_gone_is_routed_to_no_longer() {
 #[test]
 fn the_simulator_answers_for_every_model_only_as_long_as_no_provider_was_there() {
     let simulator = Target { provider: None, endpoint: Some("http://127.0.0.1:1".to_owned()), is_available: true };
-    let vars = |simulates| routes::drafts(&[simulator.clone()], simulates, &|_| true)[0].value.get("vars").cloned();
+    let vars = |simulates| {
+        routes::drafts(std::slice::from_ref(&simulator), simulates, &|_| true)[0].value.get("vars").cloned()
+    };
     assert_eq!(vars(Simulates::Every), None);
     assert_eq!(vars(Simulates::ItsOwn), Some(json!([["post_arg.model", "~~", "^simulat"]])));
 
