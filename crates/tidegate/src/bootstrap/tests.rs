@@ -191,6 +191,7 @@ async fn a_start_that_did_not_come_to_its_end_is_made_again() {
     put(&store, "/apisix/consumers/default", ours).await;
     let first = start(&store, &[("OPENAI_API_KEY", "1")]).await;
     assert!(matches!(first.key, Some(FirstKey::Made(_))));
+    assert!(!format!("{:?}", first.key).contains("tg-"), "the key can be printed");
     assert_eq!(routes(&store), ["tidegate-openai", "tidegate-openai-models"]);
 }
 
