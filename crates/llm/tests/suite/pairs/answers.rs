@@ -1,7 +1,7 @@
 //! Whole answers.
 
-use tidegate_llm::model::{Feature, Response};
-use tidegate_llm::{Dialect, Renames, TranslatedAnswer, translate_response};
+use tidegate_llm::model::{Feature, Response, StopReason};
+use tidegate_llm::{AnswerError, Dialect, Renames, TranslatedAnswer, translate_response};
 
 use super::facts::{AnswerFacts, thoughts};
 use super::recorded::exchanges;
@@ -34,7 +34,17 @@ pub fn round_trip(faults: &mut Faults, name: &str, (from, to): (Dialect, Dialect
         let thoughts = |answer: &Response<'_>| thoughts(&answer.choices[0].parts);
         faults.compare(|| format!("{name}, thoughts"), &thoughts(&answer), &thoughts(&translated));
     }
-    let back = translate_response(to, from, raw(&there), &reply(), &Renames::default()).unwrap().body;
+    let back = match translate_response(to, from, raw(&there), &reply(), &Renames::default()) {
+        Ok(back) => back.body,
+        // Some dialects have one word for a call that went wrong and for a provider that gave up.
+        Err(AnswerError::Failed(_)) if is_malformed(&answer) => return,
+        Err(error) => panic!("{name} and back: {error:?}"),
+    };
     let told = facts(&from.read_response(raw(&back)).unwrap());
     faults.compare(|| format!("{name} and back"), &facts(&answer).in_the_words_of(&told), &told);
+}
+
+fn is_malformed(answer: &Response<'_>) -> bool {
+    let stops = || answer.choices.iter().filter_map(|choice| choice.stop.as_ref());
+    stops().any(|stop| stop.reason == StopReason::Malformed)
 }
