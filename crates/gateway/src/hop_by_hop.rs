@@ -5,7 +5,7 @@ use http::header::{CONNECTION, HeaderMap, HeaderName, TE, TRAILER, TRANSFER_ENCO
 
 use crate::headers;
 
-static HOP_BY_HOP: [HeaderName; 7] = [
+const HOP_BY_HOP: [HeaderName; 7] = [
     CONNECTION,
     UPGRADE,
     TE,
@@ -16,6 +16,7 @@ static HOP_BY_HOP: [HeaderName; 7] = [
 ];
 
 /// `true` if a header of this name always concerns one connection only.
+#[inline]
 pub fn is_hop_by_hop(name: &HeaderName) -> bool {
     HOP_BY_HOP.contains(name)
 }

@@ -11,7 +11,7 @@ use crate::headers;
 const STREAMS: [&str; 3] = ["text/event-stream", "application/vnd.amazon.eventstream", "application/x-ndjson"];
 
 /// What tells one body from another, or which parts of it can be asked for.
-static VALIDATORS: [HeaderName; 7] = [
+const VALIDATORS: [HeaderName; 7] = [
     ACCEPT_RANGES,
     ETAG,
     LAST_MODIFIED,

@@ -12,7 +12,7 @@ use crate::credential::{CredentialPlace, is_header, strip_query};
 use crate::headers;
 
 /// Headers in which clients of the dialects show a key, other than as a bearer.
-static KEY_HEADERS: [HeaderName; 3] = [
+const KEY_HEADERS: [HeaderName; 3] = [
     HeaderName::from_static("x-api-key"),
     HeaderName::from_static("x-goog-api-key"),
     HeaderName::from_static("api-key"),

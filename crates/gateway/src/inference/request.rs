@@ -27,7 +27,7 @@ use crate::transport::OutgoingBody;
 
 /// What concerns the client's connection, or what the gateway itself told the request about the consumer; no provider's
 /// business.
-static NOT_PASSED: [HeaderName; 5] = [
+const NOT_PASSED: [HeaderName; 5] = [
     ACCEPT_ENCODING,
     EXPECT,
     HeaderName::from_static("x-consumer-username"),
