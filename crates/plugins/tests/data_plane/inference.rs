@@ -277,7 +277,7 @@ fn logs_tell_where_the_provider_was_called() {
 #[test]
 fn a_stream_that_grows_too_long_is_broken_off_by_the_gateway() {
     let inference = Inference::with(json!({"max_response_bytes": 2000}));
-    let response = inference.stream("tokens=500,tps=2000,flush");
+    let response = inference.stream("tokens=500,tps=100,flush");
     assert!(response.body.contains("max_response_bytes exceeded"), "{}", response.body);
     assert_eq!(inference.entry()["outcome"], "limit_exceeded");
     inference.journal(|journal| journal["aborted"] == 1);
