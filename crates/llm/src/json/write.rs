@@ -55,6 +55,21 @@ impl<'o> ObjectWriter<'o> {
         self.key(key).extend_from_slice(json);
     }
 
+    /// Writes a value that is JSON already, if there is one.
+    pub fn maybe_raw(&mut self, key: &str, json: Option<&[u8]>) {
+        if let Some(json) = json {
+            self.raw(key, json);
+        }
+    }
+
+    /// Writes a list of texts if there are any.
+    pub fn maybe_strings(&mut self, key: &str, texts: &[impl AsRef<str>]) {
+        if !texts.is_empty() {
+            let mut list = self.array(key);
+            texts.iter().for_each(|text| list.string(text.as_ref()));
+        }
+    }
+
     pub fn object(&mut self, key: &str) -> ObjectWriter<'_> {
         ObjectWriter::new(self.key(key))
     }

@@ -48,14 +48,9 @@ fn write_inference(request: &Request<'_>, wishes: &Wishes<'_>, body: &mut Object
         config.number("maxTokens", most);
     }
     for (name, value) in [("temperature", wishes.temperature), ("topP", wishes.top_p)] {
-        if let Some(value) = value {
-            config.raw(name, value);
-        }
+        config.maybe_raw(name, value);
     }
-    if !request.stop_sequences.is_empty() {
-        let mut sequences = config.array("stopSequences");
-        request.stop_sequences.iter().for_each(|text| sequences.string(text));
-    }
+    config.maybe_strings("stopSequences", &request.stop_sequences);
     write_others(request, "inferenceConfig", &mut config);
     drop(config);
     if out != b"{}" {

@@ -63,7 +63,7 @@ impl Writer<'_> {
             self.reasoning(wanted, &mut body);
         }
         body.maybe_string("user", request.end_user.as_deref());
-        write_json(&mut body, "metadata", request.metadata.as_ref());
+        body.maybe_raw("metadata", request.metadata.as_ref().map(Json::bytes));
         if let Some(tier) = &request.service_tier {
             body.string("service_tier", self.tier(tier));
         }
@@ -88,20 +88,17 @@ impl Writer<'_> {
         if let Some(limit) = request.max_tokens {
             body.number(self.quirks.max_tokens_field, limit);
         }
-        if !request.stop_sequences.is_empty() {
-            let mut stop = body.array("stop");
-            request.stop_sequences.iter().for_each(|text| stop.string(text));
-        }
-        write_json(body, "temperature", request.temperature.as_ref());
-        write_json(body, "top_p", request.top_p.as_ref());
+        body.maybe_strings("stop", &request.stop_sequences);
+        body.maybe_raw("temperature", request.temperature.as_ref().map(Json::bytes));
+        body.maybe_raw("top_p", request.top_p.as_ref().map(Json::bytes));
         match self.origin {
-            Origin::Own => write_json(body, "top_k", request.top_k.as_ref()),
+            Origin::Own => body.maybe_raw("top_k", request.top_k.as_ref().map(Json::bytes)),
             Origin::Foreign => self.losses.lose_some(Feature::TopK, request.top_k.as_ref()),
         }
-        write_json(body, self.quirks.seed_field, request.seed.as_ref());
-        write_json(body, "frequency_penalty", request.frequency_penalty.as_ref());
-        write_json(body, "presence_penalty", request.presence_penalty.as_ref());
-        write_json(body, "logit_bias", request.logit_bias.as_ref());
+        body.maybe_raw(self.quirks.seed_field, request.seed.as_ref().map(Json::bytes));
+        body.maybe_raw("frequency_penalty", request.frequency_penalty.as_ref().map(Json::bytes));
+        body.maybe_raw("presence_penalty", request.presence_penalty.as_ref().map(Json::bytes));
+        body.maybe_raw("logit_bias", request.logit_bias.as_ref().map(Json::bytes));
         // Alternatives are refused unless the probabilities themselves are asked for.
         if let Some(wanted) = request.logprobs.or(request.top_logprobs.map(|_| true)) {
             body.boolean("logprobs", wanted);
@@ -252,11 +249,5 @@ pub(in crate::dialect) fn write_thinking_switch(wanted: &ReasoningRequest<'_>, o
     object.boolean("enable_thinking", enabled);
     if let Some(budget) = budget {
         object.number("thinking_budget", budget);
-    }
-}
-
-fn write_json(object: &mut ObjectWriter<'_>, key: &str, value: Option<&Json<'_>>) {
-    if let Some(value) = value {
-        object.raw(key, value.bytes());
     }
 }

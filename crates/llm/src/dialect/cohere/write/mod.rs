@@ -66,10 +66,7 @@ impl Writer<'_> {
         if let Some(limit) = request.max_tokens {
             body.number("max_tokens", limit);
         }
-        if !request.stop_sequences.is_empty() {
-            let mut stop = body.array("stop_sequences");
-            request.stop_sequences.iter().for_each(|text| stop.string(text));
-        }
+        body.maybe_strings("stop_sequences", &request.stop_sequences);
         let temperature = Bounds { name: "temperature", most: b"1", exceeds: |value| value > 1.0 };
         if self.bounded(request.temperature.as_ref(), &temperature, body) {
             self.losses.lose(Feature::HighTemperature);
@@ -77,8 +74,8 @@ impl Writer<'_> {
         // OpenAI's default of 1 is above what Cohere takes, and the same for all that it means.
         let top_p = Bounds { name: "p", most: b"0.99", exceeds: |value| value > 0.99 };
         self.bounded(request.top_p.as_ref(), &top_p, body);
-        write_json(body, "k", request.top_k.as_ref());
-        write_json(body, "seed", request.seed.as_ref());
+        body.maybe_raw("k", request.top_k.as_ref().map(Json::bytes));
+        body.maybe_raw("seed", request.seed.as_ref().map(Json::bytes));
         for (name, penalty) in
             [("frequency_penalty", &request.frequency_penalty), ("presence_penalty", &request.presence_penalty)]
         {
@@ -157,11 +154,5 @@ fn write_documents(request: &Request<'_>, body: &mut ObjectWriter<'_>) {
     if let Some(first) = told.next() {
         let mut documents = body.array("documents");
         std::iter::once(first).chain(told).for_each(|document| documents.raw(document.bytes()));
-    }
-}
-
-fn write_json(object: &mut ObjectWriter<'_>, key: &str, value: Option<&Json<'_>>) {
-    if let Some(value) = value {
-        object.raw(key, value.bytes());
     }
 }

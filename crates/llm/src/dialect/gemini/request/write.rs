@@ -60,9 +60,7 @@ fn write_generation(request: &Request<'_>, config: &mut ObjectWriter<'_>, losses
         ("frequencyPenalty", &request.frequency_penalty),
     ];
     for (key, value) in numbers {
-        if let Some(value) = value {
-            config.raw(key, value.bytes());
-        }
+        config.maybe_raw(key, value.as_ref().map(Json::bytes));
     }
     if let Some(seed) = &request.seed {
         write_seed(config, seed);
@@ -80,10 +78,7 @@ fn write_generation(request: &Request<'_>, config: &mut ObjectWriter<'_>, losses
     if let Some(logprobs) = request.logprobs {
         config.boolean("responseLogprobs", logprobs);
     }
-    if !request.stop_sequences.is_empty() {
-        let mut sequences = config.array("stopSequences");
-        request.stop_sequences.iter().for_each(|sequence| sequences.string(sequence));
-    }
+    config.maybe_strings("stopSequences", &request.stop_sequences);
     write_format(request, config, losses);
     section(config, "thinkingConfig", |config| {
         thinking::write(request, config);

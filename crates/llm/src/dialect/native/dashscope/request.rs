@@ -40,10 +40,7 @@ fn write_sampling(request: &Request<'_>, parameters: &mut ObjectWriter<'_>) {
     if let Some(limit) = request.max_tokens {
         parameters.number("max_tokens", limit);
     }
-    if !request.stop_sequences.is_empty() {
-        let mut stop = parameters.array("stop");
-        request.stop_sequences.iter().for_each(|text| stop.string(text));
-    }
+    parameters.maybe_strings("stop", &request.stop_sequences);
     for (name, value) in [
         ("temperature", &request.temperature),
         ("top_p", &request.top_p),
@@ -51,9 +48,7 @@ fn write_sampling(request: &Request<'_>, parameters: &mut ObjectWriter<'_>) {
         ("seed", &request.seed),
         ("presence_penalty", &request.presence_penalty),
     ] {
-        if let Some(value) = value.as_ref().map(Json::bytes) {
-            parameters.raw(name, value);
-        }
+        parameters.maybe_raw(name, value.as_ref().map(Json::bytes));
     }
     // Alternatives are told beside the probabilities themselves.
     if let Some(wanted) = request.logprobs.or(request.top_logprobs.map(|_| true)) {

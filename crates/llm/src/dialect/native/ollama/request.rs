@@ -49,10 +49,7 @@ fn write_options(request: &Request<'_>, body: &mut ObjectWriter<'_>) {
     if let Some(limit) = request.max_tokens {
         options.number("num_predict", limit);
     }
-    if !request.stop_sequences.is_empty() {
-        let mut stop = options.array("stop");
-        request.stop_sequences.iter().for_each(|text| stop.string(text));
-    }
+    options.maybe_strings("stop", &request.stop_sequences);
     for (name, value) in [
         ("temperature", &request.temperature),
         ("top_p", &request.top_p),
@@ -61,9 +58,7 @@ fn write_options(request: &Request<'_>, body: &mut ObjectWriter<'_>) {
         ("frequency_penalty", &request.frequency_penalty),
         ("presence_penalty", &request.presence_penalty),
     ] {
-        if let Some(value) = value.as_ref().map(Json::bytes) {
-            options.raw(name, value);
-        }
+        options.maybe_raw(name, value.as_ref().map(Json::bytes));
     }
 }
 

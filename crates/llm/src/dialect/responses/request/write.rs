@@ -261,9 +261,7 @@ fn write_sampling(body: &mut ObjectWriter<'_>, request: &Request<'_>, losses: &m
         body.number("max_output_tokens", limit.max(least));
     }
     for (name, value) in [("temperature", &request.temperature), ("top_p", &request.top_p)] {
-        if let Some(value) = value {
-            body.raw(name, value.bytes());
-        }
+        body.maybe_raw(name, value.as_ref().map(Json::bytes));
     }
     if let Some(alternatives) = request.top_logprobs {
         body.number("top_logprobs", alternatives);
