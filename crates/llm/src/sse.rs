@@ -8,6 +8,8 @@ use std::borrow::Cow;
 
 use memchr::memchr2;
 
+use crate::json::{ObjectWriter, keep_on_one_line};
+
 /// An unfinished event may usually not be larger than this, so that an upstream cannot fill memory by never ending one.
 pub const MAX_EVENT_BYTES: usize = 1 << 20;
 
@@ -252,6 +254,17 @@ impl SseDecoder {
         self.pending.clear();
         self.pending.shrink_to(KEPT_CAPACITY);
     }
+}
+
+/// Appends an event `name` whose data is the object that `fill` writes.
+pub(crate) fn write_event(out: &mut Vec<u8>, name: &str, fill: impl FnOnce(&mut ObjectWriter<'_>)) {
+    for piece in ["event: ", name, "\ndata: "] {
+        out.extend_from_slice(piece.as_bytes());
+    }
+    let data = out.len();
+    fill(&mut ObjectWriter::new(out));
+    keep_on_one_line(&mut out[data..]);
+    out.extend_from_slice(b"\n\n");
 }
 
 fn skip_bom(bytes: &[u8]) -> &[u8] {

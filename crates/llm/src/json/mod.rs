@@ -13,7 +13,7 @@ pub use cursor::ScanError;
 pub(crate) use cursor::{Cursor, Fault, Token, plain_run};
 pub use raw::{Elements, Members, Raw};
 pub(crate) use raw::{key_is, unescape};
-pub use write::{ArrayWriter, ObjectWriter, write_number, write_string};
+pub use write::{ArrayWriter, ObjectWriter, keep_on_one_line, write_number, write_string};
 
 /// What a JSON value is, told by its first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -44,6 +44,7 @@ mod native_ollama;
 mod next_turns;
 mod nothing_lost;
 mod odd_answers;
+mod one_line;
 mod pairs;
 mod provider_errors;
 mod provider_manners;

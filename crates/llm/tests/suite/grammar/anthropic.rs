@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::on_one_line;
+
 /// The events of a stream, each with its name.
 pub fn events(stream: &[u8]) -> Result<Vec<(String, Value)>, String> {
     let text = std::str::from_utf8(stream).map_err(|error| error.to_string())?;
@@ -9,7 +11,7 @@ pub fn events(stream: &[u8]) -> Result<Vec<(String, Value)>, String> {
         let (name, data) = block.split_once('\n').ok_or_else(|| format!("no two lines: {block:?}"))?;
         let name = name.strip_prefix("event: ").ok_or_else(|| format!("no name: {block:?}"))?;
         let data = data.strip_prefix("data: ").ok_or_else(|| format!("no data: {block:?}"))?;
-        let data: Value = serde_json::from_str(data).map_err(|error| format!("{error}: {data}"))?;
+        let data = on_one_line(data)?;
         match data["type"] == name {
             true => Ok((name.to_owned(), data)),
             false => Err(format!("event {name} holds type {}", data["type"])),

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::on_one_line;
+
 /// What has been seen of a choice.
 #[derive(Default)]
 struct Choice {
@@ -19,16 +21,12 @@ pub fn check(written: &[u8]) -> Result<(), String> {
     let mut data = Vec::new();
     for event in events.split("\n\n") {
         let line = event.strip_prefix("data: ").ok_or_else(|| format!("no data line: {event}"))?;
-        if line.contains(['\r', '\n']) {
-            return Err(format!("an event of several lines: {event}"));
-        }
         data.push(line);
     }
     if data.pop() != Some("[DONE]") {
         return Err("no [DONE] at the end".to_owned());
     }
-    let chunks: Result<Vec<Value>, String> =
-        data.iter().map(|line| serde_json::from_str(line).map_err(|error| format!("{error}: {line}"))).collect();
+    let chunks: Result<Vec<Value>, String> = data.into_iter().map(on_one_line).collect();
     check_chunks(&chunks?)
 }
 

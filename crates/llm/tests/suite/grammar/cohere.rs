@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::on_one_line;
+
 /// Where a stream stands.
 #[derive(Default)]
 struct Stream {
@@ -27,7 +29,7 @@ pub fn check(written: &[u8]) -> Result<(), String> {
             .strip_prefix("event: ")
             .and_then(|rest| rest.split_once("\ndata: "))
             .ok_or_else(|| format!("no event: {event}"))?;
-        let data: Value = serde_json::from_str(data).map_err(|error| format!("{error}: {data}"))?;
+        let data = on_one_line(data)?;
         if data["type"] != name {
             return Err(format!("an event of another type: {event}"));
         }

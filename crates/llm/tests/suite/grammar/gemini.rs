@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::on_one_line;
+
 /// Checks a stream of server-sent events that ended well.
 pub fn check(written: &[u8]) -> Result<(), String> {
     let text = std::str::from_utf8(written).map_err(|error| error.to_string())?;
@@ -9,10 +11,7 @@ pub fn check(written: &[u8]) -> Result<(), String> {
     let mut chunks = Vec::new();
     for event in events.split("\r\n\r\n") {
         let data = event.strip_prefix("data: ").ok_or_else(|| format!("no data line: {event}"))?;
-        if data.contains(['\r', '\n']) {
-            return Err(format!("an event of several lines: {event}"));
-        }
-        chunks.push(serde_json::from_str(data).map_err(|error| format!("{error}: {data}"))?);
+        chunks.push(on_one_line(data)?);
     }
     check_chunks(&chunks)
 }

@@ -8,3 +8,11 @@ pub mod gemini;
 pub mod invoke;
 pub mod mistral;
 pub mod responses;
+
+/// The JSON of a server-sent event's data, which must stand on one line.
+fn on_one_line(data: &str) -> Result<serde_json::Value, String> {
+    if data.contains(['\r', '\n']) {
+        return Err(format!("an event of several lines: {data}"));
+    }
+    serde_json::from_str(data).map_err(|error| format!("{error}: {data}"))
+}

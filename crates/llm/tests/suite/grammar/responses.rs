@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::on_one_line;
+
 /// Members that OpenAI's SDKs require of a response object.
 const REQUIRED: [&str; 13] = [
     "id",
@@ -73,7 +75,7 @@ fn event(at: usize, block: &str) -> Result<Value, String> {
     let (name, data) = block.split_once('\n').ok_or_else(|| format!("an event of one line: {block}"))?;
     let name = name.strip_prefix("event: ").ok_or_else(|| format!("no name: {block}"))?;
     let data = data.strip_prefix("data: ").ok_or_else(|| format!("no data: {block}"))?;
-    let event: Value = serde_json::from_str(data).map_err(|error| format!("{error}: {data}"))?;
+    let event = on_one_line(data)?;
     if event["type"] != name || event["sequence_number"] != at {
         return Err(format!("event {at} is called {name}: {data}"));
     }

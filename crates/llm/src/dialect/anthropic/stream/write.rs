@@ -10,6 +10,7 @@ use crate::dialect::{Dialect, EventWriter, Reply};
 use crate::errors::write_stream_error;
 use crate::json::{ObjectWriter, write_string};
 use crate::model::{Event, Signature, Stop, StopReason, StreamStart, TokenCounts};
+use crate::sse::write_event;
 
 /// The only choice that a message has room for.
 const CHOICE: u32 = 0;
@@ -120,14 +121,10 @@ impl EventWriter for Writer {
 
 /// Appends an event of type `name`; `fill` adds its members.
 fn send(out: &mut Vec<u8>, name: &str, fill: impl FnOnce(&mut ObjectWriter<'_>)) {
-    out.extend_from_slice(b"event: ");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\ndata: ");
-    let mut event = ObjectWriter::new(out);
-    event.string("type", name);
-    fill(&mut event);
-    drop(event);
-    out.extend_from_slice(b"\n\n");
+    write_event(out, name, |event| {
+        event.string("type", name);
+        fill(event);
+    });
 }
 
 impl Writer {

@@ -3,7 +3,7 @@
 //! Invariant: what is appended is always one whole `data:` event.
 
 use crate::dialect::Reply;
-use crate::json::{ArrayWriter, ObjectWriter};
+use crate::json::{ArrayWriter, ObjectWriter, keep_on_one_line};
 use crate::model::StreamStart;
 
 /// What every chunk repeats.
@@ -45,6 +45,7 @@ impl Envelope {
     /// Appends a chunk of one choice whose members are written by `fill`.
     pub(in crate::dialect) fn choice(&self, choice: u32, out: &mut Vec<u8>, fill: impl FnOnce(&mut ObjectWriter<'_>)) {
         out.extend_from_slice(&self.head);
+        let told = out.len();
         out.extend_from_slice(b",\"choices\":");
         let mut choices = ArrayWriter::new(out);
         let mut object = choices.object();
@@ -52,6 +53,7 @@ impl Envelope {
         fill(&mut object);
         drop(object);
         drop(choices);
+        keep_on_one_line(&mut out[told..]);
         out.extend_from_slice(self.tail);
     }
 

@@ -9,6 +9,7 @@ use crate::dialect::{Dialect, EventWriter, Reply};
 use crate::errors::write_stream_error;
 use crate::json::ObjectWriter;
 use crate::model::{Event, Stop, StopReason, Text, TokenCounts};
+use crate::sse::write_event;
 
 /// Writes one stream.
 #[derive(Debug)]
@@ -67,7 +68,7 @@ impl EventWriter for Writer {
             Event::Citation { choice: 0, citation } => {
                 let (index, text) = (self.citations, &mut self.text);
                 self.citations += 1;
-                write_event(out, "citation-start", index, |message| {
+                write_delta(out, "citation-start", index, |message| {
                     citation::write(citation, text, message.key("citations"));
                 });
                 write_end(out, "citation-end", index);
@@ -109,17 +110,15 @@ impl EventWriter for Writer {
         self.close(out);
         let reason = if self.calls > 0 { StopReason::ToolCalls } else { StopReason::End };
         let stop = self.stop.take().unwrap_or(Stop { reason, native: Text::default(), sequence: None });
-        out.extend_from_slice(b"event: message-end\ndata: ");
-        let mut event = ObjectWriter::new(out);
-        event.string("type", "message-end");
-        let mut delta = event.object("delta");
-        delta.string("finish_reason", stop::word(&stop));
-        if let Some(counts) = &self.counts {
-            usage::write(counts, &mut delta.object("usage"));
-        }
-        drop(delta);
-        drop(event);
-        out.extend_from_slice(b"\n\ndata: [DONE]\n\n");
+        write_event(out, "message-end", |event| {
+            event.string("type", "message-end");
+            let mut delta = event.object("delta");
+            delta.string("finish_reason", stop::word(&stop));
+            if let Some(counts) = &self.counts {
+                usage::write(counts, &mut delta.object("usage"));
+            }
+        });
+        out.extend_from_slice(b"data: [DONE]\n\n");
     }
 }
 
@@ -129,21 +128,17 @@ impl Writer {
             return;
         }
         let id = if id.is_empty() { &self.reply.id } else { id };
-        out.extend_from_slice(b"event: message-start\ndata: ");
-        let mut event = ObjectWriter::new(out);
-        event.string("id", id);
-        event.string("type", "message-start");
-        let mut delta = event.object("delta");
-        let mut message = delta.object("message");
-        message.string("role", "assistant");
-        message.string("tool_plan", "");
-        for list in ["content", "tool_calls", "citations"] {
-            message.raw(list, b"[]");
-        }
-        drop(message);
-        drop(delta);
-        drop(event);
-        out.extend_from_slice(b"\n\n");
+        write_event(out, "message-start", |event| {
+            event.string("id", id);
+            event.string("type", "message-start");
+            let mut delta = event.object("delta");
+            let mut message = delta.object("message");
+            message.string("role", "assistant");
+            message.string("tool_plan", "");
+            for list in ["content", "tool_calls", "citations"] {
+                message.raw(list, b"[]");
+            }
+        });
     }
 
     fn content(&mut self, part: Open, text: &str, out: &mut Vec<u8>) {
@@ -151,13 +146,13 @@ impl Writer {
         if self.open != part {
             self.close(out);
             self.open = part;
-            write_event(out, "content-start", self.contents, |message| {
+            write_delta(out, "content-start", self.contents, |message| {
                 let mut content = message.object("content");
                 content.string("type", kind);
                 content.string(field, "");
             });
         }
-        write_event(out, "content-delta", self.contents, |message| {
+        write_delta(out, "content-delta", self.contents, |message| {
             message.object("content").string(field, text);
         });
     }
@@ -165,7 +160,7 @@ impl Writer {
     fn call(&mut self, id: &str, name: &str, out: &mut Vec<u8>) {
         self.close(out);
         self.open = Open::Call { has_arguments: false };
-        write_event(out, "tool-call-start", self.calls, |message| {
+        write_delta(out, "tool-call-start", self.calls, |message| {
             let mut object = message.object("tool_calls");
             object.string("id", id);
             object.string("type", "function");
@@ -178,7 +173,7 @@ impl Writer {
     fn arguments(&mut self, json: &str, out: &mut Vec<u8>) {
         let Open::Call { has_arguments } = &mut self.open else { return };
         *has_arguments = true;
-        write_event(out, "tool-call-delta", self.calls, |message| {
+        write_delta(out, "tool-call-delta", self.calls, |message| {
             message.object("tool_calls").object("function").string("arguments", json);
         });
     }
@@ -203,29 +198,17 @@ impl Writer {
 }
 
 /// Appends an event whose `delta.message` is filled by `fill`.
-fn write_event(out: &mut Vec<u8>, kind: &str, index: u64, fill: impl FnOnce(&mut ObjectWriter<'_>)) {
-    open_event(out, kind);
-    let mut event = ObjectWriter::new(out);
-    event.string("type", kind);
-    event.number("index", index);
-    let mut delta = event.object("delta");
-    fill(&mut delta.object("message"));
-    drop(delta);
-    drop(event);
-    out.extend_from_slice(b"\n\n");
+fn write_delta(out: &mut Vec<u8>, kind: &str, index: u64, fill: impl FnOnce(&mut ObjectWriter<'_>)) {
+    write_event(out, kind, |event| {
+        event.string("type", kind);
+        event.number("index", index);
+        fill(&mut event.object("delta").object("message"));
+    });
 }
 
 fn write_end(out: &mut Vec<u8>, kind: &str, index: u64) {
-    open_event(out, kind);
-    let mut event = ObjectWriter::new(out);
-    event.string("type", kind);
-    event.number("index", index);
-    drop(event);
-    out.extend_from_slice(b"\n\n");
-}
-
-fn open_event(out: &mut Vec<u8>, kind: &str) {
-    for piece in ["event: ", kind, "\ndata: "] {
-        out.extend_from_slice(piece.as_bytes());
-    }
+    write_event(out, kind, |event| {
+        event.string("type", kind);
+        event.number("index", index);
+    });
 }

@@ -6,7 +6,7 @@
 use crate::dialect::gemini::usage;
 use crate::dialect::{Dialect, Reply, StreamForm};
 use crate::errors::{ApiError, write_error};
-use crate::json::{ArrayWriter, ObjectWriter};
+use crate::json::{ArrayWriter, ObjectWriter, keep_on_one_line};
 use crate::model::{StreamStart, TokenCounts};
 
 #[derive(Debug)]
@@ -48,6 +48,7 @@ impl Chunks {
     /// Writes a chunk whose candidates `fill` writes.
     pub(super) fn send(&mut self, out: &mut Vec<u8>, fill: impl FnOnce(&mut ArrayWriter<'_>)) {
         self.open(out);
+        let written = out.len();
         let mut chunk = ObjectWriter::new(out);
         fill(&mut chunk.array("candidates"));
         if let Some(counts) = &self.usage {
@@ -58,6 +59,7 @@ impl Chunks {
         chunk.string("modelVersion", &self.model);
         chunk.string("responseId", &self.id);
         drop(chunk);
+        keep_on_one_line(&mut out[written..]);
         self.close(out);
     }
 

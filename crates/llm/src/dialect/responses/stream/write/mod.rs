@@ -16,6 +16,7 @@ use crate::dialect::{EventWriter, Reply};
 use crate::errors::write_responses_error;
 use crate::json::ObjectWriter;
 use crate::model::{Event, Stop, StreamStart, Text, TokenCounts};
+use crate::sse::write_event;
 
 /// Writes a stream.
 #[derive(Debug)]
@@ -227,16 +228,11 @@ impl Writer {
 
 /// Appends an event whose members `fill` writes.
 fn event(out: &mut Vec<u8>, sequence: &mut u64, name: &str, fill: impl FnOnce(&mut ObjectWriter<'_>)) {
-    out.extend_from_slice(b"event: ");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\ndata: ");
-    {
-        let mut object = ObjectWriter::new(out);
-        object.string("type", name);
-        object.number("sequence_number", *sequence);
-        fill(&mut object);
-    }
-    out.extend_from_slice(b"\n\n");
+    write_event(out, name, |event| {
+        event.string("type", name);
+        event.number("sequence_number", *sequence);
+        fill(event);
+    });
     *sequence += 1;
 }
 
