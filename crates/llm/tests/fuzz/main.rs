@@ -1,8 +1,9 @@
 //! Everything that reads what strangers send, fed with broken input for a bounded time.
 //!
-//! Inputs are the files of `corpus`, and the recorded exchanges of `$TIDEGATE_FIXTURES/wire`, changed at random.
-//! `TIDEGATE_FUZZ_SECONDS` is the time for each target, `TIDEGATE_FUZZ_SEED` repeats a run. An input that fails is
-//! written to a file, whose name is told; once the fault is mended, the file belongs into the corpus.
+//! Inputs are the files of `corpus`, and the recorded exchanges of `$TIDEGATE_FIXTURES/wire`, changed in many ways: by
+//! default in the same ones each time. `TIDEGATE_FUZZ_SECONDS` looks for new ones, so long for each target, and
+//! `TIDEGATE_FUZZ_SEED` repeats such a search. An input that fails is written to a file, whose name is told; once the
+//! fault is mended, the file belongs into the corpus.
 
 #![allow(clippy::unwrap_used)]
 

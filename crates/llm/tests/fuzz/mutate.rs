@@ -32,7 +32,7 @@ impl Random {
 }
 
 /// Values that readers must be ready for in any place.
-const VALUES: [&str; 28] = [
+const VALUES: [&str; 30] = [
     "null",
     "true",
     "false",
@@ -51,6 +51,8 @@ const VALUES: [&str; 28] = [
     "\"\\u0000\"",
     "\"{\"",
     "\"{}\"",
+    "{\"a\"\n:\r1}",
+    "\"{\\n\\\"a\\\":\\r1}\"",
     "[[]]",
     "[null]",
     "[{}]",
