@@ -1,7 +1,7 @@
 //! Opens connections and keeps them, so that the memory they cost elsewhere can be read.
 //!
-//! Prints how many stand, then waits for the end of standard input. Answers are read on, or a stream's target would have to
-//! queue, which is another measurement.
+//! Prints how many stand, then waits for the end of standard input. Answers are read on, or a stream's target would
+//! have to queue, which is another measurement.
 
 use std::io::{self, Read};
 use std::time::Duration;

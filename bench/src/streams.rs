@@ -1,7 +1,7 @@
 //! Streams, event by event: how many come, and how long each was on its way.
 //!
-//! The backend writes the time of sending into each token (the simulator's `clock`), `@` and 19 digits, and both ends read the
-//! same machine's clock. Events without it are counted only.
+//! The backend writes the time of sending into each token (the simulator's `clock`), `@` and 19 digits, and both ends
+//! read the same machine's clock. Events without it are counted only.
 
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -1,6 +1,6 @@
-//! Where a resource holds secrets: private keys, the fields that plugins name, and what secret managers are asked with. Every one of them is passed to a
-//! function that may replace it. The Admin API seals resources with this on their way to the store; the data plane and
-//! the Admin API's reads open them.
+//! Where a resource holds secrets: private keys, the fields that plugins name, and what secret managers are asked with.
+//! Every one of them is passed to a function that may replace it. The Admin API seals resources with this on their way
+//! to the store; the data plane and the Admin API's reads open them.
 
 use serde_json::{Map, Value};
 

@@ -58,8 +58,8 @@ impl Pattern {
         Self::with_case(source, Case::Sensitive)
     }
 
-    /// As [`Pattern::new`], but compiled once for all who hold it at the same time: schemas have the same few patterns in
-    /// many places, and a compiled one takes kilobytes.
+    /// As [`Pattern::new`], but compiled once for all who hold it at the same time: schemas have the same few patterns
+    /// in many places, and a compiled one takes kilobytes.
     pub fn shared(source: &str) -> Result<Arc<Self>, PatternError> {
         static IN_USE: LazyLock<Mutex<HashMap<Box<str>, Weak<Pattern>>>> = LazyLock::new(Mutex::default);
         let mut in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);

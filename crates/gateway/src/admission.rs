@@ -110,8 +110,8 @@ pub(crate) async fn admit(worker: &Worker, exchange: &mut Exchange) -> Result<()
     Ok(())
 }
 
-/// `true` if the body has another transfer coding than `chunked`, or that one twice. The headers go, and with them would
-/// go what the upstream must know to read it (RFC 9112, section 6.1).
+/// `true` if the body has another transfer coding than `chunked`, or that one twice. The headers go, and with them
+/// would go what the upstream must know to read it (RFC 9112, section 6.1).
 fn is_coded(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let first = codings.next();

@@ -1,5 +1,5 @@
-//! Who was called for a request, as lines of the log about failures name it: without paths and queries, in which keys may
-//! stand. Made where a line is written, so that a request that goes well pays nothing for it.
+//! Who was called for a request, as lines of the log about failures name it: without paths and queries, in which keys
+//! may stand. Made where a line is written, so that a request that goes well pays nothing for it.
 
 use std::fmt;
 

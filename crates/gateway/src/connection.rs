@@ -208,8 +208,8 @@ where
 }
 
 /// Runs a connection to its end. When the process drains, or the client asks for nothing for too long, it is told to go
-/// and runs to the end of the requests that it is serving; without any, until it has said goodbye or is silent. When the
-/// process ends it runs no further.
+/// and runs to the end of the requests that it is serving; without any, until it has said goodbye or is silent. When
+/// the process ends it runs no further.
 async fn until_drained<C>(
     client: &Client,
     mut serving: Pin<&mut C>,

@@ -1,15 +1,16 @@
 //! Taking header lines out while the others keep their order, in which they go to upstreams.
 //!
 //! `HeaderMap::remove` puts the last line in the place of the one it takes. Here the lines behind it move up instead,
-//! at the price of a new map where one stands in the middle, and of a look at the names where there is nothing to remove.
+//! at the price of a new map where one stands in the middle, and of a look at the names where
+//! there is nothing to remove.
 
 use http::header::{HeaderMap, HeaderName};
 
 /// Lines that the gateway mostly adds to what it passes on, in either direction.
 pub(crate) const ROOM: usize = 6;
 
-/// Room is made ahead for so many names at most; a map with more grows. Asked for more than the 24,576 names that it can
-/// hold, it would panic.
+/// Room is made ahead for so many names at most; a map with more grows. Asked for more than the 24,576 names that
+/// it can hold, it would panic.
 const MOST_ROOM: usize = 1024;
 
 /// An empty map with room for the names in `headers` and `more`.

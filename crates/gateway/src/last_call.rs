@@ -1,5 +1,5 @@
-//! The last call: the process is about to end, and whoever holds something that is not yet delivered, such as a batch of
-//! log entries, delivers it now. Invariant: everybody who listens has gone when the call is over, or time is up. The
+//! The last call: the process is about to end, and whoever holds something that is not yet delivered, such as a batch
+//! of log entries, delivers it now. Invariant: everybody who listens has gone when the call is over, or time is up. The
 //! binary calls once the data plane has settled its last request.
 
 use std::time::Duration;

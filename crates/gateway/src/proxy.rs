@@ -114,8 +114,8 @@ pub async fn dispatch(worker: &Rc<Worker>, exchange: &mut Exchange) -> Result<(R
     }
 }
 
-/// Reads a small body ahead where the method allows that the request goes out again. One of unknown length is not waited
-/// for: its client may wait for what the upstream makes of its beginning.
+/// Reads a small body ahead where the method allows that the request goes out again. One of unknown length is not
+/// waited for: its client may wait for what the upstream makes of its beginning.
 async fn hold_body(worker: &Worker, exchange: &mut Exchange) -> Result<(), Answer> {
     /// Larger bodies are passed on as they come, and go out once.
     const LARGEST: u64 = 64 << 10;

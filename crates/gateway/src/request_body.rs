@@ -110,8 +110,8 @@ impl RequestBody {
         })
     }
 
-    /// Reads a body of at most `limit` bytes whole, if it comes within `patience`. Of another one the beginning is read,
-    /// and it comes further as it comes.
+    /// Reads a body of at most `limit` bytes whole, if it comes within `patience`. Of another one the beginning is
+    /// read, and it comes further as it comes.
     ///
     /// # Errors
     /// If it breaks off.

@@ -1,9 +1,9 @@
 //! Spares a client connection's task from waking itself for nothing.
 //!
-//! Whoever takes a piece out of one of hyper's bodies wakes the connection that put it there, so that it reads on. Here both are
-//! mostly one and the same task, which is running at that moment: the wake would only poll it once more, for each request
-//! and for each chunk of a stream. The connection's task therefore hands out a [`TaskWaker`], and who takes a piece does it
-//! [`quietly`] and passes on only a wake that is of use.
+//! Whoever takes a piece out of one of hyper's bodies wakes the connection that put it there, so that it reads on. Here
+//! both are mostly one and the same task, which is running at that moment: the wake would only poll it once more, for
+//! each request and for each chunk of a stream. The connection's task therefore hands out a [`TaskWaker`], and who
+//! takes a piece does it [`quietly`] and passes on only a wake that is of use.
 
 use std::cell::Cell;
 use std::pin::Pin;

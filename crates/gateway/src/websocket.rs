@@ -1,6 +1,6 @@
-//! WebSocket and other protocols: the client's upgrade is repeated at the upstream or the provider, by the same dispatch as any request. Once both have
-//! switched, the request goes on as a tunnel: its exchange lives, and its limits hold, until the tunnel ends. An
-//! upstream that answers anything but a switch has its answer passed on.
+//! WebSocket and other protocols: the client's upgrade is repeated at the upstream or the provider, by the same
+//! dispatch as any request. Once both have switched, the request goes on as a tunnel: its exchange lives, and its
+//! limits hold, until the tunnel ends. An upstream that answers anything but a switch has its answer passed on.
 
 mod protocols;
 mod relay;

@@ -1,5 +1,5 @@
-//! LLM endpoints as data: one row per protocol says what it is called and who speaks it, how a request is recognised, how its
-//! stream is framed and where the facts stand in its bodies. Adding an endpoint adds a row.
+//! LLM endpoints as data: one row per protocol says what it is called and who speaks it, how a request is recognised,
+//! how its stream is framed and where the facts stand in its bodies. Adding an endpoint adds a row.
 //!
 //! Invariant: rows are in order of precedence, and the first that matches wins. [`passing`] is asked once per request,
 //! before its body is read, and [`detect`] once for each whose body is.

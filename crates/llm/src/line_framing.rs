@@ -1,7 +1,7 @@
 //! A stream of lines, each one JSON value (NDJSON): Ollama's.
 //!
-//! Invariant: each byte is looked at once, and a line that has not ended never holds more bytes than the bound. Used by the
-//! deframer.
+//! Invariant: each byte is looked at once, and a line that has not ended never holds more bytes than the
+//! bound. Used by the deframer.
 
 /// What a stream keeps allocated between split lines.
 const KEPT_CAPACITY: usize = 16 * 1024;

@@ -111,8 +111,8 @@ fn read_document((document, at): (Raw<'_>, usize)) -> Result<Text<'_>, ReadError
 }
 
 impl RerankProvider {
-    /// The form of a provider that is addressed in `protocol` for `model`; `None` if that ranks nothing. Bedrock's `invoke`
-    /// has a form per family of models.
+    /// The form of a provider that is addressed in `protocol` for `model`; `None` if that ranks nothing. Bedrock's
+    /// `invoke` has a form per family of models.
     pub(crate) fn of(protocol: Protocol, model: &str) -> Option<Self> {
         match protocol {
             Protocol::Rerank => Some(RerankProvider::Plain),

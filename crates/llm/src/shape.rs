@@ -94,8 +94,8 @@ pub struct Shaped {
     pub asked_usage: bool,
 }
 
-/// Shapes a scanned body for a provider that is addressed in `protocol`, which it speaks in one way at most. Bodies that
-/// are not objects stay as they are.
+/// Shapes a scanned body for a provider that is addressed in `protocol`, which it speaks in one way at most. Bodies
+/// that are not objects stay as they are.
 pub fn shape_request(scan: &BodyScan, rules: &ShapeRules, protocol: Protocol) -> Shaped {
     shape(scan, rules, protocol, rules.provider.capability(protocol))
 }

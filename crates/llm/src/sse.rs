@@ -35,8 +35,8 @@ pub struct SseEvent<'a> {
 /// A complete block of lines, closing blank line included; or a piece of one that is too large to be kept.
 #[derive(Debug, Clone, Copy)]
 pub struct Block<'a> {
-    /// The block's bytes; those that came with earlier chunks are among them. Of a block in pieces: its beginning in the
-    /// first piece, nothing in the others.
+    /// The block's bytes; those that came with earlier chunks are among them. Of a block in pieces: its beginning in
+    /// the first piece, nothing in the others.
     pub bytes: &'a [u8],
     /// Those that came with earlier chunks.
     pub held: &'a [u8],

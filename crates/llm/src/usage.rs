@@ -58,7 +58,8 @@ impl Usage {
         Some(Some(counts.sum_up(protocol)))
     }
 
-    /// The counts as `dialect`'s own usage object would tell them: what it counts beside the prompt is not in the prompt.
+    /// The counts as `dialect`'s own usage object would tell them: what it counts beside the
+    /// prompt is not in the prompt.
     pub fn of(dialect: Dialect, counts: &TokenCounts) -> Self {
         let prompt = if counts_cache_aside(dialect) { counts.uncached_input() } else { counts.input };
         let total = match dialect {
@@ -96,7 +97,8 @@ impl Usage {
         Self::of(to, &counts)
     }
 
-    /// The counts that Bedrock's whole answers have in their headers, whatever the model's family; `None` if there are none.
+    /// The counts that Bedrock's whole answers have in their headers, whatever the model's
+    /// family; `None` if there are none.
     pub fn from_bedrock_headers<'h>(header: impl Fn(&str) -> Option<&'h str>) -> Option<Self> {
         let count = |name: &str| header(name).and_then(|value| value.trim().parse::<u64>().ok());
         let prompt = count(INPUT_HEADER)?;

@@ -1,7 +1,7 @@
 //! Answer bodies: whole, or a stream of events that leaves on schedule and meets its scripted faults on the way.
 //!
-//! Invariant: the [`Visit`] in a body is completed exactly when the last byte that was meant to leave has been handed to hyper;
-//! a body dropped before that is a client that left.
+//! Invariant: the [`Visit`] in a body is completed exactly when the last byte that was meant to leave has been handed
+//! to hyper; a body dropped before that is a client that left.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -156,7 +156,8 @@ impl Delivery {
         if self.faults.cut.is_some_and(|after| self.sent >= after) {
             self.visit.complete();
             if !std::mem::replace(&mut self.flushed_before_cut, true) {
-                // hyper drops what it has not flushed when a body fails; the peer is to see all that came before the cut.
+                // hyper drops what it has not flushed when a body fails; the peer is to see
+                // all that came before the cut.
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }

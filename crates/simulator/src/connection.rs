@@ -1,7 +1,8 @@
 //! One connection: HTTP/1.1, or HTTP/2 when the peer starts with its preface, over a socket that can misbehave.
 //!
-//! [`Wire`] is the only place where bytes can leave in a way that hyper would not write them: dribbled, replaced by garbage,
-//! or followed by a reset. [`Manners`] is how a request, handled above hyper, asks for it. HTTP/2 ignores the first two.
+//! [`Wire`] is the only place where bytes can leave in a way that hyper would not write them: dribbled,
+//! replaced by garbage, or followed by a reset. [`Manners`] is how a request, handled above hyper, asks for it.
+//! HTTP/2 ignores the first two.
 
 use std::future::Future;
 use std::io::{self, IoSlice};

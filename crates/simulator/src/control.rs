@@ -3,10 +3,12 @@
 //! | Request | Answer |
 //! |---|---|
 //! | `GET /__simulator/health` | `{"status":"ok"}` |
-//! | `GET /__simulator/requests` | counts of requests `received`, `completed` and `aborted`, and the recent `requests`, oldest first, each with number, method, uri, version, headers, body (up to 64 KiB), status, `events` sent, and `end`: `open`, `completed`, or `aborted` when the client left before the answer was complete |
+//! | `GET /__simulator/requests` | counts of requests `received`, `completed` and `aborted`, and the recent `requests` |
 //! | `POST /__simulator/reset` | forgets the requests, files and batches, and starts the script's counts afresh |
 //! | `PUT /__simulator/script` | replaces the script |
 //!
+//! The recent requests stand oldest first, each with number, method, uri, version, headers, body (up to 64 KiB), status,
+//! `events` sent, and `end`: `open`, `completed`, or `aborted` when the client left before the answer was complete.
 //! Requests to these paths are neither scripted nor counted.
 //! What is shown includes credentials that clients sent: keep the simulator on the loopback interface.
 

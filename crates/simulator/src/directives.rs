@@ -1,8 +1,8 @@
 //! How one request is to be answered: the words of the header `x-simulate` and of a script's `simulate`.
 //!
-//! Directives are separated by commas, each `name` or `name=value`; spaces around them do not matter. Several headers add up,
-//! a header comes after the script, and where two disagree the later one wins. A word that is not known is answered with 400,
-//! never ignored. *Events* are counted from 1 and include those before the first token.
+//! Directives are separated by commas, each `name` or `name=value`; spaces around them do not matter. Several headers
+//! add up, a header comes after the script, and where two disagree the later one wins. A word that is not known is
+//! answered with 400, never ignored. *Events* are counted from 1 and include those before the first token.
 //!
 //! | Directive | Effect |
 //! |---|---|

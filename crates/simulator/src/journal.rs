@@ -1,7 +1,7 @@
 //! What arrived lately and how it ended, for tests to ask about at `/__simulator/requests`.
 //!
-//! Each request holds one [`Visit`]. A visit that is dropped before it was told that the answer is complete counts as aborted:
-//! that is how a client that leaves is noticed, because hyper drops the answer as soon as the peer is gone.
+//! Each request holds one [`Visit`]. A visit that is dropped before it was told that the answer is complete counts as
+//! aborted: that is how a client that leaves is noticed, because hyper drops the answer as soon as the peer is gone.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

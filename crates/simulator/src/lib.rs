@@ -1,8 +1,8 @@
 //! A provider that is not there: it speaks the dialects of OpenAI, Anthropic, Gemini, Bedrock and Cohere with scripted
 //! latency, faults and usage.
 //!
-//! Three users: `tidegate simulate` runs it alone, the gateway serves it as a provider when no key is configured, and the
-//! tests and benchmarks put it behind the gateway to play every good and bad upstream.
+//! Three users: `tidegate simulate` runs it alone, the gateway serves it as a provider when no key is configured, and
+//! the tests and benchmarks put it behind the gateway to play every good and bad upstream.
 //!
 //! # What it answers
 //!
@@ -37,13 +37,14 @@
 //!
 //! # What it says
 //!
-//! The text depends only on the seed and the last user message, see [`text`]. A request is told how to behave by the header
-//! `x-simulate` or by a script file, see [`directives`] and [`script`].
+//! The text depends only on the seed and the last user message, see [`text`]. A request is told how to behave by the
+//! header `x-simulate` or by a script file, see [`directives`] and [`script`].
 //!
 //! # Invariant
 //!
-//! The dialects of OpenAI's conversations and of Anthropic share no code with the gateway, so that a mistake there cannot hide
-//! behind the same mistake here. The others are written by the `llm` crate; recorded exchanges and SDKs are what checks them.
+//! The dialects of OpenAI's conversations and of Anthropic share no code with the gateway, so that a mistake there
+//! cannot hide behind the same mistake here. The others are written by the `llm` crate; recorded exchanges and
+//! SDKs are what checks them.
 
 mod answer;
 mod body;

@@ -1,4 +1,5 @@
-//! From what a handler has to say to a response: the head, and a body that is late, spoilt or cut where a script says so.
+//! From what a handler has to say to a response: the head, and a body that is late, spoilt or
+//! cut where a script says so.
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, RETRY_AFTER};

@@ -23,8 +23,8 @@
 //! | `every` | of those, only each Nth |
 //! | `simulate` | directives, as the header `x-simulate` has them |
 //!
-//! Each rule counts the requests that it matches, whether or not it then applies. The first rule that matches and applies
-//! is used, and those after it do not see the request. `/__simulator/reset` starts the counts afresh.
+//! Each rule counts the requests that it matches, whether or not it then applies. The first rule that matches and
+//! applies is used, and those after it do not see the request. `/__simulator/reset` starts the counts afresh.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,5 @@
-//! One request: read it, find its directives, let the path's handler answer, let the faults that strike before a body strike.
+//! One request: read it, find its directives, let the path's handler answer, let the faults that
+//! strike before a body strike.
 
 use std::io;
 use std::sync::Arc;

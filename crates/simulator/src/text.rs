@@ -1,8 +1,8 @@
 //! What the simulator says, and how it counts tokens: both depend on nothing but the request and the seed.
 //!
-//! **Answers.** One token of an answer is one piece of its text: a word with the space before it, cut after twelve bytes.
-//! Streamed, each piece is one event, so that a stream's events, its text and its reported usage can be held against
-//! each other.
+//! **Answers.** One token of an answer is one piece of its text: a word with the space before it, cut after
+//! twelve bytes. Streamed, each piece is one event, so that a stream's events, its text and its reported usage
+//! can be held against each other.
 //!
 //! **Prompts.** A message costs four tokens and one more for every four bytes of its text, rounded up.
 

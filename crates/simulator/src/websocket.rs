@@ -1,6 +1,7 @@
 //! A WebSocket that sends back each message: text and binary as they came, ping as pong, close as close.
 //!
-//! Just enough of RFC 6455 to see that a proxy passes an upgrade through: frames are echoed one by one, fragments included.
+//! Just enough of RFC 6455 to see that a proxy passes an upgrade through: frames are echoed one
+//! by one, fragments included.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

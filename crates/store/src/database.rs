@@ -46,8 +46,8 @@ pub(crate) struct Loaded {
     pub meta: BTreeMap<String, String>,
 }
 
-/// The URI of a database that no process has open, by which SQLite takes it for unchangeable. Whoever has it open, or was
-/// killed, leaves a write-ahead log beside it.
+/// The URI of a database that no process has open, by which SQLite takes it for unchangeable. Whoever has it open, or
+/// was killed, leaves a write-ahead log beside it.
 fn resting(path: &Path) -> Option<String> {
     let text = path.to_str()?;
     let has_log = Path::new(&format!("{text}-wal")).exists();

@@ -1,5 +1,5 @@
-//! The process's own log, on standard error. Its level can change while the process runs. `TIDEGATE_LOG` adds directives
-//! to the configured level; what it does not name stays at that level.
+//! The process's own log, on standard error. Its level can change while the process runs. `TIDEGATE_LOG` adds
+//! directives to the configured level; what it does not name stays at that level.
 
 use std::io::IsTerminal;
 

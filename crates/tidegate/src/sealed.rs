@@ -1,4 +1,5 @@
-//! Stored secrets that the keyring does not open. `check` names them all; `serve` says at every start how many there are.
+//! Stored secrets that the keyring does not open. `check` names them all; `serve` says at
+//! every start how many there are.
 
 use config::catalog::Catalog;
 use config::encrypt;

@@ -60,7 +60,8 @@ pub fn run(config: Option<&Path>) -> Result<(), Failure> {
     let mut process = Process::start(configuration, log, &side)?;
     side.block_on(process.serve())?;
     side.block_on(process.end());
-    // The store's file is closed with the last task. A thread may be blocked for longer, as by a name that is looked up.
+    // The store's file is closed with the last task. A thread may be blocked for longer, as
+    // by a name that is looked up.
     side.shutdown_timeout(SIDE_LIMIT);
     Ok(())
 }

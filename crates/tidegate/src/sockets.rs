@@ -69,8 +69,8 @@ impl Sockets {
     }
 }
 
-/// The listeners of the Admin API, the Control API, the metrics and the status, each with its key in the file; `None` is
-/// not listened on.
+/// The listeners of the Admin API, the Control API, the metrics and the status, each with its key in the file;
+/// `None` is not listened on.
 fn beside_traffic(settings: &Settings) -> [(&'static str, Option<SocketAddr>); 4] {
     let Settings { apisix, deployment, plugin_attr, .. } = settings;
     let prometheus = &plugin_attr.prometheus;

@@ -23,8 +23,8 @@ pub struct BatchError {
     pub error: String,
 }
 
-/// Checks every item of every collection, in the order of [`Kind::ALL`]. No error: an empty list. Keys of `doc` that are no
-/// collection are passed over.
+/// Checks every item of every collection, in the order of [`Kind::ALL`]. No error: an empty list. Keys of `doc` that
+/// are no collection are passed over.
 pub fn validate_batch(doc: &Value, catalog: &Catalog) -> Vec<BatchError> {
     let checker = Checker::without_references(catalog);
     let mut errors = Vec::new();

@@ -1,5 +1,5 @@
-//! Everything that is wrong in a `config.yaml`. Reading stops at the first wrong value, so that nothing works with half of
-//! the settings; here each wrong value is taken out and the rest read again. Called for a file that was refused.
+//! Everything that is wrong in a `config.yaml`. Reading stops at the first wrong value, so that nothing works with half
+//! of the settings; here each wrong value is taken out and the rest read again. Called for a file that was refused.
 
 use std::collections::BTreeMap;
 

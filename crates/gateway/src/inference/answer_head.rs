@@ -1,5 +1,5 @@
-//! What the head of a provider's answer says of its body: whether it is a stream, whether it can be read, and what of the
-//! head holds no more where the client gets another body. Called by the dispatch.
+//! What the head of a provider's answer says of its body: whether it is a stream, whether it can be read, and what of
+//! the head holds no more where the client gets another body. Called by the dispatch.
 
 use http::StatusCode;
 use http::header::{ACCEPT_RANGES, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, LAST_MODIFIED};

@@ -1,5 +1,5 @@
-//! One attempt at a provider: the request goes out, and what became of it is noted in the settlement's record. Called by the
-//! dispatch; how the answer is taken is decided elsewhere.
+//! One attempt at a provider: the request goes out, and what became of it is noted in the settlement's record. Called
+//! by the dispatch; how the answer is taken is decided elsewhere.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};

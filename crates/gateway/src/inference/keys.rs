@@ -1,6 +1,6 @@
 //! A client's own key and headers where the provider speaks another dialect: what concerns the client's dialect alone
-//! stays behind, and the key is shown in the provider's way. Invariant: where the operator has configured credentials, no
-//! key of a client goes to the provider.
+//! stays behind, and the key is shown in the provider's way. Invariant: where the operator has configured credentials,
+//! no key of a client goes to the provider.
 
 use std::borrow::Cow;
 
@@ -46,8 +46,8 @@ impl StaysBehind {
     }
 }
 
-/// The key that a client shows for the provider; not one that stands in `places`, which is the gateway's. A signature is
-/// no key.
+/// The key that a client shows for the provider; not one that stands in `places`, which is the
+/// gateway's. A signature is no key.
 pub(super) fn shown(headers: &HeaderMap, places: &[CredentialPlace]) -> Option<HeaderValue> {
     let value = |name: &HeaderName| headers.get(name).filter(|_| !is_header(places, name));
     let bearer = value(&AUTHORIZATION).filter(|value| is_bearer(value)).and_then(token);
@@ -84,8 +84,8 @@ pub(super) fn show(headers: &mut HeaderMap, key: HeaderValue, place: KeyPlace) {
     headers.insert(name, value);
 }
 
-/// Shows a key that stands in `headers` as a bearer at `place`, unless there is one. Google's own paths know no bearer but
-/// a token of OAuth; its OpenAI-compatible ones, for which most configurations are written, take both.
+/// Shows a key that stands in `headers` as a bearer at `place`, unless there is one. Google's own paths know no bearer
+/// but a token of OAuth; its OpenAI-compatible ones, for which most configurations are written, take both.
 pub(super) fn show_bearer(headers: &mut HeaderMap, place: KeyPlace) {
     let KeyPlace::Header(name) = place else { return };
     let key = headers.get(AUTHORIZATION).filter(|value| is_bearer(value)).and_then(token);
@@ -94,7 +94,8 @@ pub(super) fn show_bearer(headers: &mut HeaderMap, place: KeyPlace) {
     show(headers, key, place);
 }
 
-/// A token that somebody was given in the place of a key: Google's are told by their beginning, Microsoft Entra's are JWTs.
+/// A token that somebody was given in the place of a key: Google's are told by their beginning,
+/// Microsoft Entra's are JWTs.
 fn is_token(key: &HeaderValue) -> bool {
     [&b"ya29."[..], b"eyJ"].iter().any(|beginning| key.as_bytes().starts_with(beginning))
 }

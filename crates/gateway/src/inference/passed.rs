@@ -1,8 +1,8 @@
 //! Requests that pass with their bodies unread: recordings, pictures, files, what a provider keeps, WebSockets.
 //!
-//! Invariant: what the client sends as the body is what the provider gets, byte by byte and as it arrives; options that the
-//! configuration lays over JSON have no place in it. Of the request no more is known than its head tells, and of a form
-//! the model, if that comes before the files. Called by [`admit`](super::admit) and by the dispatch.
+//! Invariant: what the client sends as the body is what the provider gets, byte by byte and as it arrives; options that
+//! the configuration lays over JSON have no place in it. Of the request no more is known than its head tells, and of a
+//! form the model, if that comes before the files. Called by [`admit`](super::admit) and by the dispatch.
 
 use std::rc::Rc;
 

@@ -150,8 +150,8 @@ pub(super) fn told_for(client: Dialect, head: &mut ResponseHead, error: &ApiErro
     told.body
 }
 
-/// The `error` of an answer that has succeeded otherwise, for clients of Anthropic: with the provider's own word for it, and
-/// its status stays, as in APISIX.
+/// The `error` of an answer that has succeeded otherwise, for clients of Anthropic: with the provider's own word for
+/// it, and its status stays, as in APISIX.
 pub(super) fn failed_message(headers: &mut HeaderMap, error: Raw<'_>) -> Bytes {
     let told = |name: &str| error.get(name).and_then(Raw::text).filter(|text| !text.is_empty());
     let kind = told("type").or_else(|| told("code")).unwrap_or("api_error".into());

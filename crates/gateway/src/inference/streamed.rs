@@ -1,5 +1,5 @@
-//! The begin of a streamed answer: what reads or translates it is chosen, and its first piece waited for, so that a failure
-//! before it can still become an answer. Called by the dispatch; the rest is [`LlmStream`]'s.
+//! The begin of a streamed answer: what reads or translates it is chosen, and its first piece waited for, so that a
+//! failure before it can still become an answer. Called by the dispatch; the rest is [`LlmStream`]'s.
 
 use std::time::Instant;
 

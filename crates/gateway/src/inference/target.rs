@@ -169,7 +169,8 @@ impl Targets {
         self.uri_of(path, parse_query(own).into_iter().chain(version).collect(), &client).ok()
     }
 
-    /// `path`, with its own query, over it `auth.query`, over it the endpoint's, over it (but for auth keys) the client's.
+    /// `path`, with its own query, over it `auth.query`, over it the endpoint's, over it (but
+    /// for auth keys) the client's.
     fn uri(&self, path: &str, client: &[(String, String)]) -> Result<Uri, InvalidUri> {
         let (path, own) = path.split_once('?').unwrap_or((path, ""));
         self.uri_of(path, parse_query(own), client)
@@ -200,8 +201,8 @@ impl Targets {
     }
 }
 
-/// An endpoint's own path serves every protocol in which a model answers. What is beside that has its own place: a count
-/// of tokens must not become a conversation, and what a provider keeps is found under its identifier.
+/// An endpoint's own path serves every protocol in which a model answers. What is beside that has its own place: a
+/// count of tokens must not become a conversation, and what a provider keeps is found under its identifier.
 fn obeys_endpoint_path(protocol: Protocol) -> bool {
     !matches!(
         protocol,

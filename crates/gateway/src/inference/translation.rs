@@ -122,8 +122,9 @@ impl Translation {
         }
     }
 
-    /// A whole answer in the client's dialect, and what its usage says there; `None` if the provider has told none. Some providers tell of an error with status 200: it becomes a refusal, but
-    /// for clients of Anthropic. An answer that its finish reason says was given up becomes a refusal for all.
+    /// A whole answer in the client's dialect, and what its usage says there; `None` if the provider has told none.
+    /// Some providers tell of an error with status 200: it becomes a refusal, but for clients of Anthropic. An answer
+    /// that its finish reason says was given up becomes a refusal for all.
     ///
     /// # Errors
     /// The answer for one that is not what the provider's dialect says.

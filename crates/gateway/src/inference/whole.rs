@@ -1,6 +1,6 @@
-//! A whole answer: read to its end, noted in the call, and told to the client in its own words. One that is longer than what
-//! is kept goes on to a client that speaks as its provider does, unread. Invariant: what an answer has cost is noted before it
-//! is translated, whatever the client can be told of it. Called by the dispatch.
+//! A whole answer: read to its end, noted in the call, and told to the client in its own words. One that is longer than
+//! what is kept goes on to a client that speaks as its provider does, unread. Invariant: what an answer has cost is
+//! noted before it is translated, whatever the client can be told of it. Called by the dispatch.
 
 use std::pin::Pin;
 use std::time::Instant;

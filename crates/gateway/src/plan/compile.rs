@@ -131,8 +131,8 @@ impl PluginCompiler {
     }
 
     /// Compiles the plugins that `owner` carries. Those that `config.yaml` does not list are left out. `None` if one
-    /// does not compile and has no earlier form that may serve, or is of a plugin which this build does not have: it may
-    /// be the one that keeps strangers out.
+    /// does not compile and has no earlier form that may serve, or is of a plugin which this build does not have: it
+    /// may be the one that keeps strangers out.
     pub fn set(&mut self, owner: &Arc<str>, plugins: &Plugins) -> Option<PluginSet> {
         let registry = self.registry.clone();
         let mut set = PluginSet::new();
@@ -269,8 +269,8 @@ impl PluginCompiler {
     }
 }
 
-/// What `compile` makes of a configuration: `resolved` is `written` with secrets in the place of references. A reason why
-/// that fails may repeat what it was given, so it is the one that `written` fails for, if that does.
+/// What `compile` makes of a configuration: `resolved` is `written` with secrets in the place of references. A reason
+/// why that fails may repeat what it was given, so it is the one that `written` fails for, if that does.
 pub(super) fn compiled<T>(
     written: &Value,
     resolved: &Value,

@@ -1,9 +1,9 @@
 //! The name under which a node is greeted over TLS.
 //!
-//! APISIX sends the Host of the request as SNI. Here a node that is configured by name is greeted by that name, whatever
-//! the Host: it is the name its certificate is held against, and one set of connections serves all hosts. Only a node
-//! configured by address with `pass_host: pass` has no name of its own; it is greeted by the Host, over connections
-//! that are kept apart by host and bounded together: Hosts come from clients.
+//! APISIX sends the Host of the request as SNI. Here a node that is configured by name is greeted by that name,
+//! whatever the Host: it is the name its certificate is held against, and one set of connections serves all hosts. Only
+//! a node configured by address with `pass_host: pass` has no name of its own; it is greeted by the Host, over
+//! connections that are kept apart by host and bounded together: Hosts come from clients.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -62,7 +62,8 @@ impl ClientPolicy {
         self.exempt.iter().any(|pattern| pattern.is_match(path))
     }
 
-    /// `true` if `chain`, the client's certificate first, is good. That the client has its key, the handshake has shown.
+    /// `true` if `chain`, the client's certificate first, is good. That the client has its
+    /// key, the handshake has shown.
     pub fn accepts(&self, chain: &[CertificateDer<'_>]) -> bool {
         let [client, intermediates @ ..] = chain else { return false };
         self.authorities.verify_client_cert(client, intermediates, UnixTime::now()).is_ok()

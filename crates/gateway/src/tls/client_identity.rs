@@ -1,5 +1,5 @@
-//! What a client's certificate says of it, in nginx's formats. Computed when a variable asks for it; the certificate has
-//! been verified before.
+//! What a client's certificate says of it, in nginx's formats. Computed when a variable asks for it; the
+//! certificate has been verified before.
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use rustls::pki_types::CertificateDer;

@@ -163,8 +163,8 @@ pub(super) async fn handshake(io: UpstreamIo) -> hyper::Result<SendRequest<Share
     Ok(sender)
 }
 
-/// Sends `request` and waits for the response's head. A body that is a stream is taken out of the request; one in memory
-/// stays.
+/// Sends `request` and waits for the response's head. A body that is a stream is taken out of the
+/// request; one in memory stays.
 ///
 /// # Errors
 /// If the connection or the stream breaks, or the upstream is too slow.

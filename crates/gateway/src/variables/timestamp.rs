@@ -43,8 +43,8 @@ pub(crate) fn compact(since_epoch: Duration) -> String {
     format!("{year}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
 }
 
-/// Reads a time of RFC 3339, such as `2026-11-20T18:51:18Z` or `2026-11-20T19:51:18.5+01:00`, as AWS and Google date the
-/// ends of keys; a fraction is passed over. `None` if the text is no time since 1970.
+/// Reads a time of RFC 3339, such as `2026-11-20T18:51:18Z` or `2026-11-20T19:51:18.5+01:00`, as AWS and Google date
+/// the ends of keys; a fraction is passed over. `None` if the text is no time since 1970.
 pub(crate) fn read_rfc3339(text: &str) -> Option<Duration> {
     let (date, time) = text.split_once('T')?;
     let (time, zone) = time.split_at(time.find(['Z', '+', '-'])?);

@@ -1,8 +1,8 @@
 //! The text of an answer, kept for the citations that point into it.
 //!
-//! Invariant: no choice keeps more than [`MOST_BYTES`]; where a longer answer's citations point is not told. Quotes cost
-//! what they are long, wherever they stand, and all together are no more than a few times the text. Used by readers and
-//! writers of dialects that tell it in other units, or quote it.
+//! Invariant: no choice keeps more than [`MOST_BYTES`]; where a longer answer's citations point is not told. Quotes
+//! cost what they are long, wherever they stand, and all together are no more than a few times the text. Used by
+//! readers and writers of dialects that tell it in other units, or quote it.
 
 /// More than a model answers at once.
 const MOST_BYTES: usize = 1 << 20;

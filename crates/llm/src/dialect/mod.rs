@@ -103,7 +103,8 @@ impl Dialect {
         (self.codec().write_request)(request, quirks, losses)
     }
 
-    /// Reads a whole answer. Unlike a request it has not been scanned yet, so it is checked first: half an answer is none.
+    /// Reads a whole answer. Unlike a request it has not been scanned yet, so it is checked
+    /// first: half an answer is none.
     ///
     /// # Errors
     /// If the body is not well-formed, or not what the dialect says.
@@ -154,8 +155,8 @@ impl FromStr for Dialect {
     }
 }
 
-/// `true` if `signature` stands for a text of thoughts, which must come back with it. Gemini's stands for what follows it,
-/// OpenAI's and Cohere's for no text that a client sees.
+/// `true` if `signature` stands for a text of thoughts, which must come back with it. Gemini's stands for what follows
+/// it, OpenAI's and Cohere's for no text that a client sees.
 pub(crate) fn signs_thoughts(signature: &Signature<'_>) -> bool {
     match signature.origin {
         Dialect::Anthropic | Dialect::BedrockConverse => true,
@@ -263,8 +264,8 @@ pub enum Refused {
 pub enum ThinkingField {
     /// With `reasoning_effort`; there is no word for the wish not to think.
     Effort,
-    /// With `reasoning_effort`, or with `thinking.type` not to think. APISIX tells the provider nothing of that wish where
-    /// it comes from Anthropic's clients.
+    /// With `reasoning_effort`, or with `thinking.type` not to think. APISIX tells the provider nothing of that wish
+    /// where it comes from Anthropic's clients.
     EffortOrType,
     /// With `thinking.type` and the effort, for its models think unless they are told not to.
     Type,

@@ -1,8 +1,8 @@
 //! Where citations point, told alike for all dialects: as a span of the answer's whole text.
 //!
-//! Claude and Converse cite by standing on a block of text, all of which is then backed; Responses counts within a part.
-//! Invariant: what stands behind this has spans of the answer's text, or none. Readers of whole answers call [`place`],
-//! those of streams stand behind a [`Placed`].
+//! Claude and Converse cite by standing on a block of text, all of which is then backed; Responses counts within a
+//! part. Invariant: what stands behind this has spans of the answer's text, or none. Readers of whole answers call
+//! [`place`], those of streams stand behind a [`Placed`].
 
 use crate::dialect::{EventReader, Frame};
 use crate::model::{Citation, Event, Part, PartBody};

@@ -26,8 +26,8 @@ const BOUNDS: [&[u8]; 13] = [
     b"patternProperties",
 ];
 
-/// The schema as OpenAI's strict mode wants it: every object with `properties` is closed and requires all of them, their
-/// names sorted.
+/// The schema as OpenAI's strict mode wants it: every object with `properties` is closed and requires all
+/// of them, their names sorted.
 pub(crate) fn all_required(schema: &Json<'_>) -> Json<'static> {
     rewrite(schema, Rule::AllRequired, &mut |_| {})
 }

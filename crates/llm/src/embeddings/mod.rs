@@ -2,8 +2,8 @@
 //!
 //! A request is texts or tokens to be turned into vectors; an answer is the vectors in the same order.
 //! Each form is one module with as much of a reader and a writer as its side needs; nothing is written per pair.
-//! Invariant: a vector stands for the input in its place, or there is no answer; and numbers arrive as they were written unless
-//! the client asked for another encoding. Called by the data plane for embeddings endpoints.
+//! Invariant: a vector stands for the input in its place, or there is no answer; and numbers arrive as they were
+//! written unless the client asked for another encoding. Called by the data plane for embeddings endpoints.
 
 mod cohere;
 mod dashscope;
@@ -284,7 +284,8 @@ impl EmbedProvider {
     /// Reads a provider's answer.
     ///
     /// # Errors
-    /// If the body holds no vectors, or something else in the place of one; the texts for Vertex's `:predict` are APISIX's.
+    /// If the body holds no vectors, or something else in the place of one; the texts for
+    /// Vertex's `:predict` are APISIX's.
     pub fn read_response(self, body: Raw<'_>) -> Result<Embeddings<'_>, ReadError> {
         match self {
             EmbedProvider::OpenAi => openai::read_response(body),

@@ -39,8 +39,8 @@ impl<'a> Vector<'a> {
         elements.map(|(element, at)| place(element).and_then(Self::read).ok_or_else(|| Self::missing(at))).collect()
     }
 
-    /// The vectors of `list`, in the order of the numbers that its elements have under `number`. Some servers give every
-    /// vector the number 0: then they are in order.
+    /// The vectors of `list`, in the order of the numbers that its elements have under `number`. Some servers give
+    /// every vector the number 0: then they are in order.
     ///
     /// # Errors
     /// If an element has no vector, or two have the same number.

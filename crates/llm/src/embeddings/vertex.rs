@@ -1,4 +1,5 @@
-//! Vertex AI's `:predict` for embedding models. Where nothing but texts is asked for, nothing else is sent, as APISIX does.
+//! Vertex AI's `:predict` for embedding models. Where nothing but texts is asked for, nothing
+//! else is sent, as APISIX does.
 
 use super::{EmbedInput, EmbedRequest, Embeddings, Truncation, Vector, gemini};
 use crate::dialect::ReadError;

@@ -1,6 +1,6 @@
 //! Rows of what passes as it came: pictures, recordings, films, files and all else that a provider keeps under
-//! identifiers of its own. Of such requests the gateway reads no more than it counts by. The paths are those of OpenAI's,
-//! Anthropic's and Google's API references.
+//! identifiers of its own. Of such requests the gateway reads no more than it counts by. The paths are those of
+//! OpenAI's, Anthropic's and Google's API references.
 
 use super::{
     AnswerKind, BodyKind, BodyRule, Endpoint, Framing, IMAGE_EVENT_BYTES, IdPlace, PLAIN, PathForm, RESPONSES_USAGE,

@@ -92,8 +92,8 @@ impl PathForm {
     }
 
     /// What stands between the collection of models and the suffix. Names of open models hold slashes, which some SDKs
-    /// send as they are, so that the first collection counts, behind the last version where Google's paths have one: what
-    /// a path begins with is the operator's.
+    /// send as they are, so that the first collection counts, behind the last version where Google's paths have one:
+    /// what a path begins with is the operator's.
     fn model_name<'a>(&self, sent: &'a str) -> Option<&'a str> {
         let before = sent.strip_suffix(self.suffix).filter(|_| self.names_model != NamesModel::No)?;
         let collection = if self.suffix.starts_with(':') { "/models/" } else { "/model/" };

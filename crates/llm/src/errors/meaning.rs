@@ -1,13 +1,13 @@
 //! What an error means, told by the words in it before its status: money, safety rules and full contexts hide behind
 //! 400, 402, 403 and 429.
 //!
-//! Invariant: only words that mean one thing at every provider are listed; what is not told falls to the next rule. Called
-//! by the reader of errors.
+//! Invariant: only words that mean one thing at every provider are listed; what is not told falls to the next rule.
+//! Called by the reader of errors.
 
 use super::ErrorKind;
 
-/// The meaning of a code, a type or a reason; letter case and separators do not count. `None` for words that only repeat
-/// the status, such as `invalid_request_error`.
+/// The meaning of a code, a type or a reason; letter case and separators do not count. `None` for words that only
+/// repeat the status, such as `invalid_request_error`.
 pub(super) fn of_word(word: &str) -> Option<ErrorKind> {
     let squashed: String =
         word.chars().filter(char::is_ascii_alphanumeric).map(|character| character.to_ascii_lowercase()).collect();

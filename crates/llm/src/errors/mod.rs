@@ -1,9 +1,9 @@
 //! Errors: what providers tell, in the words that all dialects share, and what clients are told in their own dialect's.
 //!
-//! [`read`] finds an error's meaning, [`write`] says it again so that the client's SDK raises the exception it was written
-//! for, [`rate_limit`] does the same for the headers that tell of limits. Invariant: what is written is valid JSON,
-//! whatever a message holds. Called by the data plane when it answers an LLM request itself, when a provider refuses,
-//! and when a stream ends before its time.
+//! [`read`] finds an error's meaning, [`write`] says it again so that the client's SDK raises the exception it was
+//! written for, [`rate_limit`] does the same for the headers that tell of limits. Invariant: what is written is valid
+//! JSON, whatever a message holds. Called by the data plane when it answers an LLM request itself, when a provider
+//! refuses, and when a stream ends before its time.
 
 mod meaning;
 mod rate_limit;

@@ -1,4 +1,5 @@
-//! Headers that tell how much may still be asked, and when to ask again, in the forms of the providers and of the dialects.
+//! Headers that tell how much may still be asked, and when to ask again, in the forms of the
+//! providers and of the dialects.
 //!
 //! Invariant: pure functions over names and values; the time is given, times of reset are kept as spans from it. What a
 //! provider does not tell is not made up. Used by the data plane on answers and on errors alike.

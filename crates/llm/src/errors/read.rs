@@ -34,8 +34,8 @@ struct Told<'a> {
     is_nested: bool,
 }
 
-/// Reads the error that came with `status` (0 inside a stream). `amzn_errortype` is Bedrock's header of that name, or the
-/// exception's type inside a stream.
+/// Reads the error that came with `status` (0 inside a stream). `amzn_errortype` is Bedrock's header of that name, or
+/// the exception's type inside a stream.
 pub fn read_error<'a>(dialect: Dialect, status: u16, amzn_errortype: Option<&str>, body: &'a [u8]) -> ApiError<'a> {
     let mut told = Told::default();
     match Raw::checked(body).or_else(|| event_data(body)) {

@@ -51,8 +51,8 @@ fn body(client: Dialect, status: u16, error: &ApiError<'_>) -> Value {
     }
 }
 
-/// Appends the event that tells a client of a stream's failure. No end marker follows it: a client must not take what it
-/// has for a whole answer.
+/// Appends the event that tells a client of a stream's failure. No end marker follows it: a client must not take what
+/// it has for a whole answer.
 pub fn write_stream_error(client: Dialect, error: &ApiError<'_>, out: &mut Vec<u8>) {
     let status = fitting_status(error);
     let (name, data, line_end) = match client {

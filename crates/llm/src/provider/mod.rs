@@ -50,8 +50,8 @@ impl Models {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Takes {
     All,
-    /// Google's own form beside its OpenAI-compatible one: it carries more, but knows models by their bare names alone. It
-    /// is left out for clients of these dialects, and where the endpoint's own path is of another form.
+    /// Google's own form beside its OpenAI-compatible one: it carries more, but knows models by their bare names alone.
+    /// It is left out for clients of these dialects, and where the endpoint's own path is of another form.
     OwnForm {
         but: &'static [Dialect],
     },
@@ -174,8 +174,8 @@ impl Provider {
         self.capabilities.iter().find(|capability| capability.protocol == protocol)
     }
 
-    /// Where a key is looked for on the path of `protocol`: a provider with a dialect of its own takes a bearer where it speaks
-    /// OpenAI's.
+    /// Where a key is looked for on the path of `protocol`: a provider with a dialect of its own takes a
+    /// bearer where it speaks OpenAI's.
     pub fn key_place(&self, protocol: Protocol) -> KeyPlace {
         let own = self.capabilities.first().map(|capability| capability.protocol.family());
         match (self.key, protocol.family()) {

@@ -314,7 +314,8 @@ pub(super) static PROVIDERS: &[Provider] = &[
         ..HOSTED
     },
     Provider {
-        // Models of Anthropic, and those that do not converse, are invoked in their own form; all others go by Converse.
+        // Models of Anthropic, and those that do not converse, are invoked in their own
+        // form; all others go by Converse.
         name: "bedrock-invoke",
         host: Some("bedrock-runtime.{region}.amazonaws.com"),
         capabilities: &[

@@ -4,8 +4,8 @@ use crate::dialect::{BETAS, InvokeFamily};
 use crate::json::{ArrayWriter, Raw};
 use crate::model::{Json, Losses, Request, Text};
 
-/// What the user guide of Amazon Bedrock names. It refuses a request for any name that it does not know, and clients such as
-/// Claude Code ask Anthropic for more.
+/// What the user guide of Amazon Bedrock names. It refuses a request for any name that it does not know, and clients
+/// such as Claude Code ask Anthropic for more.
 const AT_BEDROCK: [&str; 8] = [
     "computer-use-2024-10-22",
     "computer-use-2025-01-24",
@@ -30,8 +30,8 @@ pub(super) fn take_list<'a>(request: &mut Request<'a>) -> Option<(Text<'a>, Json
     Some(request.extras.0.remove(at))
 }
 
-/// Puts the names in `header` that Bedrock knows into the list, unless there is one, and tells the others. No other model than
-/// Claude is asked for any.
+/// Puts the names in `header` that Bedrock knows into the list, unless there is one, and tells the others. No other
+/// model than Claude is asked for any.
 pub(super) fn add(request: &mut Request<'_>, header: &str) -> Losses {
     let mut left_out = Losses::default();
     if request.extras.get(BETAS).is_some() {

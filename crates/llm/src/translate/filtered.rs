@@ -1,5 +1,5 @@
-//! Answers that a filter has cut, for clients of Anthropic at providers of OpenAI's chat dialect: they end normally there, as
-//! APISIX's converter tells them. In all other pairs the client's dialect has its own word.
+//! Answers that a filter has cut, for clients of Anthropic at providers of OpenAI's chat dialect: they end normally
+//! there, as APISIX's converter tells them. In all other pairs the client's dialect has its own word.
 
 use crate::dialect::{ClientDialect, Dialect, ProviderDialect};
 use crate::model::{Stop, StopReason};

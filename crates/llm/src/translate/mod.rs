@@ -52,8 +52,8 @@ pub enum LossPolicy {
     Refuse,
 }
 
-/// A request's body is not all of it: some dialects name the model and streaming in the path, and Anthropic's previews in a
-/// header.
+/// A request's body is not all of it: some dialects name the model and streaming in the path, and
+/// Anthropic's previews in a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PathFacts<'a> {
     pub model: Option<&'a str>,
@@ -218,14 +218,14 @@ fn drop_foreign(request: &mut Request<'_>, target: Option<Dialect>, losses: &mut
             keep_part(&mut part.body, target, losses)
         });
     }
-    // There, what tools of the provider did is a turn of its own; elsewhere a message stands though nothing of it can be
-    // said.
+    // There, what tools of the provider did is a turn of its own; elsewhere a message stands
+    // though nothing of it can be said.
     let items_are_turns = request.dialect == Dialect::OpenAiResponses;
     request.turns.retain(|turn| !items_are_turns || !turn.parts.is_empty());
 }
 
-/// Takes out thoughts with a proof that another dialect's provider made: an answer of that provider which the client sends
-/// to one of its own dialect.
+/// Takes out thoughts with a proof that another dialect's provider made: an answer of that provider which the client
+/// sends to one of its own dialect.
 fn drop_unprovable(request: &mut Request<'_>, target: Option<Dialect>, losses: &mut Losses) {
     let is_foreign = |proof: &Option<Signature<'_>>| proof.as_ref().is_some_and(|proof| target != Some(proof.origin));
     let is_unprovable = |part: &Part<'_>| match &part.body {

@@ -48,7 +48,8 @@ pub(super) fn fit_names(request: &mut Request<'_>, rule: NameRule) -> Renames {
             fit(&mut function.name);
         }
     }
-    // The name of a tool that is not declared is the client's mistake, which the provider is to name as the client knows it.
+    // The name of a tool that is not declared is the client's mistake, which the provider is to
+    // name as the client knows it.
     match &mut request.tool_choice {
         Some(ToolChoice::Function(name)) if !declared.contains(name) => {}
         Some(ToolChoice::Function(name)) => fit(name),

@@ -1,5 +1,5 @@
-//! What a client's form of a dialect knows beyond the dialect itself, taken out where the provider speaks the dialect and
-//! not the form.
+//! What a client's form of a dialect knows beyond the dialect itself, taken out where the provider speaks
+//! the dialect and not the form.
 //!
 //! Invariant: what other speakers of the dialect may know stays.
 

@@ -1,8 +1,9 @@
 //! Thoughts that come back in the pieces in which they were streamed.
 //!
-//! Google's SDK, and clients that collect `reasoning_details`, send each piece as a part of its own and the signature as
-//! the last. A provider checks the signature against the whole text, so the pieces are joined before anything is written.
-//! Invariant: thoughts that were told whole stay as they are, and so does a signature that belongs to the call after it.
+//! Google's SDK, and clients that collect `reasoning_details`, send each piece as a part of its own and the
+//! signature as the last. A provider checks the signature against the whole text, so the pieces are joined before
+//! anything is written. Invariant: thoughts that were told whole stay as they are, and so does a signature that
+//! belongs to the call after it.
 
 use crate::dialect::signs_thoughts;
 use crate::model::{Part, PartBody, Reasoning, Role, Signature, Turn};

@@ -77,7 +77,8 @@ fn every_recorded_request_is_written_back_without_loss() {
     }
 }
 
-/// What the provider did not tell is made up, empty arguments are `{}`; a call that stops with `stop` is written as OpenAI's `tool_calls`.
+/// What the provider did not tell is made up, empty arguments are `{}`; a call that stops with `stop` is
+/// written as OpenAI's `tool_calls`.
 fn filled(mut response: Response<'_>) -> Response<'_> {
     if response.id.is_empty() {
         response.id = "made-up".into();

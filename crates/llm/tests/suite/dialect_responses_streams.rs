@@ -260,8 +260,8 @@ fn a_recorded_stream_tells_what_its_last_event_holds() {
     }
 }
 
-/// What is told, sorted, for items may be done in another order than they began; of encrypted thoughts only that they are
-/// there, for each event encrypts them anew.
+/// What is told, sorted, for items may be done in another order than they began; of encrypted thoughts only that they
+/// are there, for each event encrypts them anew.
 fn texts(answer: &Response<'_>) -> Vec<String> {
     let text = |body: &PartBody<'_>| match body {
         PartBody::Text { text, citations, .. } => format!("{text} {}", citations.len()),

@@ -2,8 +2,8 @@
 //! once into fields; writing an entry walks them.
 //!
 //! A text that begins with `$` is one variable, as in APISIX, and keeps its type. Where it cannot be one, as
-//! `"$scheme://$host"`, it is a text with several variables in it, of which APISIX would show nothing. Whatever does not
-//! begin with `$` stands for itself.
+//! `"$scheme://$host"`, it is a text with several variables in it, of which APISIX would show nothing. Whatever does
+//! not begin with `$` stands for itself.
 
 use config::template::Template;
 use config::vars::{Var, Vars};

@@ -1,7 +1,7 @@
 //! OpenAI Chat Completions.
 //!
-//! With `stream_options.include_usage` every chunk has `"usage":null` and one more comes before `[DONE]` with no choices
-//! and the usage; without it, no chunk has the field. That is OpenAI's grammar to the letter.
+//! With `stream_options.include_usage` every chunk has `"usage":null` and one more comes before `[DONE]` with no
+//! choices and the usage; without it, no chunk has the field. That is OpenAI's grammar to the letter.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,5 @@
-//! Embeddings, in whichever form: for each input a vector of length 1 that depends on nothing but the seed and the input.
+//! Embeddings, in whichever form: for each input a vector of length 1 that depends on nothing
+//! but the seed and the input.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

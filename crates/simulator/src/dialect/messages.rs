@@ -1,7 +1,8 @@
 //! Anthropic Messages.
 //!
-//! A stream is: `message_start`; for each block `content_block_start`, deltas, `content_block_stop`, with one `ping` after the
-//! first start; `message_delta`; `message_stop`. `input_tokens` leaves out what was read from the cache, as Anthropic's does.
+//! A stream is: `message_start`; for each block `content_block_start`, deltas, `content_block_stop`, with one
+//! `ping` after the first start; `message_delta`; `message_stop`. `input_tokens` leaves out what was read from the
+//! cache, as Anthropic's does.
 
 use std::borrow::Cow;
 

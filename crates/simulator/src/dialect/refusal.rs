@@ -1,4 +1,5 @@
-//! A request that is not answered as it wished: status and error object, worded as the dialect's provider words its own.
+//! A request that is not answered as it wished: status and error object, worded as the
+//! dialect's provider words its own.
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};

@@ -1,8 +1,8 @@
 //! OpenAI Responses.
 //!
-//! A stream is: `response.created`, `response.in_progress`; for each output item its `added`, its parts and deltas, their
-//! `done`s and its own; last `response.completed`, or `response.incomplete` when the limit was met, with the whole response and
-//! its usage. Every event carries the next `sequence_number`.
+//! A stream is: `response.created`, `response.in_progress`; for each output item its `added`, its parts and deltas,
+//! their `done`s and its own; last `response.completed`, or `response.incomplete` when the limit was met, with the
+//! whole response and its usage. Every event carries the next `sequence_number`.
 
 use std::borrow::Cow;
 

@@ -21,7 +21,8 @@ const FILE: &str = "keyring";
 const LENGTH: usize = 32;
 
 /// The keyring in use: the configured one, unless it begins with a key that everyone knows, else with the data folder's
-/// own key before it; that is made if there is none, and comes then with the file that it was written to. The data folder must exist.
+/// own key before it; that is made if there is none, and comes then with the file that it was written to.
+/// The data folder must exist.
 ///
 /// # Errors
 /// If the file cannot be read or written, or holds no key.

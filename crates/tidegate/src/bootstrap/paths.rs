@@ -1,5 +1,5 @@
-//! The paths of the first routes: those whose requests reach a provider in one form or another, be it translated. A path
-//! on which a provider would only answer that it does not know it is not routed to it.
+//! The paths of the first routes: those whose requests reach a provider in one form or another, be it translated. A
+//! path on which a provider would only answer that it does not know it is not routed to it.
 
 use llm::{Asked, Course, Protocol};
 

@@ -1,7 +1,7 @@
-//! Every configuration on the pages is loaded by the code that loads it in earnest. A comment before the fence says what
-//! a block is: nothing for a `config.yaml` or any JSON, `resource: COLLECTION[/ID]` for a resource, `script` for a script
-//! of the simulator; `refused: TEXT` before either means that it is refused with a message that holds TEXT, `warns:
-//! TEXT` that a warning holds it.
+//! Every configuration on the pages is loaded by the code that loads it in earnest. A comment before the fence says
+//! what a block is: nothing for a `config.yaml` or any JSON, `resource: COLLECTION[/ID]` for a resource, `script` for a
+//! script of the simulator; `refused: TEXT` before either means that it is refused with a message that holds TEXT,
+//! `warns: TEXT` that a warning holds it.
 
 use config::check::Checker;
 use config::resource::Kind;

@@ -1,8 +1,9 @@
-//! Credentials for providers that are more than a fixed header: access tokens of Google and Microsoft, signatures of AWS.
+//! Credentials for providers that are more than a fixed header: access tokens of Google and
+//! Microsoft, signatures of AWS.
 //!
 //! Tokens are fetched on the side runtime and cached, one per backend for all workers; a signature is made per request.
-//! Invariant: no secret is in an error, a log line or a `Debug`. Compiled with the [`Backend`](super::Backend); applied by
-//! the dispatch to the request as its last change.
+//! Invariant: no secret is in an error, a log line or a `Debug`. Compiled with the [`Backend`](super::Backend); applied
+//! by the dispatch to the request as its last change.
 
 mod aws;
 mod entra;

@@ -43,8 +43,8 @@ pub(super) struct Lease<T> {
 }
 
 impl<T> Lease<T> {
-    /// Of a value that is refused after `lifetime`: fresh until a minute (or a tenth) before, renewed five minutes (or a
-    /// fifth) earlier.
+    /// Of a value that is refused after `lifetime`: fresh until a minute (or a tenth) before, renewed five
+    /// minutes (or a fifth) earlier.
     pub(super) fn expiring(value: T, lifetime: Duration) -> Self {
         let fresh_for = lifetime - (lifetime / 10).min(Duration::from_secs(60));
         Self::fresh(value, fresh_for, lifetime)

@@ -1,8 +1,8 @@
 //! One HTTP/1.1 connection to an upstream, in the hands of whoever uses it.
 //!
-//! There is no task and no channel: the request that has the connection writes and reads its socket, first while it waits
-//! for the head, then from the response body. What waits holds no buffer: heads are written from, and bytes read into,
-//! memory that all connections of a thread share; only what has arrived is kept, in pieces of just that size.
+//! There is no task and no channel: the request that has the connection writes and reads its socket, first while it
+//! waits for the head, then from the response body. What waits holds no buffer: heads are written from, and bytes read
+//! into, memory that all connections of a thread share; only what has arrived is kept, in pieces of just that size.
 
 mod chunked;
 mod decoder;
@@ -351,8 +351,8 @@ fn joined(before: Bytes, read: &[u8]) -> Bytes {
     joined.freeze()
 }
 
-/// When to wait no longer for a head whose `first` piece was due then and whose last one came at `heard_at`: the upstream
-/// may pause for `read` between two pieces.
+/// When to wait no longer for a head whose `first` piece was due then and whose last one came at `heard_at`: the
+/// upstream may pause for `read` between two pieces.
 fn head_due(first: Instant, heard_at: Option<Instant>, read: Duration) -> Instant {
     let next = heard_at.map_or(first, |heard_at| heard_at + read);
     next.clamp(first, first + read * (LONGEST_HEAD - 1))

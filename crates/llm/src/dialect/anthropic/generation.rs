@@ -1,7 +1,7 @@
 //! What a Claude model takes, told by its name: later generations think by effort, earlier ones by a budget.
 //!
-//! Invariant: a name that tells no generation counts as an early one, which is also what other providers that speak this
-//! dialect take. Used by the writer for requests of other dialects.
+//! Invariant: a name that tells no generation counts as an early one, which is also what other providers that speak
+//! this dialect take. Used by the writer for requests of other dialects.
 
 /// A generation as `major.minor`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,10 +1,10 @@
 //! Amazon Bedrock Converse: `POST /model/{id}/converse` and `/converse-stream`.
 //!
-//! Its peculiarities: the model and streaming stand in the path; every block is an object with one member that names its
-//! kind; marks of the cache are blocks of their own; what only one family of models knows goes into
-//! `additionalModelRequestFields` ([`family`]); tools must be declared wherever the history holds calls of them; documents
-//! have unique names; cached input is counted beside `inputTokens`; streams are AWS event streams. Invariant: blobs are
-//! base64 throughout, for its SDKs decode them.
+//! Its peculiarities: the model and streaming stand in the path; every block is an object with one member that names
+//! its kind; marks of the cache are blocks of their own; what only one family of models knows goes into
+//! `additionalModelRequestFields` ([`family`]); tools must be declared wherever the history holds calls of them;
+//! documents have unique names; cached input is counted beside `inputTokens`; streams are AWS event streams. Invariant:
+//! blobs are base64 throughout, for its SDKs decode them.
 
 mod block;
 mod family;

@@ -1,8 +1,8 @@
 //! Thoughts that one provider of this dialect made, on their way to another.
 //!
-//! Each provider has its own field for thoughts ([`reasoning`](super::reasoning)), and strict ones refuse the others'. A
-//! thought's mark tells where it was told; here it becomes the mark of the field that the asked provider knows. Called by the
-//! translation of requests, before they are written.
+//! Each provider has its own field for thoughts ([`reasoning`](super::reasoning)), and strict ones refuse the others'.
+//! A thought's mark tells where it was told; here it becomes the mark of the field that the asked provider knows.
+//! Called by the translation of requests, before they are written.
 
 use super::reasoning::Home;
 use crate::dialect::{Dialect, ThoughtField};
@@ -39,7 +39,8 @@ pub(crate) fn move_thoughts(request: &mut Request<'_>, field: ThoughtField, loss
     }
 }
 
-/// Gives `thought` the mark of `home`; `false` if nothing of it stays. What no chat provider made is the writer's to tell.
+/// Gives `thought` the mark of `home`; `false` if nothing of it stays. What no chat provider
+/// made is the writer's to tell.
 fn move_thought(thought: &mut Reasoning<'_>, home: Option<Home<'static>>, losses: &mut Losses) -> bool {
     let Some(told_in) = Home::of_part(thought) else { return true };
     match told_in {

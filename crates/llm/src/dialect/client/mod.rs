@@ -45,8 +45,8 @@ impl fmt::Display for ClientDialect {
 }
 
 impl ClientDialect {
-    /// How a client of `protocol` speaks that has sent `body` for `model`; `None` if that is no conversation, or one that
-    /// is not read.
+    /// How a client of `protocol` speaks that has sent `body` for `model`; `None` if that is no
+    /// conversation, or one that is not read.
     pub fn of(protocol: Protocol, body: &BodyScan, model: &str) -> Option<Self> {
         match protocol {
             Protocol::BedrockInvoke => InvokeFamily::of(body, model).map(ClientDialect::BedrockInvoke),

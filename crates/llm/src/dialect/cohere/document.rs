@@ -1,7 +1,8 @@
-//! Documents: the texts on which an answer is grounded, in a field of the request, and what tools gave, in their results.
+//! Documents: the texts on which an answer is grounded, in a field of the request, and what
+//! tools gave, in their results.
 //!
-//! A document's `data` is a text or an object of texts. For other dialects those of the request are documents of the last
-//! user's turn. Invariant: nothing of `data` is left out.
+//! A document's `data` is a text or an object of texts. For other dialects those of the request are documents of the
+//! last user's turn. Invariant: nothing of `data` is left out.
 
 use crate::json::{Kind, Raw};
 use crate::model::{Media, MediaKind, MediaSource, Part, PartBody, Request, Role, Text};

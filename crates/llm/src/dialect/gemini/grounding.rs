@@ -1,8 +1,8 @@
 //! Where an answer comes from: `groundingMetadata` and `citationMetadata`.
 //!
-//! Gemini lists sources once and points at them from segments of the text, which it measures in bytes of a part; the model
-//! has a citation for each pointer, measured in characters of the answer. Invariant: an answer gives at most [`MOST`]
-//! citations, so that a long list of pointers cannot multiply a long list of sources.
+//! Gemini lists sources once and points at them from segments of the text, which it measures in bytes of a part; the
+//! model has a citation for each pointer, measured in characters of the answer. Invariant: an answer gives at most
+//! [`MOST`] citations, so that a long list of pointers cannot multiply a long list of sources.
 
 use std::collections::HashMap;
 

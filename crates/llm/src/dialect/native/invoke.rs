@@ -1,8 +1,8 @@
 //! Amazon Bedrock's `invoke-with-response-stream`: each frame holds one event of the model's family, in base64.
 //!
 //! Events of Anthropic's models are told in full; of other families, whose events are not read here, only what the last
-//! frame counts. Invariant: counts that the model has told itself are not told again, for Bedrock's leave the cache out at
-//! times.
+//! frame counts. Invariant: counts that the model has told itself are not told again, for Bedrock's
+//! leave the cache out at times.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,8 +1,9 @@
 //! In which form a provider is addressed: in a dialect, or in a form of its own.
 //!
 //! A provider's own form has half a [codec](super::Codec): requests are written, answers are read, and nothing else is
-//! needed. Invariant: such a form makes no signatures and keeps nothing that only it knows, so that its answers are read as
-//! those of a [relative](ProviderDialect::relative) among the dialects. Called by [`translate`](crate::translate).
+//! needed. Invariant: such a form makes no signatures and keeps nothing that only it knows, so that its answers are
+//! read as those of a [relative](ProviderDialect::relative) among the dialects. Called by
+//! [`translate`](crate::translate).
 
 mod dashscope;
 mod invoke;

@@ -55,8 +55,8 @@ pub(super) fn read_annotation(annotation: Raw<'_>) -> Citation<'_> {
     citation
 }
 
-/// Writes one annotation of a part that begins at the character `start`: as it was told, if this dialect told it; else a
-/// source with an address as `url_citation` and any other as `file_citation`.
+/// Writes one annotation of a part that begins at the character `start`: as it was told, if this dialect told it; else
+/// a source with an address as `url_citation` and any other as `file_citation`.
 pub(super) fn write_annotation(out: &mut Vec<u8>, citation: &Citation<'_>, start: u64) {
     if let Some(native) = citation.native.as_ref().filter(|native| is_annotation(native)) {
         out.extend_from_slice(native.bytes());

@@ -1,5 +1,5 @@
-//! Bedrock's `invoke-with-response-stream`: chunks that hold the events of the family's dialect, Bedrock's counts in the
-//! last of them alone.
+//! Bedrock's `invoke-with-response-stream`: chunks that hold the events of the family's dialect, Bedrock's counts
+//! in the last of them alone.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

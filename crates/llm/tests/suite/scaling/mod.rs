@@ -24,7 +24,8 @@ const MOST_BYTES: u64 = 8;
 /// A time that was disturbed is taken again, so often.
 const ATTEMPTS: usize = 10;
 
-/// Of how many pieces the work of a pair of dialects is. All 36 are tried, and their readers and writers at the full size.
+/// Of how many pieces the work of a pair of dialects is. All 36 are tried, and their readers
+/// and writers at the full size.
 #[derive(Debug, Clone, Copy)]
 struct Sizes {
     /// Each dialect to the next, so that every reader and every writer has its turn.

@@ -27,8 +27,8 @@ fn arguments(call: u32, json: &'static str) -> Event<'static> {
     Event::Arguments { choice: CHOICE, call, json: json.into() }
 }
 
-/// Asks that the translation of a stream with so many of what `tell` says takes time in proportion if it comes in chunks
-/// of `chunk` bytes.
+/// Asks that the translation of a stream with so many of what `tell` says takes time in proportion if it comes
+/// in chunks of `chunk` bytes.
 fn assert_streams(name: &str, sizes: Sizes, chunk: usize, tell: impl Fn(usize, &mut dyn FnMut(Event<'_>))) {
     let made = |from, size| stream(from, |write| tell(size, write));
     assert_every_pair(name, sizes, made, |(from, to), stream: &Vec<u8>| {

@@ -57,7 +57,8 @@ fn read_chunks(reader: &mut impl std::io::BufRead) -> Vec<u8> {
     }
 }
 
-/// A gateway in front of a provider that answers everything with the same bytes, and a log of what became of each request.
+/// A gateway in front of a provider that answers everything with the same bytes, and a log of
+/// what became of each request.
 struct Passing {
     gateway: Gateway,
     received: Receiver<Received>,

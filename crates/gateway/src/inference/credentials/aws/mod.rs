@@ -45,7 +45,8 @@ pub enum AwsKeyConfig {
 pub enum AwsSource {
     /// `AWS_ACCESS_KEY_ID` and its kin.
     Environment,
-    /// The shared credentials and configuration files: keys, roles, sign-ons and programs. `None`: the profile that `AWS_PROFILE` names, else `default`.
+    /// The shared credentials and configuration files: keys, roles, sign-ons and programs. `None`: the profile that
+    /// `AWS_PROFILE` names, else `default`.
     Profile(Option<String>),
     /// The endpoint that ECS and EKS give to containers.
     Container,
@@ -53,8 +54,8 @@ pub enum AwsSource {
     WebIdentity,
     /// EC2's metadata service, version 2.
     Instance,
-    /// The first of all that is there: environment, web identity, profile, container, instance. The profile's name is as
-    /// in [`AwsSource::Profile`]; programs run only for one that is named.
+    /// The first of all that is there: environment, web identity, profile, container, instance. The profile's name is
+    /// as in [`AwsSource::Profile`]; programs run only for one that is named.
     Default(Option<String>),
 }
 

@@ -1,10 +1,10 @@
 //! Google's access tokens: for a service account by a signed grant, for a user by a refresh token, for an identity of
-//! another issuer by an exchange (workload identity federation), each also as another service account; and on Google's own
-//! machines from the metadata server.
+//! another issuer by an exchange (workload identity federation), each also as another service account; and on Google's
+//! own machines from the metadata server.
 //!
 //! What the JSON of a key holds is checked when it is used, as in APISIX: a key that is no good fails requests and not
-//! the configuration. Invariant: tokens of other issuers and tokens to act with go to Google's own servers alone, and a key
-//! that came with a route reads nothing of the host's.
+//! the configuration. Invariant: tokens of other issuers and tokens to act with go to Google's own servers alone, and a
+//! key that came with a route reads nothing of the host's.
 
 mod account;
 mod federation;
@@ -56,8 +56,8 @@ pub struct GoogleConfig {
 /// Who wrote a key. Who writes routes need not be who runs the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Writer {
-    /// It stands in the process's environment, or in a file that this or `gcloud` names: the key may name files and URLs
-    /// of the host.
+    /// It stands in the process's environment, or in a file that this or `gcloud` names: the key may name
+    /// files and URLs of the host.
     Operator,
     /// It stands in a route's configuration: the key may send nothing of the host's to anybody.
     Route,

@@ -60,7 +60,8 @@ fn write_members(block: &mut ObjectWriter<'_>, extras: &Extras<'_>, origin: Orig
     }
 }
 
-/// A citation: as it was if it is this dialect's own, else as one of a web page or, without an address, of a found text.
+/// A citation: as it was if it is this dialect's own, else as one of a web page or, without
+/// an address, of a found text.
 pub(in super::super) fn write_citation(out: &mut Vec<u8>, citation: &Citation<'_>) {
     if let Some(native) = citation.native.as_ref().filter(|native| is_own(native.raw())) {
         return out.extend_from_slice(native.bytes());

@@ -1,8 +1,8 @@
 //! How the model shall think and sample: fields that Anthropic accepts only in some combinations.
 //!
 //! A request of this dialect passes as it is. For one of another, the plan keeps what the client needs most: a limit of
-//! tokens and a forced tool stand, thinking gives way, and sampling gives way to thinking. Called by the writer before it
-//! writes anything.
+//! tokens and a forced tool stand, thinking gives way, and sampling gives way to thinking. Called by the writer
+//! before it writes anything.
 
 use crate::dialect::anthropic::generation::Generation;
 use crate::dialect::{Dialect, Origin};
@@ -65,7 +65,8 @@ impl<'r> Plan<'r> {
         plan
     }
 
-    /// As the client said it; but where thoughts of its conversation have been left out, it cannot think on after calls.
+    /// As the client said it; but where thoughts of its conversation have been left out, it
+    /// cannot think on after calls.
     fn repeat(&mut self, request: &'r Request<'_>, losses: &mut Losses) {
         let Some(reasoning) = &request.reasoning else { return };
         if reasoning.budget_tokens.is_some() && losses.lost(Feature::ReasoningSignature) && continues_unsigned(request)
@@ -208,8 +209,8 @@ fn forces_tool(request: &Request<'_>) -> bool {
     forces && !request.tools.is_empty()
 }
 
-/// The conversation stands within a loop of tool calls that began without signed thoughts: thinking with a budget cannot
-/// begin there.
+/// The conversation stands within a loop of tool calls that began without signed thoughts: thinking with a
+/// budget cannot begin there.
 fn continues_unsigned(request: &Request<'_>) -> bool {
     let last = request.turns.iter().rev().find(|turn| turn.role == Role::Assistant);
     let Some(last) = last else { return false };

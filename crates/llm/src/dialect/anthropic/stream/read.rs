@@ -1,7 +1,7 @@
 //! Reads a stream.
 //!
-//! Blocks that only this dialect knows are gathered and told whole. Only `message_stop` ends the answer: a connection that
-//! ends before it was cut.
+//! Blocks that only this dialect knows are gathered and told whole. Only `message_stop` ends the answer: a connection
+//! that ends before it was cut.
 
 use std::collections::BTreeMap;
 

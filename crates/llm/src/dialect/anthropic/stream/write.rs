@@ -1,7 +1,7 @@
 //! Writes a stream.
 //!
-//! Invariant: at most one block is open; each has its start, its deltas and its stop, numbered without gaps. Usage is told
-//! in `message_delta`, where SDKs take all counts from; after an error nothing follows.
+//! Invariant: at most one block is open; each has its start, its deltas and its stop, numbered without gaps. Usage is
+//! told in `message_delta`, where SDKs take all counts from; after an error nothing follows.
 
 use crate::dialect::anthropic::block;
 use crate::dialect::anthropic::stop::{self, Content};

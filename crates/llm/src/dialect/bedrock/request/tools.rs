@@ -1,7 +1,8 @@
 //! Writes `toolConfig`.
 //!
-//! Bedrock refuses a history with calls or results of tools beside which no tools are declared: where the client declares
-//! none, those of the history are declared. It has no way to forbid tools, so they are then left out, if they can be.
+//! Bedrock refuses a history with calls or results of tools beside which no tools are declared: where the
+//! client declares none, those of the history are declared. It has no way to forbid tools, so they are
+//! then left out, if they can be.
 
 use std::collections::HashSet;
 

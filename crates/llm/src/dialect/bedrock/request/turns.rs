@@ -1,8 +1,8 @@
 //! Writes `system` and `messages`.
 //!
-//! Instructions move to the front, turns of one side are joined so that the sides alternate and the user begins, results
-//! of tools come first in their turn, and what Bedrock refuses (blank text, unsigned thoughts of other dialects) is left
-//! out.
+//! Instructions move to the front, turns of one side are joined so that the sides alternate and the user
+//! begins, results of tools come first in their turn, and what Bedrock refuses (blank text, unsigned thoughts
+//! of other dialects) is left out.
 
 use crate::dialect::bedrock::block;
 use crate::dialect::bedrock::media::{self, DocumentNames};

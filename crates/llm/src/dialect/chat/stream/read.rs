@@ -129,7 +129,8 @@ impl Reader {
         }
     }
 
-    /// Takes in an event that is plain text, as [`read_text_choice`](super::super::read_text_choice) does a whole answer.
+    /// Takes in an event that is plain text, as
+    /// [`read_text_choice`](super::super::read_text_choice) does a whole answer.
     pub(in crate::dialect) fn read_text(
         &mut self,
         id: Text<'_>,

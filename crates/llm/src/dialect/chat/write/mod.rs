@@ -174,8 +174,8 @@ impl Writer<'_> {
         }
     }
 
-    /// Of Anthropic's clients, as APISIX has it: a budget becomes an effort, adaptive thinking has its own, word for word.
-    /// An effort without thinking is for all that a model writes, and models that do not reason refuse the field.
+    /// Of Anthropic's clients, as APISIX has it: a budget becomes an effort, adaptive thinking has its own, word for
+    /// word. An effort without thinking is for all that a model writes, and models that do not reason refuse the field.
     fn effort_of_thinking<'r>(&mut self, wanted: &'r ReasoningRequest<'_>) -> Option<Effort<'r>> {
         match (wanted.enabled, wanted.budget_tokens, &wanted.effort) {
             (Some(true), Some(budget), _) => Some(Effort::from_budget(budget)),

@@ -1,8 +1,8 @@
 //! Mistral's Chat: OpenAI's, as Mistral's own SDKs speak it.
 //!
 //! They cannot be told from other clients by path and body, so their `User-Agent` tells. They ask in words of their own
-//! ([`OWN_FIELDS`]), refuse a piece of a call without a name, are told counts at the end of each stream unasked, and find
-//! thoughts and refusals nowhere but in the content. Invariant: all else is OpenAI Chat's, and so is its code.
+//! ([`OWN_FIELDS`]), refuse a piece of a call without a name, are told counts at the end of each stream unasked, and
+//! find thoughts and refusals nowhere but in the content. Invariant: all else is OpenAI Chat's, and so is its code.
 
 mod request;
 mod response;

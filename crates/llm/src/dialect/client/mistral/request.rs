@@ -37,8 +37,8 @@ fn fit_part(part: &mut Part<'_>) {
     }
 }
 
-/// Gives a thought the proof that came with it. Without one it is nobody's that is asked now, and Mistral's own proofs say
-/// nothing to others.
+/// Gives a thought the proof that came with it. Without one it is nobody's that is asked now, and Mistral's own
+/// proofs say nothing to others.
 fn prove(thought: &mut Reasoning<'_>, extras: &mut Extras<'_>) {
     let told = extras.0.iter().position(|(name, _)| name == "signature").map(|at| extras.0.swap_remove(at).1);
     let text = told.and_then(|told| Some(told.raw().text()?.into_owned()));

@@ -1,7 +1,7 @@
 //! OpenAPI's subset of schemas, read as JSON Schema.
 //!
-//! Invariant: names of properties stay as they are; keywords, whose spelling varies between SDKs, become JSON Schema's. An
-//! order of properties, for which JSON Schema has no keyword, becomes the order in which they stand.
+//! Invariant: names of properties stay as they are; keywords, whose spelling varies between SDKs, become JSON Schema's.
+//! An order of properties, for which JSON Schema has no keyword, becomes the order in which they stand.
 
 use std::collections::HashMap;
 

@@ -1,7 +1,8 @@
 //! A stream's chunks, read.
 //!
 //! Invariant: the stream has no end marker; it may end once every candidate that began has told why it finished, or
-//! the prompt was blocked. A chunk that is no well-formed JSON tells nothing, so whatever is told of one can be written again.
+//! the prompt was blocked. A chunk that is no well-formed JSON tells nothing, so whatever is told
+//! of one can be written again.
 
 use std::collections::BTreeMap;
 

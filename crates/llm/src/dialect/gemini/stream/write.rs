@@ -111,8 +111,8 @@ impl Writer {
         });
     }
 
-    /// Ends the part that is being told; calls leave when none is open. Where no other part is being told, it is the end of
-    /// the last call if that has no arguments: calls that have some end with them.
+    /// Ends the part that is being told; calls leave when none is open. Where no other part is being told, it is the
+    /// end of the last call if that has no arguments: calls that have some end with them.
     fn end_part(&mut self, choice: u32, out: &mut Vec<u8>) {
         let Some(open) = self.choices.get_mut(&choice) else { return };
         let ended = std::mem::take(&mut open.part);

@@ -1,8 +1,8 @@
-//! A conversation's turns, written as messages: Chat's, but for their content, which is text for most models and for those
-//! that see or hear a list whose parts have no type.
+//! A conversation's turns, written as messages: Chat's, but for their content, which is text for most models and for
+//! those that see or hear a list whose parts have no type.
 //!
-//! Each result of a tool is a message of its own and comes before what the same turn says otherwise. Invariant: what has no
-//! place in a message is told to the losses.
+//! Each result of a tool is a message of its own and comes before what the same turn says otherwise. Invariant: what
+//! has no place in a message is told to the losses.
 
 use super::MULTIMODAL_MODELS;
 use crate::json::{ArrayWriter, ObjectWriter};

@@ -1,9 +1,9 @@
 //! The own form of Alibaba Cloud Model Studio (DashScope): `text-generation` and `multimodal-generation`.
 //!
-//! OpenAI Chat's messages, tools and choices in an envelope: what the model reads in `input`, all settings in `parameters`,
-//! the choices in `output`. Its peculiarities: pieces of a stream repeat what was said before unless only increments are
-//! asked for; a finish reason that is not told yet is the word `null`; models that see or hear read content as a list whose
-//! parts have no type. Invariant: tools are written and choices read by Chat's own code.
+//! OpenAI Chat's messages, tools and choices in an envelope: what the model reads in `input`, all settings in
+//! `parameters`, the choices in `output`. Its peculiarities: pieces of a stream repeat what was said before unless only
+//! increments are asked for; a finish reason that is not told yet is the word `null`; models that see or hear read
+//! content as a list whose parts have no type. Invariant: tools are written and choices read by Chat's own code.
 
 mod answer;
 mod message;

@@ -1,7 +1,7 @@
 //! A request's body: the conversation in `input`, by [`message`](super::message), and all settings in `parameters`.
 //!
-//! Invariant: messages are asked for in Chat's form and streams in increments, for nothing else is read; what there are no
-//! words for is told to the losses.
+//! Invariant: messages are asked for in Chat's form and streams in increments, for nothing else is read; what there are
+//! no words for is told to the losses.
 
 use super::message::{self, Form};
 use crate::dialect::Quirks;

@@ -1,7 +1,7 @@
 //! A conversation's turns, written as messages.
 //!
-//! Each result of a tool is a message of its own and comes before what the same turn says otherwise. Invariant: what has no
-//! place in a message is told to the losses.
+//! Each result of a tool is a message of its own and comes before what the same turn says otherwise. Invariant: what
+//! has no place in a message is told to the losses.
 
 use crate::json::{ArrayWriter, ObjectWriter, Raw};
 use crate::model::{Feature, Losses, Media, MediaKind, MediaSource, PartBody, Role, ToolCall, ToolResult, Turn};

@@ -1,8 +1,8 @@
 //! Ollama's own `/api/chat`.
 //!
-//! Its peculiarities: streaming is on unless it is switched off, and a stream is lines of JSON; settings of sampling stand in
-//! `options`; arguments of calls are objects and calls have no identifiers; images are bare base64 beside the text;
-//! `done_reason` does not tell of calls.
+//! Its peculiarities: streaming is on unless it is switched off, and a stream is lines of JSON; settings of sampling
+//! stand in `options`; arguments of calls are objects and calls have no identifiers; images are bare base64 beside the
+//! text; `done_reason` does not tell of calls.
 
 mod answer;
 mod message;

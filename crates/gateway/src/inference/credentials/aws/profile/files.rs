@@ -89,7 +89,8 @@ async fn read(world: &World, variable: &str, name: &str) -> Result<HashMap<Strin
     }
 }
 
-/// Sections by heading, with single blanks in it. Settings of a setting, which stand indented below it, are passed over.
+/// Sections by heading, with single blanks in it. Settings of a setting, which stand indented
+/// below it, are passed over.
 fn sections(text: &str) -> HashMap<String, Settings> {
     let mut sections: HashMap<String, Settings> = HashMap::new();
     let mut open: Option<&mut Settings> = None;

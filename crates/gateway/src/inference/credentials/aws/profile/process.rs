@@ -1,7 +1,7 @@
 //! Keys from a program that the operator's own AWS files name (`credential_process`).
 //!
-//! Invariant: no shell reads the command, the program gets no input, and what it says beside the keys is neither kept nor
-//! told. One that takes longer than [`LIMIT`] is ended with all that it has started.
+//! Invariant: no shell reads the command, the program gets no input, and what it says beside the keys is neither kept
+//! nor told. One that takes longer than [`LIMIT`] is ended with all that it has started.
 
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
