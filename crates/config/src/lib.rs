@@ -1,5 +1,6 @@
-//! Resources as types: parsing, defaults, validation, schemas, merging and the expression language. Pure: no
-//! I/O but reading `config.yaml` text that it is given, no async.
+//! Configuration as types: resources and `config.yaml` with their defaults, schemas, checks, secrets and encryption,
+//! and the expression language of conditions. Files are read by others, who pass their text in. Invariant: no I/O, no
+//! async; of the process it reads the environment alone, for secrets that refer to a variable.
 
 pub mod catalog;
 pub mod check;

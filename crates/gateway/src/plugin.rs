@@ -121,7 +121,7 @@ pub trait Plugin: Send + Sync + 'static {
         Step::Next
     }
 
-    /// Right before the upstream is called; runs again before each retry on another node.
+    /// Right before the upstream is called; runs again before each retry.
     fn before_proxy(&self, exchange: &mut Exchange) -> Option<Answer> {
         let _ = exchange;
         None

@@ -1,6 +1,7 @@
 //! The settlement: how a request ended and what it used, reported exactly once. [`settle`] runs when the
-//! [`Exchange`] is dropped and is the only place that runs log phases; nothing else emits metrics, log lines or
-//! usage records for a request.
+//! [`Exchange`] is dropped, and nothing else runs log phases or reports what a request used and how it
+//! ended. What is under way is counted from its beginning, by guards that the exchange holds; failed
+//! attempts are logged when they fail.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,9 +1,16 @@
-//! LLM wire dialects: streams, usage, text access and the endpoint table.
+//! How LLM providers and their clients speak, as bytes: what a request asks, what an answer says and what it used, and
+//! how each is told in another dialect.
 //!
-//! A body is scanned once ([`BodyScan`]), changed by splicing into its bytes ([`shape_request`]) and otherwise
-//! forwarded as it is; a streamed answer is forwarded chunk by chunk while a side decoder looks for usage, the first
-//! token and the end ([`StreamFilter`], [`StreamObserver`]). Protocols, endpoints and providers are rows of static
-//! tables.
+//! - **Tables.** [`Protocol`]s, [`Endpoint`]s and [`Provider`]s are rows. [`detect`] finds a client's endpoint,
+//!   [`Provider::course`] how a provider is to be asked.
+//! - **Bytes that pass.** A body is scanned once ([`BodyScan`]), changed by splicing into its bytes ([`shape_request`])
+//!   and otherwise forwarded as it is; a stream is forwarded chunk by chunk while a side decoder looks for usage, the
+//!   first token and the end ([`StreamFilter`], [`StreamObserver`]).
+//! - **Bytes that are written anew.** Where client and provider speak different dialects, a request, an answer or a
+//!   stream is read into the [`model`] and written from it ([`translate_request`], [`translate_response`],
+//!   [`StreamTranslator`]). Embeddings and rankings have a smaller model of their own ([`Map`]).
+//! - **Errors** are read by meaning ([`read_error`]) and told in the client's words ([`write_error`]). Tokens are taken
+//!   from the provider's [`Usage`], or estimated ([`estimate_text`]).
 //!
 //! Invariant: no I/O, no clock, no async, no global state but the tokenizer's vocabulary. The data plane and the AI
 //! plugins call it; it knows neither.

@@ -120,7 +120,7 @@ impl Mapping {
     /// A whole answer's `body` in the client's form.
     ///
     /// # Errors
-    /// If the body is not well-formed or not what the provider's form says, or has not one vector for each input; the
+    /// If the body is not well-formed, is not what the provider's form says, or has not one vector for each input. The
     /// texts for Vertex's `:predict` are APISIX's.
     pub fn answer(&self, head: AnswerHead<'_>, body: &[u8]) -> Result<Mapped, ReadError> {
         let body = Raw::checked(body).ok_or_else(|| ReadError::new("the answer is not well-formed JSON"))?;

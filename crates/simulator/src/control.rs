@@ -7,10 +7,10 @@
 //! | `POST /__simulator/reset` | forgets the requests, files and batches, and starts the script's counts afresh |
 //! | `PUT /__simulator/script` | replaces the script |
 //!
-//! The recent requests stand oldest first, each with number, method, uri, version, headers, body (up to 64 KiB), status,
-//! `events` sent, and `end`: `open`, `completed`, or `aborted` when the client left before the answer was complete.
-//! Requests to these paths are neither scripted nor counted.
-//! What is shown includes credentials that clients sent: keep the simulator on the loopback interface.
+//! The recent requests stand oldest first, each with number, method, uri, version, headers, body (up to 64 KiB),
+//! status, `events` sent, and `end`: `open`, `completed`, or `aborted` when the client left before the answer was
+//! complete. Requests to these paths are neither scripted nor counted. What is shown includes credentials that clients
+//! sent: keep the simulator on the loopback interface.
 
 use http::{Method, StatusCode};
 use serde_json::json;

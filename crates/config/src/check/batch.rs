@@ -1,5 +1,5 @@
 //! A whole configuration in one document: collections, each a list. Every item is checked by itself; references
-//! between items are not followed. Used for `POST /configs/validate`, declarative files and `tidegate check`.
+//! between items are not followed. Called for `POST /configs/validate`.
 
 use std::collections::HashSet;
 

@@ -2,8 +2,9 @@
 //! plugins, expressions, certificates; in APISIX's order and words. What this build does not do is refused here too,
 //! so that no configuration is accepted which then does not work.
 //!
-//! The Admin API calls [`Checker::check`] before each write and [`check_delete`] before each delete; `tidegate check`,
-//! batch validation and declarative files use [`validate_batch`].
+//! The Admin API calls [`Checker::check`] before each write, [`check_delete`] before each delete, and
+//! [`validate_batch`] for `POST /configs/validate`; `tidegate check` calls [`Checker::check`] with
+//! each resource that is stored.
 
 mod batch;
 mod consumer;

@@ -233,7 +233,7 @@ pub(super) fn untold(client: Dialect, body: &[u8], reason: &str) -> Untold {
     Untold { answer, reason: reason.to_owned() }
 }
 
-/// What becomes of a provider's that is a page, is cut off, or is coded in a way that nobody undoes.
+/// What becomes of a provider's body that is a page, is cut off, or is coded in a way that nobody undoes.
 fn not_json(client: Dialect) -> Untold {
     let reason = "the provider's answer is no JSON";
     Untold { answer: told(client, ErrorKind::Upstream, reason), reason: reason.to_owned() }

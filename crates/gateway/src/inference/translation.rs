@@ -123,8 +123,10 @@ impl Translation {
     }
 
     /// A whole answer in the client's dialect, and what its usage says there; `None` if the provider has told none.
-    /// Some providers tell of an error with status 200: it becomes a refusal, but for clients of Anthropic. An answer
-    /// that its finish reason says was given up becomes a refusal for all.
+    ///
+    /// Some providers tell of an error with status 200. It becomes a refusal with an error status; for clients of
+    /// Anthropic the status stays, as in APISIX. An answer whose finish reason says that the provider gave up becomes a
+    /// refusal for every client.
     ///
     /// # Errors
     /// The answer for one that is not what the provider's dialect says.

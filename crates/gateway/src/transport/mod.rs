@@ -1,6 +1,6 @@
-//! Connections to upstreams: one pool per worker, no lock, no task per connection. An HTTP/1 connection is driven
-//! by the request that uses it, so a response needs no hop between tasks, and dropping the response closes the
-//! connection at once. HTTP/2 connections are shared and driven by a task of their own.
+//! Connections to upstreams: one pool per worker, without a lock. An HTTP/1 connection has no task: the request that
+//! uses it drives it, so a response needs no hop between tasks, and dropping the response closes the connection at
+//! once. An HTTP/2 connection is shared by requests, and driven by a task of its own.
 
 mod body;
 mod connect;
