@@ -96,13 +96,11 @@ impl PluginInfo {
         }
     }
 
-    /// The schema of one side as the Admin API shows it: on routes with `_meta` among the properties.
-    pub fn shown_schema(&self, side: Side) -> Option<Value> {
-        let mut schema = self.schema_of(side)?.make();
-        if side == Side::Route {
-            meta::inject(&mut schema);
-        }
-        Some(schema)
+    /// The schema on routes as the Admin API shows it: with what every plugin accepts besides.
+    pub fn shown_schema(&self) -> Value {
+        let mut schema = self.schema.make();
+        meta::inject(&mut schema);
+        schema
     }
 }
 

@@ -91,11 +91,6 @@ impl Expr {
         self.root.eval(vars)
     }
 
-    /// `true` if the expression holds whatever the variables are, because it has no conditions.
-    pub fn is_always_true(&self) -> bool {
-        self.root.items.is_empty()
-    }
-
     /// The names that evaluation may read, repeated as they are. The plan asks for it to know, say, whether the
     /// request body is needed (`post_arg.*`).
     pub fn variables(&self) -> impl Iterator<Item = &str> {

@@ -88,13 +88,5 @@ impl PluginMeta {
     }
 }
 
-/// A plugin configuration without its `_meta`.
-pub fn strip(conf: &Value) -> Value {
-    match conf {
-        Value::Object(map) => map.iter().filter(|(key, _)| *key != KEY).map(|(k, v)| (k.clone(), v.clone())).collect(),
-        other => other.clone(),
-    }
-}
-
 #[cfg(test)]
 mod tests;

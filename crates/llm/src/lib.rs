@@ -57,8 +57,8 @@ pub use endpoint::{
     PathForm, RequestPath, StreamFlag, Unlisted, UsageFields, detect, endpoint, endpoints, passing,
 };
 pub use errors::{
-    ApiError, ErrorAnswer, ErrorKind, RateLimit, RateLimits, error_body, read_error, stream_error_event, tells_error,
-    write_error, write_stream_error,
+    ApiError, ErrorAnswer, ErrorKind, RateLimit, RateLimits, read_error, stream_error_event, tells_error, write_error,
+    write_stream_error,
 };
 pub use eventstream::{EventStreamDecoder, EventStreamError, HeaderValue, Headers, Message, write_message};
 pub use filter::{BrokenStream, StreamFilter, UsageChunk};
@@ -75,7 +75,7 @@ pub use scan::{BodyScan, DEFAULT_MAX_DEPTH};
 pub use shape::{ShapeConfig, ShapeRules, Shaped, shape_request, shape_request_for};
 pub use sse::{Block, MAX_EVENT_BYTES, SseDecoder, SseError, SseEvent};
 pub use text::{end_user_id, for_each_prompt_text, tool_count};
-pub use tokens::{estimate_request, estimate_text, estimate_usage};
+pub use tokens::{estimate_request, estimate_text};
 pub use translate::{
     AnswerError, LossPolicy, PathFacts, Renames, StreamTranslator, Target, TranslateError, Translated,
     TranslatedAnswer, TranslatedEnd, translate_request, translate_response,

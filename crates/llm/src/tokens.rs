@@ -7,7 +7,6 @@ use crate::json::{Kind, Raw};
 use crate::protocol::Protocol;
 use crate::scan::BodyScan;
 use crate::text::for_each_prompt_text;
-use crate::usage::Usage;
 
 /// Longer texts are counted up to here and the rest in proportion, so that one request cannot hold a worker long.
 const MAX_COUNTED_BYTES: usize = 256 * 1024;
@@ -50,9 +49,4 @@ fn count_numbers(value: Raw<'_>) -> u64 {
         Kind::Number => 1,
         _ => value.elements().map(count_numbers).sum(),
     }
-}
-
-/// The usage of an exchange whose provider reported none: `answer` is the text that was produced until its end.
-pub fn estimate_usage(protocol: Protocol, scan: &BodyScan, answer: &str) -> Usage {
-    Usage::estimated(estimate_request(protocol, scan), estimate_text(answer))
 }

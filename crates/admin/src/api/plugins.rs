@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use config::catalog::{Catalog, PluginInfo, SchemaSource};
-use config::meta;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
@@ -31,7 +30,7 @@ pub(super) fn one(catalog: &Catalog, name: &str, query: &Query) -> Result<Reply,
     let schema = match query.get("schema_type") {
         Some("consumer") => plugin.consumer_schema.as_ref().map(SchemaSource::make),
         Some("metadata") => plugin.metadata_schema.as_ref().map(SchemaSource::make),
-        _ => Some(with_meta(plugin)),
+        _ => Some(plugin.shown_schema()),
     };
     let schema = schema.ok_or_else(|| Refusal::Invalid("not found schema".to_owned()))?;
     Ok(Reply::json(StatusCode::OK, &schema))
@@ -57,7 +56,7 @@ fn described(plugin: &Arc<PluginInfo>) -> Value {
     let mut fields = Map::new();
     fields.insert("version".to_owned(), json!(plugin.version));
     fields.insert("priority".to_owned(), json!(plugin.priority));
-    fields.insert("schema".to_owned(), with_meta(plugin));
+    fields.insert("schema".to_owned(), plugin.shown_schema());
     let optional = [("metadata_schema", &plugin.metadata_schema), ("consumer_schema", &plugin.consumer_schema)];
     for (name, schema) in optional {
         fields.extend(schema.as_ref().map(|schema| (name.to_owned(), schema.make())));
@@ -78,11 +77,4 @@ fn subsystem(query: &Query) -> Result<&str, Refusal> {
 
 fn not_found(subsystem: &str) -> Refusal {
     Refusal::NotFound(format!("plugin not found in subsystem {subsystem}"))
-}
-
-/// A plugin's schema with what every plugin accepts besides.
-fn with_meta(plugin: &PluginInfo) -> Value {
-    let mut schema = plugin.schema.make();
-    meta::inject(&mut schema);
-    schema
 }

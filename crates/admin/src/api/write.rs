@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use config::check::{Checker, check_delete};
 use config::encrypt;
-use config::merge::{merge_patch, patch_path};
+use config::patch::{merge_patch, patch_path};
 use config::resource::{self, Kind};
 use serde_json::{Value, json};
 use store::{Expect, Item, Snapshot, StoreError, Write};

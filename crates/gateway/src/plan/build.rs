@@ -237,14 +237,13 @@ impl Planner {
             // A copy that is switched off does not count as a second one.
             for (name, entry) in set.into_iter().filter(|(_, entry)| entry.is_some()) {
                 if rules.plugins.insert(name, entry).is_some() {
+                    let error = format!("{name} stands in another one, too, and is used from neither, as in APISIX");
+                    self.complain("a plugin of a global rule", key, value, &error);
                     twice.push(name);
                 }
             }
         }
-        for name in twice {
-            tracing::error!(plugin = name, "the plugin stands in two global rules and is used from neither");
-            rules.plugins.remove(name);
-        }
+        twice.into_iter().for_each(|name| drop(rules.plugins.remove(name)));
         rules.plugins.extend(self.standing.iter().map(|(name, entry)| (*name, entry.clone())));
         rules
     }

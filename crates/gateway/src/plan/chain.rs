@@ -101,11 +101,6 @@ impl Chain {
         !self.response_body.is_empty()
     }
 
-    /// `true` if nothing looks at the response's head.
-    pub fn leaves_head_alone(&self) -> bool {
-        self.response_head.is_empty()
-    }
-
     /// Runs `rewrite`; an answer ends the request.
     pub async fn rewrite(&self, exchange: &mut Exchange, scope: Scope) -> Option<Answer> {
         for entry in self.phase(&self.rewrite) {

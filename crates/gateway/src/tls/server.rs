@@ -60,11 +60,6 @@ impl Certificates {
         self.by_name.get("*")
     }
 
-    /// `true` if the resource of `host` asks clients for a certificate, at least on some paths.
-    pub fn requires_client_cert(&self, host: &str) -> bool {
-        self.find(Some(host), None).is_some_and(|served| served.client.is_some())
-    }
-
     /// `true` if a request for `host` and `path` may be served on a connection whose client has proved itself for
     /// `verified_for` ([`crate::exchange::TlsFacts::verified_for`]).
     pub fn admit(&self, host: &str, path: &str, verified_for: Option<&str>) -> bool {

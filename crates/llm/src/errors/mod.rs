@@ -17,7 +17,7 @@ pub use rate_limit::{RateLimit, RateLimits};
 pub(crate) use read::is_minimax_error;
 pub use read::{read_error, tells_error};
 pub(crate) use write::write_responses_error;
-pub use write::{ErrorAnswer, error_body, stream_error_event, write_error, write_stream_error};
+pub use write::{ErrorAnswer, stream_error_event, write_error, write_stream_error};
 
 /// What went wrong, in the terms that SDKs tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -150,12 +150,6 @@ fn anthropic(status: u16, error: &ApiError<'_>) -> Value {
     json!({ "type": "error", "error": { "type": kind, "message": error.message } })
 }
 
-/// The JSON body of an error that we tell ourselves.
-pub fn error_body(protocol: Protocol, kind: ErrorKind, message: &str) -> Bytes {
-    let body = body(protocol.family(), kind.status(), &ApiError::new(kind, message));
-    Bytes::from(body.to_string())
-}
-
 /// The event that tells a client of a broken stream; see [`write_stream_error`]. Empty for framings in which no such
 /// event can be written.
 pub fn stream_error_event(protocol: Protocol, kind: ErrorKind, message: &str) -> Bytes {

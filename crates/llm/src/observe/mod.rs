@@ -62,7 +62,6 @@ pub(crate) struct Facts {
 #[derive(Debug, Default)]
 struct AnswerText {
     bytes: u64,
-    chars: u64,
     kept: String,
     keep_at_most: usize,
 }
@@ -70,8 +69,6 @@ struct AnswerText {
 impl AnswerText {
     fn add(&mut self, text: &[u8]) {
         self.bytes += text.len() as u64;
-        // Every byte but UTF-8's continuation bytes begins a character.
-        self.chars += text.iter().filter(|byte| **byte & 0xC0 != 0x80).count() as u64;
         let room = self.keep_at_most.saturating_sub(self.kept.len());
         let fitting = &text[..character_boundary(text, room)];
         self.kept.push_str(&String::from_utf8_lossy(fitting));
@@ -354,11 +351,6 @@ impl StreamObserver {
     /// Bytes of answer text so far, kept or not.
     pub fn text_bytes(&self) -> u64 {
         self.facts.text.bytes
-    }
-
-    /// Characters of answer text so far, kept or not.
-    pub fn text_chars(&self) -> u64 {
-        self.facts.text.chars
     }
 
     /// The answer's text as far as it was kept; see [`StreamObserver::keep_text`].

@@ -1,12 +1,14 @@
 //! Errors as each dialect's SDK expects them.
 
 use serde_json::{Value, json};
-use tidegate_llm::{ErrorKind, EventStreamDecoder, MAX_EVENT_BYTES, Protocol, error_body, stream_error_event};
+use tidegate_llm::{
+    ApiError, ErrorKind, EventStreamDecoder, MAX_EVENT_BYTES, Protocol, stream_error_event, write_error,
+};
 
 const AWKWARD: &str = "a \"quoted\"\nline\u{0} é";
 
 fn body(protocol: Protocol, kind: ErrorKind) -> Value {
-    serde_json::from_slice(&error_body(protocol, kind, AWKWARD)).unwrap()
+    serde_json::from_slice(&write_error(protocol.family(), &ApiError::new(kind, AWKWARD)).body).unwrap()
 }
 
 #[test]

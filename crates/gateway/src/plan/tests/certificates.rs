@@ -39,9 +39,9 @@ fn a_host_wants_what_its_own_certificate_wants() {
     open["snis"] = json!(["*.test"]);
     let plan = Bench::plan_of(&[("/apisix/ssls/1", guarded), ("/apisix/ssls/2", open)]);
     let certificates = plan.certificates();
-    assert!(certificates.requires_client_cert("a.test"));
-    assert!(!certificates.requires_client_cert("b.test"));
-    assert!(!certificates.requires_client_cert("elsewhere"));
+    assert!(!certificates.admit("a.test", "/", None));
+    assert!(certificates.admit("b.test", "/", None));
+    assert!(certificates.admit("elsewhere", "/", None));
 }
 
 #[test]

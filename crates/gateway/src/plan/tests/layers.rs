@@ -32,6 +32,16 @@ fn switching_a_plugin_off_for_a_consumer_holds_over_the_route() {
 }
 
 #[test]
+fn a_service_switches_protocols_for_routes_that_do_not_say() {
+    let service = ("/apisix/services/s", json!({"id": "s", "name": "s", "enable_websocket": true}));
+    let open = ("/apisix/routes/1", json!({"id": "1", "uri": "/1", "service_id": "s"}));
+    let said = ("/apisix/routes/2", json!({"id": "2", "uri": "/2", "service_id": "s", "enable_websocket": false}));
+    let plan = Bench::plan_of(&[service, open, said]);
+    let told: Vec<_> = plan.routes().iter().map(|route| (route.enable_websocket, route.name.as_deref())).collect();
+    assert_eq!(told, [(true, None), (false, None)], "a service's name is never the route's");
+}
+
+#[test]
 fn a_plugin_in_two_global_rules_is_used_from_neither_unless_one_is_off() {
     let rules = |second: Value| {
         let rule = |id: &str, recorder: Value| json!({"id": id, "plugins": {"recorder": recorder}});

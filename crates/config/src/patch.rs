@@ -1,65 +1,9 @@
-//! Who overrides whom: plugin sets over plugin sets, a route over its service, a patch over a resource. Plugins
-//! are never mixed: of two configurations of the same plugin the stronger one counts, whole.
-//! The plan compiler merges by the first two; the Admin API patches by the last.
+//! A patch over a resource: a merge patch, or a value for one place in it, as the Admin API's `PATCH` takes them.
 
 use serde_json::{Map, Value};
 
-use crate::resource::{PluginConfig, Plugins, Route, Service};
-
 #[cfg(test)]
 mod tests;
-
-/// Puts `stronger` over `base`. Plugins that only `base` has keep their place; new ones follow.
-pub fn overlay(base: &mut Plugins, stronger: &Plugins) {
-    for (name, conf) in stronger {
-        base.insert(name.clone(), conf.clone());
-    }
-}
-
-/// The plugins of a request: `consumer` over `group` over `route`, where `route` is already merged by
-/// [`effective_route`].
-pub fn with_consumer(route: &Plugins, group: Option<&Plugins>, consumer: &Plugins) -> Plugins {
-    let mut merged = route.clone();
-    if let Some(group) = group {
-        overlay(&mut merged, group);
-    }
-    overlay(&mut merged, consumer);
-    merged
-}
-
-/// The route over its plugin config over its service. Of the four places where an upstream may stand, the result
-/// has one: the route's id, the route's own, the service's id, the service's own.
-pub fn effective_route(route: &Route, config: Option<&PluginConfig>, service: Option<&Service>) -> Route {
-    let mut effective = route.clone();
-    let mut plugins = service.map(|service| service.plugins.clone()).unwrap_or_default();
-    if let Some(config) = config {
-        overlay(&mut plugins, &config.plugins);
-    }
-    overlay(&mut plugins, &route.plugins);
-    effective.plugins = plugins;
-    if let Some(service) = service {
-        under_route(service, &mut effective);
-    }
-    if effective.upstream_id.is_some() {
-        effective.upstream = None;
-    }
-    effective
-}
-
-/// What the service gives where the route says nothing. A service's name is never the route's.
-fn under_route(service: &Service, route: &mut Route) {
-    if route.upstream_id.is_none() && route.upstream.is_none() {
-        route.upstream_id.clone_from(&service.upstream_id);
-        route.upstream.clone_from(&service.upstream);
-    }
-    if route.hosts.is_empty() {
-        route.hosts.clone_from(&service.hosts);
-    }
-    if route.labels.is_empty() {
-        route.labels.clone_from(&service.labels);
-    }
-    route.enable_websocket = route.enable_websocket.or(service.enable_websocket);
-}
 
 /// Why a patch cannot be applied; the texts are the Admin API's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
