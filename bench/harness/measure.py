@@ -1,6 +1,7 @@
 """The loads, and the figures that come of them.
 
-Rounds go through all ways in turn, so that what disturbs the machine disturbs all of them; figures are medians over rounds.
+Rounds go through all ways in turn, so that what disturbs the machine disturbs all of them. Figures are medians over
+rounds.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """One face for the official SDK of each dialect: ask, stream, call a tool, go on with its result.
 
-Each client keeps its conversation in its own SDK's types, so that what is sent in the second turn is what the SDK makes of
-what it got in the first.
+Each client keeps its conversation in its own SDK's types, so that what is sent in the second turn is what the SDK
+makes of what it got in the first.
 """
 
 from __future__ import annotations
@@ -347,7 +347,10 @@ class Cohere:
 
 
 class MistralChat:
-    """Mistral's SDK: OpenAI's dialect with manners of its own. It wants a call's name in each piece, and counts unasked."""
+    """Mistral's SDK: OpenAI's dialect with manners of its own.
+
+    It wants a call's name in each piece, and counts unasked.
+    """
 
     error = MistralError
     done, called = "stop", "tool_calls"

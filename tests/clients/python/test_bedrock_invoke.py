@@ -1,4 +1,4 @@
-"""Bedrock's `invoke` over a provider of each dialect: Anthropic's SDK for Bedrock, and Amazon's with bodies of two families."""
+"""Bedrock's `invoke` over a provider of each dialect: Anthropic's SDK for Bedrock, and Amazon's for two families."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The official SDK of each dialect over a provider of each other: text, streams, tools, the turn after, usage, errors."""
+"""The official SDK of each dialect over a provider of each other: text, streams, tools, next turns, usage, errors."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Vectors for the official SDKs of OpenAI, Google, Cohere and Amazon, over providers that each have a form of their own.
+"""Vectors for the SDKs of OpenAI, Google, Cohere and Amazon, over providers that each have a form of their own.
 
 The simulator's vector depends on the text alone, so that a text has the same one whoever asks and whoever answers.
 """

@@ -1,4 +1,4 @@
-"""Files, recordings, pictures, batches and realtime pass through `ai-proxy` as the official SDKs send and expect them."""
+"""Files, recordings, pictures, batches and realtime pass as the official SDKs send and expect them."""
 
 import json
 from pathlib import Path

@@ -128,7 +128,7 @@ def events(recorder: Any, response: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def recorded(replay: Any, api: str) -> Iterator[tuple[str, dict[str, Any]]]:  # noqa: F811
-    """Streams of one answer that came to a good end; of others SDKs raise, or tell arguments that stop in the middle."""
+    """Streams of one answer that ended well; of others SDKs raise, or tell arguments that stop in the middle."""
     for name, exchange in sorted(replay.exchanges.items()):
         response = exchange["response"]
         is_stream = response["status"] == 200 and ("sse" in response or "eventstream_b64" in response)

@@ -1,10 +1,10 @@
-"""The README's tour, pasted and run where Tidegate has never been started before, then again, and what a first start shows.
+"""The README's tour, run where Tidegate has never been started before, then again, and what a first start shows.
 
 A fenced `sh` block is part of the tour when the line `<!-- tour -->` stands right before it; with
 `<!-- tour: TEXT -->` its output must also hold TEXT. The blocks run in order in one shell, which stops at the first
 command that fails. Two things differ from a reader's shell: `make run` starts the binary that is tested, and ports of
-the test's own stand in the place of the default ones. The Python that is marked `<!-- tour-sdk -->` runs before the last
-block, which stops the gateway.
+the test's own stand in the place of the default ones. The Python that is marked `<!-- tour-sdk -->` runs before the
+last block, which stops the gateway.
 """
 
 from __future__ import annotations
