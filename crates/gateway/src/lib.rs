@@ -1,5 +1,9 @@
-//! The data plane: listeners, workers, routing, plan, pipeline, upstreams, balancing, health, attempts.
-//! It knows no plugin by name; the `plugins` crate registers them.
+//! The data plane: from an accepted connection to a settled request, over an HTTP upstream or an LLM provider. Begin to
+//! read with `pipeline.rs`, the way of a request; then [`exchange`], [`plugin`] and [`plan`]; then `proxy.rs` and
+//! [`inference`], the two dispatches.
+//!
+//! Invariant: nothing of a request leaves its worker's thread, and each request settles once. No plugin is known by
+//! name here: the `plugins` crate registers them. The binary starts a [`data_plane::DataPlane`].
 
 mod admission;
 pub mod answer;
