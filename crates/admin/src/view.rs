@@ -1,5 +1,5 @@
-//! What the Control, metrics and status listeners may ask of the data plane. The binary implements it over
-//! the gateway; this crate knows nothing else of it. Read-only by construction.
+//! What the Control, metrics and status listeners may ask of the data plane. The binary implements it over the gateway;
+//! they know nothing else of it. Read-only by construction.
 
 use serde_json::Value;
 

@@ -1,6 +1,5 @@
-//! References to environment variables (`$env://NAME`) that this process could not resolve, and a gateway that is
-//! started in the same environment neither: it would use the text of the reference in the
-//! secret's place. Called by `check`.
+//! References to environment variables (`$env://NAME`) that this process cannot resolve. Nor could a gateway that is
+//! started in the same environment: it would use the text of the reference in the secret's place. Called by `check`.
 
 use config::secret::{Environment, Reference, resolve_all};
 use serde_json::Value;

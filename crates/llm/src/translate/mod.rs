@@ -1,8 +1,9 @@
 //! From any dialect to any other: a client's request to its provider, the provider's answer back to the client.
 //!
-//! Each direction is read → model → fitted → written; the fitting (names, identifiers, what results answer) is the same
-//! for all pairs. Invariant: nothing is left out in silence: see [`Losses`]. The data plane calls it where client and
-//! provider speak different dialects; where they speak the same one, bytes pass and none of this runs.
+//! Each direction is read → model → fitted → written. Names, identifiers and what results answer are fitted alike for
+//! all pairs; what only some targets ask for stands in modules of its own. Invariant: nothing is left out in silence:
+//! see [`Losses`]. The data plane calls it where client and provider speak different dialects, or the client speaks a
+//! form of its own ([`own_form`]); elsewhere bytes pass and none of this runs.
 
 mod betas;
 mod defaults;
@@ -113,7 +114,7 @@ pub fn translate_request(
     match client.is_foreign_to(target.dialect) {
         true => {
             defaults::leave_unsaid(&mut request, codec.carries);
-            // Claude is asked for them there, too.
+            // Converse passes previews on to Claude, so there they are no foreign field.
             let previews = at_converse.then(|| betas::take_list(&mut request)).flatten();
             drop_foreign(&mut request, target.dialect.dialect(), &mut losses);
             request.extras.0.extend(previews);
@@ -123,7 +124,7 @@ pub fn translate_request(
             drop_unprovable(&mut request, target.dialect.dialect(), &mut losses);
         }
     }
-    // A client of this very dialect comes here as Mistral's, whose thoughts may be another provider's.
+    // Also for Mistral's clients, who speak this dialect: thoughts that they send back may be another provider's.
     if target.dialect.dialect() == Some(Dialect::OpenAiChat) {
         chat::move_thoughts(&mut request, target.quirks.thoughts, &mut losses);
     }
@@ -132,7 +133,7 @@ pub fn translate_request(
     if target.losses == LossPolicy::Refuse && !losses.is_empty() {
         return Err(TranslateError::Lossy { dialect: target.dialect, losses });
     }
-    // A header alone is no reason to refuse: clients send it with every request.
+    // Previews that a header asks for are told, but no reason to refuse: clients send it with every request.
     losses.add(&left_out);
     Ok(Translated { body, losses, renames, include_usage, betas })
 }
