@@ -1,7 +1,7 @@
 //! A stream's events, folded into the whole answer they tell.
 //!
-//! Invariant: pieces of one part are joined, parts keep the order in which they began. Used where a streamed answer is
-//! wanted whole (caches, moderation, tests).
+//! Invariant: pieces of one part are joined, parts keep the order in which they began. Called by tests, which hold a
+//! dialect's streams against its whole answers; the data plane wants no stream whole.
 
 use std::borrow::Cow;
 
