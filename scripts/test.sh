@@ -26,6 +26,8 @@ finish() {
   local status=$?
   heading "Result"
   python3 scripts/count_tests.py "$logs" || true
+  [ -n "${TIDEGATE_FIXTURES:-}" ] ||
+    echo "TIDEGATE_FIXTURES is not set: the tests of recorded exchanges had nothing to test"
   [ "$status" -eq 0 ] || echo "make test: a step failed with status $status" >&2
   exit "$status"
 }

@@ -17,3 +17,9 @@ pub mod secret;
 pub mod settings;
 pub mod template;
 pub mod vars;
+
+/// The release of APISIX whose APIs and configuration these are; clients derive features from it.
+pub const APISIX_VERSION: &str = "3.18.0";
+
+/// How a server of that release names itself.
+pub const APISIX_SERVER: &str = "APISIX/3.18.0";

@@ -18,8 +18,8 @@ use crate::exchange::{Connection, Exchange, Request};
 use crate::forwarded;
 use crate::hop_by_hop::remove_from_request;
 use crate::path::{NormalPath, is_host};
-use crate::plan::BodyReads;
 use crate::request_body::{BodyError, RequestBody};
+use crate::variables::reads::BodyReads;
 use crate::worker::Worker;
 
 /// The exchange of a request that has just arrived.

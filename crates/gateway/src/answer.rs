@@ -6,7 +6,7 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 
 /// The `Server` header of every response, as APISIX clients expect it.
-pub const SERVER: HeaderValue = HeaderValue::from_static("APISIX/3.18.0");
+pub const SERVER: HeaderValue = HeaderValue::from_static(config::APISIX_SERVER);
 
 /// The same where `apisix.enable_server_tokens` is off.
 pub const SERVER_WITHOUT_VERSION: HeaderValue = HeaderValue::from_static("APISIX");

@@ -30,8 +30,8 @@ pub struct DataPlane {
     rebuilds: mpsc::UnboundedSender<Rebuild>,
 }
 
-/// A wish for a plan of what is there already; told when it is in force.
-type Rebuild = oneshot::Sender<()>;
+/// A wish for a plan of what is there already; told when it is in force, or why it is not.
+type Rebuild = oneshot::Sender<Result<(), String>>;
 
 impl DataPlane {
     /// Compiles the store's present content, starts `workers` workers and serves `listeners`.
@@ -78,11 +78,14 @@ impl DataPlane {
 
     /// Compiles what is stored again, because of a change that is not in the store: which plugins are enabled.
     /// Returns when requests meet the new plan.
-    pub async fn rebuild(&self) {
+    ///
+    /// # Errors
+    /// Says why there is no new plan; the old one stays in force.
+    pub async fn rebuild(&self) -> Result<(), String> {
+        let gone = || "changes of the configuration are not followed any more".to_owned();
         let (done, built) = oneshot::channel();
-        if self.rebuilds.send(done).is_err() || built.await.is_err() {
-            tracing::error!("changes of the configuration are not followed any more");
-        }
+        self.rebuilds.send(done).map_err(|_| gone())?;
+        built.await.map_err(|_| gone())?
     }
 
     /// The health of all checked upstreams.
@@ -152,19 +155,17 @@ fn follow(
                 Some(rebuild) = asked.recv() => Some(rebuild),
             };
             let snapshot = changes.borrow_and_update().clone();
-            match caught(|| planner.build(&snapshot)) {
-                Ok(built) => {
-                    plan.store(Arc::new(built));
-                    reached.send_replace(snapshot.revision);
-                    tracing::debug!(revision = snapshot.revision, "a new plan is in force");
-                }
-                Err(panic) => {
-                    tracing::error!(panic, revision = snapshot.revision, "no plan could be made; the old one stays");
-                }
+            let built = caught(|| planner.build(&snapshot)).map(|built| {
+                plan.store(Arc::new(built));
+                reached.send_replace(snapshot.revision);
+                tracing::debug!(revision = snapshot.revision, "a new plan is in force");
+            });
+            if let Err(panic) = &built {
+                tracing::error!(panic, revision = snapshot.revision, "no plan could be made; the old one stays");
             }
             if let Some(rebuild) = rebuild {
                 // Whoever asked may have gone.
-                let _ = rebuild.send(());
+                let _ = rebuild.send(built);
             }
         }
     });

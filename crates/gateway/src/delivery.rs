@@ -15,7 +15,7 @@ use crate::called::Called;
 use crate::exchange::{Exchange, detached};
 use crate::inference::LlmStream;
 use crate::plan::chain::Scope;
-use crate::plugin::{BodyFilter, Needs};
+use crate::plugin::BodyFilter;
 use crate::request_body::RequestBody;
 use crate::settlement::{Outcome, abandoned};
 use crate::stalled_stream::gives_up;
@@ -62,7 +62,7 @@ pub fn answer(exchange: Box<Exchange>, answer: Answer) -> http::Response<Deliver
 pub fn switch(exchange: &mut Exchange, mut head: ResponseHead) -> http::Response<Delivery> {
     finish_head(exchange, &mut head);
     exchange.settlement.head_bytes_sent = head_length(exchange, &head, None);
-    if needs(exchange).headers {
+    if exchange.needs().headers {
         exchange.response.headers = Some(Box::new(head.headers.clone()));
     }
     response(head, Delivery(None))
@@ -96,7 +96,7 @@ pub fn deliver(mut exchange: Box<Exchange>, mut head: ResponseHead, source: Sour
     }
     let length = if filters.is_empty() { source.known_length() } else { None };
     exchange.settlement.head_bytes_sent = head_length(&exchange, &head, length);
-    let needs = needs(&exchange);
+    let needs = exchange.needs();
     // Nobody knows how long it takes: it must not hold on to the buffers that heads were read into.
     let open_ended = source.known_length().is_none();
     if open_ended {
@@ -162,10 +162,6 @@ fn head_length(exchange: &Exchange, head: &ResponseHead, body: Option<u64>) -> u
 /// `true` for statuses whose responses end with their head and tell no length (RFC 9110, section 8.6).
 fn never_has_body(status: StatusCode) -> bool {
     status == StatusCode::NO_CONTENT || status.is_informational()
-}
-
-fn needs(exchange: &Exchange) -> Needs {
-    exchange.plan.global_chain().needs().merge(exchange.chain.needs())
 }
 
 fn response(head: ResponseHead, delivery: Delivery) -> http::Response<Delivery> {

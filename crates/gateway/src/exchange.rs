@@ -27,6 +27,7 @@ use crate::plan::consumers::{Consumer, Credential};
 use crate::plan::route::RouteMatch;
 use crate::plan::upstream::Upstream;
 use crate::plan::{ChainRef, LocalPlan};
+use crate::plugin::Needs;
 use crate::request_body::RequestBody;
 use crate::settlement::Settlement;
 use crate::transport::{PassedBytes, Pool};
@@ -318,6 +319,11 @@ impl Exchange {
             credential_places: Vec::new(),
             pool: None,
         })
+    }
+
+    /// What the plugins that see this request want kept of it.
+    pub fn needs(&self) -> Needs {
+        self.plan.global_chain().needs().merge(self.chain.needs())
     }
 
     /// Lends the worker's connections to plugins.

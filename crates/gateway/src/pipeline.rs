@@ -150,7 +150,7 @@ pub fn before_proxy(exchange: &mut Exchange) -> Option<Answer> {
 
 /// Keeps the first bytes of the request body where a plugin wants them for its log.
 fn keep_request_body(exchange: &mut Exchange) {
-    let keep = exchange.plan.global_chain().needs().merge(exchange.chain.needs()).request_body_bytes;
+    let keep = exchange.needs().request_body_bytes;
     if keep > 0
         && let RequestBody::Buffered(body) = &exchange.body
     {

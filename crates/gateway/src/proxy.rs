@@ -244,7 +244,7 @@ struct ForwardHead {
 impl ForwardHead {
     /// Takes the client's headers (or a copy, where a log needs them) and makes them fit to be forwarded.
     fn take(exchange: &mut Exchange) -> Self {
-        let keep = exchange.plan.global_chain().needs().merge(exchange.chain.needs()).headers;
+        let keep = exchange.needs().headers;
         let client_host = exchange.request.headers.get(HOST).cloned().or_else(|| {
             exchange.request.uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok())
         });

@@ -487,6 +487,11 @@ static PLACES: [usize; Protocol::ALL.len()] = {
         places[ROWS[at].protocol as usize] = at;
         at += 1;
     }
+    let mut protocol = 0;
+    while protocol < places.len() {
+        assert!(places[protocol] < ROWS.len(), "a protocol has no row");
+        protocol += 1;
+    }
     places
 };
 

@@ -24,11 +24,15 @@ pub struct PluginList {
 impl PluginList {
     /// Enables `names` and no other plugins, all if it is `None`. Resources that name another one stay as they are;
     /// requests pass it by.
-    pub async fn put_in_force(&self, names: Option<&[String]>) {
+    ///
+    /// # Errors
+    /// Says why requests do not meet the list; writes do.
+    pub async fn put_in_force(&self, names: Option<&[String]>) -> Result<(), String> {
         warn_of_strangers(&self.catalog, names);
         self.catalog.enable(names);
-        self.data_plane.rebuild().await;
+        self.data_plane.rebuild().await.map_err(|error| format!("requests go by the old list: {error}"))?;
         tracing::info!(enabled = self.catalog.by_priority().len(), "the list of plugins is in force");
+        Ok(())
     }
 }
 
@@ -43,8 +47,7 @@ impl ReloadPlugins for PluginList {
     fn reload(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
         Box::pin(async {
             let read = Configuration::load(self.file.as_deref()).map_err(|failure| failure.to_string())?;
-            self.put_in_force(read.settings.plugins.as_deref()).await;
-            Ok(())
+            self.put_in_force(read.settings.plugins.as_deref()).await
         })
     }
 }

@@ -227,7 +227,9 @@ impl<'r> Process<'r> {
         admin_key::keep(&generated, &self.store).await?;
         self.servers.set_admin(admin, self.side.handle())?;
         self.log.set_level(&merged);
-        self.plugin_list.put_in_force(merged.plugins.as_deref()).await;
+        if let Err(error) = self.plugin_list.put_in_force(merged.plugins.as_deref()).await {
+            tracing::error!(error, "the list of plugins is not in force");
+        }
         for admin_key::Generated { name, key } in generated {
             show(format_args!("{name} key for the Admin API, made now and shown only this once: {}", key.expose()));
         }

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use config::APISIX_SERVER;
 use config::catalog::Catalog;
 use config::keyring::Keyring;
 use config::resource::Kind;
@@ -53,8 +54,6 @@ use crate::reply::Reply;
 use crate::settings::AdminSettings;
 
 const X_API_VERSION: HeaderName = HeaderName::from_static("x-api-version");
-/// The APISIX release whose Admin API this is; clients derive features from it.
-const SERVER_WITH_VERSION: &str = "APISIX/3.18.0";
 /// How long an acknowledgement may wait for the data plane.
 const IN_FORCE_LIMIT: Duration = Duration::from_millis(30);
 const SERVER_WITHOUT_VERSION: &str = "APISIX";
@@ -129,7 +128,7 @@ impl Handler for Admin {
         if !self.guard.admits(peer.ip()) {
             return Reply::page(StatusCode::FORBIDDEN);
         }
-        let server = if self.settings.server_tokens { SERVER_WITH_VERSION } else { SERVER_WITHOUT_VERSION };
+        let server = if self.settings.server_tokens { APISIX_SERVER } else { SERVER_WITHOUT_VERSION };
         let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
         let reply = self.answer(request).await.with(SERVER, server);
         if !reads && reply.status.is_success() {

@@ -1,15 +1,13 @@
 //! `/v1/server_info`: which installation this is and since when it runs. APISIX has it in a plugin that is off by
 //! default; here it is always there.
 
+use config::APISIX_VERSION;
 use std::time::SystemTime;
 
 use http::StatusCode;
 use serde_json::json;
 
 use crate::reply::Reply;
-
-/// The APISIX release whose configuration is taken; the Admin API's `Server` header names the same.
-const VERSION: &str = "3.18.0";
 
 /// What does not change while the process runs.
 #[derive(Debug, Clone)]
@@ -28,7 +26,7 @@ impl ServerInfo {
             "etcd_version": "unknown",
             "hostname": self.hostname,
             "id": self.id,
-            "version": VERSION,
+            "version": APISIX_VERSION,
             "boot_time": boot_time,
         });
         Reply::json(StatusCode::OK, &body)

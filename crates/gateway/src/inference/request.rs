@@ -226,7 +226,7 @@ fn request_headers(
 
 /// The client's headers, but for those that concern its connection, the gateway or a credential of the gateway's.
 pub(super) fn client_headers(exchange: &mut Exchange, stays_behind: StaysBehind) -> HeaderMap {
-    let keep = exchange.plan.global_chain().needs().merge(exchange.chain.needs()).headers;
+    let keep = exchange.needs().headers;
     let all = if keep { None } else { Some(std::mem::take(&mut exchange.request.headers)) };
     let places = exchange.credential_places();
     let passes = |name: &HeaderName| {

@@ -61,7 +61,7 @@ pub(super) async fn start_stream(
 /// From the answer's first bytes on no other provider is asked, so that the request is not needed any more, unless
 /// a log is to show it.
 fn release_request(exchange: &mut Exchange) {
-    let needs = exchange.plan.global_chain().needs().merge(exchange.chain.needs());
+    let needs = exchange.needs();
     if needs.request_body_bytes > 0 || needs.body_before_rewrite {
         return;
     }

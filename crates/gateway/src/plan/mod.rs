@@ -9,7 +9,6 @@ mod complaints;
 pub mod consumers;
 mod local;
 mod named_origin;
-mod reads;
 pub mod route;
 mod secret_files;
 pub mod upstream;
@@ -27,13 +26,13 @@ pub use build::Planner;
 use chain::Chain;
 use consumers::{Consumer, CredentialIndex};
 pub use local::{ChainRef, CurrentPlan, LocalPlan, RouteRef, UpstreamRef};
-pub use reads::BodyReads;
 use route::{Route, RouteMatch};
 use upstream::Upstream;
 
 use crate::exchange::Exchange;
 use crate::router::{Lookup, Router};
 use crate::tls::server::Certificates;
+use crate::variables::reads::BodyReads;
 
 /// Everything a request can meet, ready for use.
 pub struct Plan {

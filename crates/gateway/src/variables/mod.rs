@@ -75,7 +75,7 @@ fn process<'e>(_: &'e Exchange, name: &str) -> Option<Var<'e>> {
         "time_iso8601" => Var::Text(timestamp::iso8601(timestamp::now()).into()),
         "msec" => seconds(timestamp::now()),
         "pid" => number(std::process::id()),
-        "nginx_version" => borrowed("3.18.0"),
+        "nginx_version" => borrowed(config::APISIX_VERSION),
         _ => return None,
     })
 }

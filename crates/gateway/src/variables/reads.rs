@@ -1,10 +1,40 @@
 //! Which variables are read from what a request loses on its way: its headers, which are handed to the upstream, and
 //! its body, which is a stream until somebody asks for it. Whoever evaluates a variable later than that says so with
-//! [`crate::plugin::Needs::of_variables`].
+//! [`crate::plugin::Needs::of_variables`]; routing, which is earlier, has the body read before.
+
+use config::expr::Expr;
+
+/// What variables are read from in a request's body.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BodyReads {
+    #[default]
+    Nothing,
+    /// Fields: of JSON and forms.
+    Fields,
+    /// The text itself, whatever its type: GraphQL documents come bare too.
+    Text,
+}
+
+impl BodyReads {
+    /// What the variable `name` is read from.
+    pub fn of_name(name: &str) -> Self {
+        match name {
+            "request_body" => BodyReads::Text,
+            _ if name.starts_with("graphql_") => BodyReads::Text,
+            _ if name.starts_with("post_arg") => BodyReads::Fields,
+            _ => BodyReads::Nothing,
+        }
+    }
+
+    /// What `expression` looks for.
+    pub fn of(expression: &Expr) -> Self {
+        expression.variables().map(BodyReads::of_name).max().unwrap_or_default()
+    }
+}
 
 /// `true` if the variable `name` is read from the request body.
 pub fn reads_body(name: &str) -> bool {
-    name == "request_body" || name.starts_with("post_arg") || name.starts_with("graphql_")
+    BodyReads::of_name(name) != BodyReads::Nothing
 }
 
 /// `true` if the variable `name` is read from the request's headers, or the response's. Fields of bodies count: what a

@@ -24,7 +24,7 @@ use crate::definition::{self, FromConfig};
 use crate::header_change::{self, Change, Flat};
 
 const MOCKED_BY: HeaderName = HeaderName::from_static("x-mock-by");
-const MOCKER: HeaderValue = HeaderValue::from_static("APISIX/3.18.0");
+const MOCKER: HeaderValue = HeaderValue::from_static(config::APISIX_SERVER);
 const CONTENT_TYPES: [&str; 5] = ["application/xml", "application/json", "text/plain", "text/html", "text/xml"];
 
 /// What is answered: an example or a schema.

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use config::APISIX_VERSION;
 use config::catalog::Side;
 use config::expr::Expr;
 use gateway::content_coding::{Encoding, decoded_start};
@@ -21,9 +22,6 @@ use serde_json::{Map, Value};
 
 use super::json::{Members, Object, name};
 use super::log_format::{Bodies, LogFormat};
-
-/// The version that entries report, as log pipelines made for APISIX know it.
-const VERSION: &str = "3.18.0";
 
 /// What the default entry has of its own; added fields cannot replace it.
 const OWN_KEYS: [&str; 17] = [
@@ -169,7 +167,7 @@ impl EntryWriter {
             server: Members::new(|entry| {
                 let mut server = entry.object(name!("server"));
                 server.text(name!("hostname"), hostname);
-                server.text(name!("version"), VERSION);
+                server.text(name!("version"), APISIX_VERSION);
                 server.end();
             }),
         })

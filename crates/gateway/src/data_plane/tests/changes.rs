@@ -24,8 +24,11 @@ fn a_resource_that_lets_no_plan_be_made_leaves_the_last_one_in_force() {
     gateway.put("/apisix/routes/2", json!({"uri": "/second", "plugins": {"impossible": {}}}));
     gateway.put("/apisix/routes/3", answering("/third"));
     assert_eq!(gateway.status_of("/first"), 200);
+    let refused = gateway.rebuild().expect_err("no plan can be made");
+    assert!(refused.contains("a plugin of a test panics"), "{refused}");
     gateway.put("/apisix/routes/2", answering("/second"));
     gateway.wait_for("/second", 200);
+    assert_eq!(gateway.rebuild(), Ok(()));
     assert_eq!(gateway.status_of("/third"), 200);
 }
 

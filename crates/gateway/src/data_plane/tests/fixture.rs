@@ -43,6 +43,10 @@ impl Gateway {
     }
 
     /// `true` if nothing had to be cut after `limit`.
+    pub fn rebuild(&self) -> Result<(), String> {
+        self.runtime.block_on(self.plane.rebuild())
+    }
+
     pub fn drain(&self, limit: Duration) -> bool {
         self.runtime.block_on(self.plane.drain(limit))
     }

@@ -18,7 +18,7 @@ mod model;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, HeaderMap};
+use http::header::{CONTENT_TYPE, HeaderMap};
 use http::{Method, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use llm::{BodyScan, Capability};
@@ -27,6 +27,7 @@ pub use embedder::{Embedded, Embedder, EmbedderConfig, NoEmbeddings};
 pub use model::Said;
 
 use super::backend::Backend;
+use super::request::add_own;
 use super::retelling::JSON;
 use super::target::Wanted;
 use crate::transport::{OutgoingBody, Pool, SendError};
@@ -115,9 +116,7 @@ impl Caller {
 /// The backend's own headers, and nobody else's.
 fn own_headers(backend: &Backend) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    let required = backend.required_headers.iter();
-    required.chain(&backend.headers).for_each(|(name, value)| drop(headers.insert(name.clone(), value.clone())));
+    add_own(backend, &mut headers);
     headers.insert(CONTENT_TYPE, JSON);
-    headers.insert(HOST, backend.host.clone());
     headers
 }

@@ -10,10 +10,10 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use super::{Draft, Planner, config_id, items};
-use crate::plan::BodyReads;
 use crate::plan::chain::PluginSet;
 use crate::plan::route::{Route, RouteParts, UpstreamChoice};
 use crate::router::{MethodSet, RouteEntry, Router, RouterBuilder, RouterMode};
+use crate::variables::reads::BodyReads;
 
 /// What a route says by itself.
 pub(super) struct ParsedRoute {
