@@ -111,12 +111,12 @@ impl Targets {
 
     fn plan(&self, overridden: Option<&str>, path: &str, place: &Place) -> Result<PathPlan, InvalidUri> {
         if let Some(path) = overridden {
-            return Ok(PathPlan::Fixed(self.uri(path, &[])?));
+            return Ok(PathPlan::Fixed(self.uri(path)?));
         }
         Ok(match place.fill(path) {
             None => PathPlan::Unresolved,
             Some(path) if path.contains("{model}") => PathPlan::PerModel(path),
-            Some(path) => PathPlan::Fixed(self.uri(&path, &[])?),
+            Some(path) => PathPlan::Fixed(self.uri(&path)?),
         })
     }
 
@@ -128,6 +128,11 @@ impl Targets {
     /// A key stands in the query.
     pub(super) fn has_key(&self) -> bool {
         !self.paths.auth_query.is_empty()
+    }
+
+    /// The keys that stand in the query.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.paths.auth_query.iter().map(|(_, key)| key.as_str())
     }
 
     /// The URI for a request in `capability`'s protocol; `None` if its path cannot be told.
@@ -143,61 +148,59 @@ impl Targets {
         };
         let path = template.replace("{model}", &segment(wanted));
         match wanted.client_query {
-            None => self.uri(&path, &[]).ok(),
-            Some(query) => self.own_uri(&path, &parse_query(query)).ok(),
+            None => self.uri(&path).ok(),
+            Some(query) => self.own_uri(&path, query).ok(),
         }
     }
 
     /// The URI for a client of the provider's own dialect: it has said itself which form it wants, and may name another
     /// value for an argument that the path has.
-    fn own_uri(&self, path: &str, client: &[(String, String)]) -> Result<Uri, InvalidUri> {
+    fn own_uri(&self, path: &str, client_query: &str) -> Result<Uri, InvalidUri> {
         let is_form = |name: &str| FORM_ARGUMENTS.contains(&name);
         let (path, own) = path.split_once('?').unwrap_or((path, ""));
         let mut own = parse_query(own);
         own.retain(|(name, _)| !is_form(name));
-        let is_taken = |(name, _): &&(String, String)| is_form(name) || own.iter().any(|(known, _)| known == name);
-        let client: Vec<_> = client.iter().filter(is_taken).cloned().collect();
+        let mut client = sent_arguments(client_query);
+        client.retain(|sent| is_form(&sent.name) || own.iter().any(|(known, _)| *known == sent.name));
         self.uri_of(path, own, &client)
     }
 
     /// The URI for a request of `protocol` that passes as it came.
     pub(super) fn passed(&self, protocol: Protocol, path: &str, query: Option<&str>) -> Option<Uri> {
         let path = self.paths.path.as_deref().filter(|_| obeys_endpoint_path(protocol)).unwrap_or(path);
-        let client: Vec<_> = query.map(parse_query).unwrap_or_default();
+        let client = query.map(sent_arguments).unwrap_or_default();
         let (path, own) = path.split_once('?').unwrap_or((path, ""));
         let version = self.api_version.iter().map(|version| ("api-version".to_owned(), version.clone()));
         self.uri_of(path, parse_query(own).into_iter().chain(version).collect(), &client).ok()
     }
 
-    /// `path`, with its own query, over it `auth.query`, over it the endpoint's, over it (but
-    /// for auth keys) the client's.
-    fn uri(&self, path: &str, client: &[(String, String)]) -> Result<Uri, InvalidUri> {
+    /// `path` for a request that takes nothing of the client's query.
+    fn uri(&self, path: &str) -> Result<Uri, InvalidUri> {
         let (path, own) = path.split_once('?').unwrap_or((path, ""));
-        self.uri_of(path, parse_query(own), client)
+        self.uri_of(path, parse_query(own), &[])
     }
 
+    /// `path`, with its `own` query, over it `auth.query`, over it the endpoint's, over it (but for auth keys) the client's.
     fn uri_of(
         &self,
         path: &str,
         mut pairs: Vec<(String, String)>,
-        client: &[(String, String)],
+        client: &[SentArgument<'_>],
     ) -> Result<Uri, InvalidUri> {
         let PathOverride { auth_query, endpoint_query, .. } = &self.paths;
-        let client = client.iter().filter(|(name, _)| !auth_query.iter().any(|(auth, _)| auth == name));
-        for (name, value) in auth_query.iter().chain(endpoint_query).chain(client) {
+        for (name, value) in auth_query.iter().chain(endpoint_query) {
             match pairs.iter_mut().find(|(known, _)| known == name) {
                 Some(pair) => pair.1.clone_from(value),
                 None => pairs.push((name.clone(), value.clone())),
             }
         }
-        let mut text = path.to_owned();
-        for (at, (name, value)) in pairs.iter().enumerate() {
-            text.push(if at == 0 { '?' } else { '&' });
-            text.extend(percent_encoding::utf8_percent_encode(name, &UNRESERVED));
-            text.push('=');
-            text.extend(percent_encoding::utf8_percent_encode(value, &UNRESERVED));
-        }
-        PathAndQuery::try_from(text).map(Uri::from)
+        let client: Vec<_> =
+            client.iter().filter(|sent| !auth_query.iter().any(|(auth, _)| *auth == sent.name)).collect();
+        pairs.retain(|(name, _)| !client.iter().any(|sent| sent.name == *name));
+        let own = pairs.iter().map(|(name, value)| format!("{}={}", escaped(name), escaped(value)));
+        let arguments: Vec<_> = own.chain(client.iter().map(|sent| sent.text.to_owned())).collect();
+        let question = if arguments.is_empty() { "" } else { "?" };
+        PathAndQuery::try_from(format!("{path}{question}{}", arguments.join("&"))).map(Uri::from)
     }
 }
 
@@ -223,13 +226,17 @@ fn obeys_endpoint_path(protocol: Protocol) -> bool {
 pub(super) const UNRESERVED: percent_encoding::AsciiSet =
     percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+fn escaped(text: &str) -> percent_encoding::PercentEncode<'_> {
+    percent_encoding::utf8_percent_encode(text, &UNRESERVED)
+}
+
 /// A model as one segment of a path: `:` and `/` escaped. One that the configuration spells escaped stays as it is; a
 /// client's never does, or it could name another path.
 fn segment(wanted: Wanted<'_>) -> String {
     let is_escape = |escape: &&str| wanted.model.contains(*escape);
     match wanted.is_configured && ["%3A", "%3a", "%2F", "%2f"].iter().any(is_escape) {
         true => wanted.model.to_owned(),
-        false => percent_encoding::utf8_percent_encode(wanted.model, &UNRESERVED).to_string(),
+        false => escaped(wanted.model).to_string(),
     }
 }
 
@@ -237,6 +244,20 @@ fn segment(wanted: Wanted<'_>) -> String {
 pub(super) fn stream_form(query: &str) -> StreamForm {
     let sse = parse_query(query).iter().any(|(name, value)| name == "alt" && value == "sse");
     if sse { StreamForm::Sse } else { StreamForm::JsonArray }
+}
+
+/// An argument of the client's query.
+struct SentArgument<'q> {
+    name: String,
+    /// As it was written: a list repeats its name, a flag has no value.
+    text: &'q str,
+}
+
+fn sent_arguments(query: &str) -> Vec<SentArgument<'_>> {
+    let arguments = query.split('&').filter(|text| !text.is_empty());
+    arguments
+        .map(|text| SentArgument { name: decode_argument(text.split_once('=').map_or(text, |(name, _)| name)), text })
+        .collect()
 }
 
 /// The arguments of a query, in order.

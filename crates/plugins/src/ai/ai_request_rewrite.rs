@@ -6,14 +6,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use config::catalog::Side;
 use config::resource::KeepalivePool;
 use gateway::answer::Answer;
+use gateway::content_coding::Encoding;
 use gateway::exchange::Exchange;
 use gateway::inference::{Backend, BackendConfig, Place, ProviderAuth};
 use gateway::plugin::{CompileContext, Phases, Plugin, PluginDef, Step, Verdict};
 use gateway::tls::client::Verify;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::header::CONTENT_ENCODING;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use llm::model::{Part, Request, Role, Turn};
 use llm::{Dialect, Kind, LossPolicy, Raw, ShapeConfig, ShapeRules};
 use schemars::JsonSchema;
@@ -184,19 +187,18 @@ fn compile(config: &Value, context: &CompileContext<'_>) -> Result<Arc<dyn Plugi
 
 impl AiRequestRewrite {
     async fn rewrite_body(&self, exchange: &mut Exchange) -> Result<(), Answer> {
-        let body = exchange.body.read(self.max_body_bytes, self.body_timeout).await.map_err(|error| {
-            tracing::warn!(%error, "ai-request-rewrite cannot read the request's body");
-            Answer::page(StatusCode::BAD_REQUEST)
-        })?;
+        let body = exchange.body.read(self.max_body_bytes, self.body_timeout).await;
+        let body = body.map_err(|error| refused(&error))?;
         if body.is_empty() {
             return Err(Answer::page(StatusCode::BAD_REQUEST));
         }
+        let body = self.decoded(&exchange.request.headers, body)?;
         let mut request = Request::new(Dialect::OpenAiChat);
         // As APISIX says it.
         request.extras.keep(b"stream", Raw { bytes: b"false", kind: Kind::Bool });
         request.turns = vec![
             Turn::new(Role::System, vec![Part::text(self.prompt.as_str())]),
-            Turn::new(Role::User, vec![Part::text(String::from_utf8_lossy(&body))]),
+            Turn::new(Role::User, vec![Part::text(body)]),
         ];
         let failed = |reason: &dyn std::fmt::Display| {
             tracing::warn!(%reason, "ai-request-rewrite got no text");
@@ -205,10 +207,27 @@ impl AiRequestRewrite {
         let said = exchange.caller().ask(&self.backend, &request).await.map_err(|error| failed(&error))?;
         let text = said.text.ok_or_else(|| failed(&"the model's answer has none"))?;
         exchange.body.replace(text.into());
+        exchange.request.headers.remove(CONTENT_ENCODING);
         // What was read of the client's own body holds no more.
         exchange.llm = None;
         Ok(())
     }
+
+    /// The body as text, which is all that a model can be shown.
+    fn decoded(&self, headers: &HeaderMap, body: Bytes) -> Result<String, Answer> {
+        let decoded = match Encoding::of(headers) {
+            Encoding::Plain => body,
+            Encoding::Coded(coding) => coding.decode(&body, self.max_body_bytes).map_err(|error| refused(&error))?,
+            Encoding::Unknown => return Err(Answer::page(StatusCode::UNSUPPORTED_MEDIA_TYPE)),
+        };
+        String::from_utf8(decoded.into()).map_err(|error| refused(&error.utf8_error()))
+    }
+}
+
+/// The client's body cannot be shown to a model.
+fn refused(reason: &dyn std::fmt::Display) -> Answer {
+    tracing::warn!(%reason, "ai-request-rewrite cannot read the request's body");
+    Answer::page(StatusCode::BAD_REQUEST)
 }
 
 impl Plugin for AiRequestRewrite {

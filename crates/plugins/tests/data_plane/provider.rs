@@ -4,6 +4,8 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::Value;
 
 use super::fixture::PATIENCE;
@@ -77,4 +79,10 @@ fn serve(stream: TcpStream, answer: &[u8], requests: &Sender<Request>) {
     // Nobody may be interested, in the request or in the answer.
     let _ = requests.send(Request { path, head, body });
     let _ = reader.get_mut().write_all(answer);
+}
+
+/// `text` in gzip.
+pub fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish()).expect("gzip")
 }

@@ -30,6 +30,7 @@ use super::backend::Backend;
 use super::request::add_own;
 use super::retelling::JSON;
 use super::target::Wanted;
+use crate::content_coding::Encoding;
 use crate::transport::{OutgoingBody, Pool, SendError};
 
 /// Longer answers are given up, in bytes, unless the backend says less.
@@ -60,7 +61,7 @@ pub enum AskError {
     Broken(String),
     #[error("the answer is longer than {0} bytes")]
     TooLong(u64),
-    /// `message` is the provider's own.
+    /// `message` is the provider's own, without the backend's keys.
     #[error("the provider answered {status}: {message}")]
     Refused { status: StatusCode, message: String },
     #[error("the answer cannot be used: {0}")]
@@ -97,6 +98,7 @@ impl Caller {
         let sent = self.pool.send(&backend.origin, &mut request, &backend.timeout).await;
         let response = sent.map_err(|failure| failure.error)?.response;
         let status = response.status();
+        let coding = Encoding::of(response.headers()).coding();
         let limit = backend.max_response_bytes.unwrap_or(MAX_ANSWER_BYTES);
         let length = usize::try_from(limit).unwrap_or(usize::MAX);
         let body = Limited::new(response.into_body(), length).collect().await;
@@ -104,13 +106,27 @@ impl Caller {
             Ok(_) => AskError::TooLong(limit),
             Err(error) => AskError::Broken(error.to_string()),
         })?;
-        let body = body.to_bytes();
+        let mut body = body.to_bytes();
+        if let Some(coding) = coding {
+            body = coding.decode(&body, limit).map_err(|error| AskError::Unreadable(error.to_string()))?;
+        }
         if status == StatusCode::OK {
             return Ok(body);
         }
         let error = llm::read_error(capability.protocol.family(), status.as_u16(), None, &body);
-        Err(AskError::Refused { status, message: error.message.into_owned() })
+        Err(AskError::Refused { status, message: without_keys(backend, error.message.into_owned()) })
     }
+}
+
+/// A provider's text as a log may show it: some providers repeat the key that they refuse.
+fn without_keys(backend: &Backend, mut text: String) -> String {
+    let headers = backend.headers.iter().filter_map(|(_, value)| value.to_str().ok());
+    // A header may name its scheme before the key.
+    let of_headers = headers.map(|value| value.rsplit(' ').next().unwrap_or(value));
+    for key in of_headers.chain(backend.targets.keys()).filter(|key| !key.is_empty()) {
+        text = text.replace(key, "[hidden]");
+    }
+    text
 }
 
 /// The backend's own headers, and nobody else's.

@@ -10,6 +10,8 @@ use gateway::inference::ask::{AskError, Caller, Embedded, Embedder, EmbedderConf
 use gateway::inference::{Backend, BackendConfig, Place, ProviderAuth};
 use gateway::tls::client::Verify;
 use gateway::transport::Pool;
+use http::HeaderValue;
+use http::header::AUTHORIZATION;
 use llm::{EmbedTask, LossPolicy, ShapeConfig, ShapeRules};
 use serde_json::json;
 
@@ -25,7 +27,11 @@ fn embed(name: &str, server: &Provider, texts: &[&str]) -> Result<Embedded, AskE
         name,
         provider,
         endpoint: Some(&server.endpoint()),
-        auth: ProviderAuth::default(),
+        auth: ProviderAuth {
+            headers: vec![(AUTHORIZATION, HeaderValue::from_static("Bearer sk-own"))],
+            query: vec![("key".to_owned(), "query-own".to_owned())],
+            credentials: None,
+        },
         rules: ShapeRules::compile(provider, &ShapeConfig::default()),
         timeout: Duration::from_secs(5),
         keepalive: KeepalivePool { size: 1, idle_timeout: Duration::from_secs(1), requests: 1 },
@@ -71,8 +77,10 @@ fn a_provider_of_another_form_is_asked_in_its_own() {
 #[test]
 fn answers_that_do_not_fit_are_errors() {
     let error = r#"{"error":{"message":"no such model"}}"#;
+    let repeated = r#"{"error":{"message":"Incorrect key: sk-own, query-own"}}"#;
     for (status, answer, text) in [
         (404, error, "the provider answered 404 Not Found: no such model"),
+        (401, repeated, "the provider answered 401 Unauthorized: Incorrect key: [hidden], [hidden]"),
         (200, r#"{"data":[]}"#, "the answer cannot be used: the answer has no embeddings"),
         (200, r#"{"data":[{"embedding":[1,2]}]}"#, "the answer cannot be used: 1 vectors for 2 texts"),
         (

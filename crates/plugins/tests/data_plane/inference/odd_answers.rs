@@ -1,14 +1,10 @@
 //! Answers that are coded, typed, checked or ended in ways that a client's dialect knows nothing of.
 
-use std::io::Write as _;
-
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use super::{CHAT, STREAM_HEAD, chat};
 use crate::fixture::{Gateway, Response, log_entries};
-use crate::provider::Provider;
+use crate::provider::{Provider, gzip};
 
 const MESSAGES: &str = "/v1/messages";
 const ANSWER: &str = r#"{"id":"a","choices":[{"index":0,"message":{"role":"assistant","content":"hello"},
@@ -48,11 +44,6 @@ impl Proxied {
     fn outcome(&self) -> Value {
         log_entries(self.log.path(), 1).remove(0)["outcome"].take()
     }
-}
-
-fn gzip(text: &str) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish()).expect("gzip")
 }
 
 fn provider_of(headers: &str, body: &[u8]) -> Provider {

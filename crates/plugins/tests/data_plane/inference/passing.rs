@@ -185,7 +185,7 @@ fn what_a_provider_keeps_is_asked_for_at_its_own_path_whatever_the_endpoint_s() 
         ("POST", "/v1/batches/batch_1/cancel"),
         ("GET", "/v1/messages/batches/b/results"),
         ("GET", "/v1/models/a%2Fb"),
-        ("GET", "/v1/responses/resp_1?include=x"),
+        ("GET", "/v1/responses/resp_1?include[]=a&include[]=b&stream"),
         ("DELETE", "/v1/responses/resp_1"),
         ("GET", "/v1/videos/video_1/content"),
         ("GET", "/v1beta/files/abc"),

@@ -1,9 +1,11 @@
 //! `ai-request-rewrite`: bodies that a model has rewritten.
 
+use std::io::Write as _;
+
 use serde_json::{Value, json};
 
 use crate::fixture::{Gateway, Response};
-use crate::provider::Provider;
+use crate::provider::{Provider, gzip};
 
 const REWRITTEN: &str = r#"{"model":"m","messages":[{"role":"user","content":"rewritten"}]}"#;
 
@@ -21,6 +23,13 @@ fn plugin(model: &Provider) -> Value {
 fn post(model: &Provider, body: &str) -> Response {
     let gateway = Gateway::with_plugins(json!({"ai-request-rewrite": plugin(model)}));
     gateway.post_text("/", &[("Authorization", "Bearer client"), ("Cookie", "a=b")], body)
+}
+
+fn post_bytes(gateway: &Gateway, coding: &str, body: &[u8]) -> Response {
+    let length = body.len().to_string();
+    let mut stream = gateway.open("POST", "/", &[("Content-Encoding", coding), ("Content-Length", &length)], "");
+    stream.write_all(body).expect("a body");
+    Response::read(stream)
 }
 
 #[test]
@@ -58,6 +67,27 @@ fn a_body_that_is_missing_or_too_long_is_refused_without_asking_the_model() {
         let response = post(&model, body);
         assert_eq!(response.status, 400);
         assert!(response.body.contains("<h1>400 Bad Request</h1>"), "{}", response.body);
+    }
+    assert!(model.is_idle());
+}
+
+#[test]
+fn coded_bodies_are_shown_as_text_and_coded_answers_are_read() {
+    let coded = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n";
+    let model = Provider::sending(coded, &gzip(&said("twelve bytes")));
+    let gateway = Gateway::with_plugins(json!({"ai-request-rewrite": plugin(&model)}));
+    let told = post_bytes(&gateway, "gzip", &gzip("not JSON"));
+    assert_eq!(told.status, 200);
+    let forwarded = told.body.to_ascii_lowercase();
+    assert!(forwarded.contains("content-length: 12\r\n") && !forwarded.contains("content-encoding"), "{forwarded}");
+    assert_eq!(model.asked().body["messages"][1]["content"], "not JSON");
+    for (coding, body, status) in [
+        ("gzip", &b"not gzip"[..], 400),
+        ("identity", b"\xff", 400),
+        ("zstd", b"x", 415),
+        ("gzip", &gzip(&"x".repeat(1001)), 400),
+    ] {
+        assert_eq!(post_bytes(&gateway, coding, body).status, status, "{coding}");
     }
     assert!(model.is_idle());
 }
