@@ -180,7 +180,8 @@ impl Targets {
         self.uri_of(path, parse_query(own), &[])
     }
 
-    /// `path`, with its `own` query, over it `auth.query`, over it the endpoint's, over it (but for auth keys) the client's.
+    /// `path`, with its `own` query, over it `auth.query`, over it the endpoint's, over it (but
+    /// for auth keys) the client's.
     fn uri_of(
         &self,
         path: &str,
