@@ -33,6 +33,7 @@
 //! | `status=CODE` | answers with this status and the dialect's error body |
 //! | `retry-after=VALUE` | adds `Retry-After`, with `status` or without |
 //! | `error-code=CODE`, `error-type=TYPE`, `error-message=TEXT` | what the error body says; Gemini, Bedrock and Cohere only tell the text |
+//! | `unknown-model` | answers 404: there is no such model as the one that is asked for |
 //! | `require-auth` | answers 401 to a request that brings no key |
 //! | `hang`, `hang=N` | never answers; or falls silent after N events |
 //! | `cut`, `cut=N` | breaks off in the middle of a whole answer; or after N events of a stream |
@@ -78,6 +79,7 @@ pub struct Directives {
     pub error_code: Option<String>,
     pub error_type: Option<String>,
     pub error_message: Option<String>,
+    pub unknown_model: bool,
     pub require_auth: bool,
     /// After how many events; 0 is before the head.
     pub hang: Option<u32>,
@@ -184,6 +186,7 @@ impl Directives {
             "error-code" => self.error_code = Some(argument.text()?.to_owned()),
             "error-type" => self.error_type = Some(argument.text()?.to_owned()),
             "error-message" => self.error_message = Some(argument.text()?.to_owned()),
+            "unknown-model" => self.unknown_model = argument.flag()?,
             "require-auth" => self.require_auth = argument.flag()?,
             "hang" => self.hang = Some(argument.value.map_or(Ok(0), |_| argument.number())?),
             "cut" => self.cut = Some(argument.place()?),

@@ -17,7 +17,7 @@
 //! | `…/v2/embed`, `…/api/embed`, `…/text-embedding` | embeddings of Cohere, Ollama and DashScope |
 //! | `…/invoke` | Bedrock's embeddings (Titan, Cohere, Nova) and rankings (Cohere, Amazon) |
 //! | `…/rerank`, `…/text-rerank` | rankings of Cohere and most others, of DashScope |
-//! | `…/models`, `…/models/{id}` | OpenAI model list |
+//! | `…/models`, `…/models/{id}` | the model `simulated`, and any that is asked for: as OpenAI and Mistral tell of it, with the header `anthropic-version` as Anthropic, with `x-goog-api-client` or below `/v1beta` as Gemini |
 //! | `…/messages` | Anthropic Messages, whole or streamed, with tools and thinking |
 //! | `…/messages/count_tokens` | Anthropic token count |
 //! | `…:generateContent`, `…:streamGenerateContent` | Gemini, whole or as server-sent events, with tools |

@@ -151,6 +151,9 @@ impl Simulator {
             }
             Some(_) | None => (),
         }
+        if directives.unknown_model {
+            return Err(exchange.model().map_or(Refusal::missing("model"), |model| Refusal::no_such_model(&model)));
+        }
         let path = head.uri.path();
         if let Some(path) = path.strip_prefix(control::PREFIX) {
             return control::answer(self, &head.method, path, &exchange.body);
@@ -171,8 +174,8 @@ impl Simulator {
             Some(Endpoint::Moderations) => {
                 exchange.posted().and_then(|()| moderations::answer(&exchange.body)).map(Outcome::json)
             }
-            Some(Endpoint::Models) => Ok(Outcome::json(models::list())),
-            Some(Endpoint::Model(id)) => models::one(id).map(Outcome::json),
+            Some(Endpoint::Models) => Ok(Outcome::json(models::Form::of(head).list())),
+            Some(Endpoint::Model(id)) => models::Form::of(head).one(id).map(Outcome::json),
             Some(Endpoint::Media(media)) => {
                 exchange.posted().and_then(|()| media::answer(media, exchange, self.options.seed))
             }
@@ -352,6 +355,19 @@ impl Exchange {
         Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, message))
     }
 
+    /// The model that is asked for, as far as the path or a JSON body tells it.
+    fn model(&self) -> Option<String> {
+        #[derive(serde::Deserialize)]
+        struct Asked {
+            model: Option<String>,
+        }
+        let path = self.head.uri.path();
+        if let Some(Endpoint::Model(id)) = endpoint(path) {
+            return Some(id.to_owned());
+        }
+        model_in(path).or_else(|| serde_json::from_slice::<Asked>(&self.body).ok()?.model)
+    }
+
     fn refused(&self, refusal: &Refusal) -> Outcome {
         let body = if refusal.status.is_redirection() { Bytes::new() } else { refusal.body(self.voice()) };
         let ttft = self.directives.ttft.unwrap_or_default();
@@ -368,6 +384,7 @@ impl Exchange {
         match endpoint(self.head.uri.path()) {
             Some(Endpoint::Conversation(Dialect::Messages) | Endpoint::CountTokens) => Voice::Anthropic,
             Some(Endpoint::Kept(place)) => place.voice(),
+            Some(Endpoint::Models | Endpoint::Model(_)) => models::Form::of(&self.head).voice(),
             Some(Endpoint::Conversation(Dialect::Modelled(dialect))) => Voice::Modelled(dialect.relative()),
             Some(Endpoint::Invoked) => Voice::Modelled(llm::Dialect::BedrockConverse),
             Some(Endpoint::Embeddings(form)) => voice_of(form),
@@ -377,8 +394,6 @@ impl Exchange {
                 Endpoint::Conversation(Dialect::Chat | Dialect::Responses)
                 | Endpoint::Rerank(RerankForm::DashScope)
                 | Endpoint::Moderations
-                | Endpoint::Models
-                | Endpoint::Model(_)
                 | Endpoint::Media(_),
             )
             | None => Voice::OpenAi,

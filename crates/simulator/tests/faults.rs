@@ -22,6 +22,14 @@ fn a_status_comes_with_the_error_that_was_scripted() {
 }
 
 #[test]
+fn a_model_can_be_unknown() {
+    let answer = post(&simulator(), CHAT, "unknown-model", WHOLE);
+    let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
+    assert_eq!((answer.status, answer.json()["error"]["code"].as_str()), (404, Some("model_not_found")));
+    assert!(message.contains("`m`"), "{message}");
+}
+
+#[test]
 fn an_unknown_directive_is_refused() {
     let answer = post(&simulator(), CHAT, "hung", WHOLE);
     assert_eq!(

@@ -265,7 +265,8 @@ fn a_moderation_has_a_result_for_each_input() {
 #[test]
 fn models_are_listed_and_looked_up() {
     let simulator = simulator();
-    assert_eq!(request(&simulator, "GET", "/v1/models", "").json()["object"], "list");
+    let listed = request(&simulator, "GET", "/v1/models", "").json();
+    assert_eq!((&listed["object"], &listed["data"][0]["id"]), (&json!("list"), &json!("simulated")));
     assert_eq!(request(&simulator, "GET", "/v1/models/any", "").json()["id"], "any");
     assert_eq!(request(&simulator, "GET", "/v1/models/no-such-model", "").status, 404);
 }

@@ -55,7 +55,10 @@ impl Refusal {
             code: Some("model_not_found".into()),
             ..Self::new(
                 StatusCode::NOT_FOUND,
-                format!("The model `{model}` does not exist or you do not have access to it."),
+                format!(
+                    "The model `{model}` does not exist or you do not have access to it. \
+                     GET /v1/models lists the models that there are."
+                ),
             )
         }
     }
