@@ -8,6 +8,9 @@ use super::targets::Target;
 /// What is listed with GET: the models, and one of them.
 pub const LISTING: [&str; 2] = ["/v1/models", "/v1/models/*"];
 
+/// The same where the simulator tells of its own models alone.
+pub const LISTING_SIMULATED: [&str; 2] = ["/v1/models", "/v1/models/simulat*"];
+
 /// The path below which a provider's own list stands where [`LISTING`] does: the list passes as it came.
 const LISTED_BESIDE: [&str; 2] = ["/v1/chat/completions", "/chat/completions"];
 

@@ -18,8 +18,14 @@ const HIGHEST_PRIORITY: i64 = -10;
 /// For the routes that take every model.
 const LOWEST_PRIORITY: i64 = -1000;
 
-/// Names of models that the simulator claims when it stands beside real providers.
+/// For the route of models that there are no longer.
+const UNKNOWN_PRIORITY: i64 = LOWEST_PRIORITY - 1;
+
+/// Names of models that the simulator claims when it stands beside real providers, or where one stood.
 const SIMULATED_MODELS: &str = "^simulat";
+
+/// Tells the simulator that it does not know the model.
+const UNKNOWN_MODEL: (&str, &str) = ("x-simulate", "unknown-model");
 
 /// Whether a plugin is enabled. Others are left out.
 pub type IsEnabled<'a> = &'a dyn Fn(&str) -> bool;
@@ -37,11 +43,24 @@ pub enum Simulates {
 struct Entrance {
     /// Behind the target's id in the route's.
     suffix: &'static str,
-    methods: &'static str,
+    methods: &'static [&'static str],
     uris: Vec<&'static str>,
     /// A pattern of models; `None` takes all.
     models: Option<&'static str>,
     priority: i64,
+    /// A header for the provider, beside its key.
+    header: Option<(&'static str, &'static str)>,
+}
+
+impl Entrance {
+    const PLAIN: Self = Self {
+        suffix: "",
+        methods: &["POST"],
+        uris: Vec::new(),
+        models: None,
+        priority: LOWEST_PRIORITY,
+        header: None,
+    };
 }
 
 /// The key in the store of the route that `target` has in any case.
@@ -54,37 +73,51 @@ pub fn drafts(targets: &[Target], simulates: Simulates, is_enabled: IsEnabled<'_
     let Some(rest) = targets::rest(targets) else { return Vec::new() };
     let mut drafts = Vec::new();
     let mut taken = paths::of(rest);
+    let is_stand_in = rest.provider.is_none() && simulates == Simulates::ItsOwn;
     for (target, priority) in targets.iter().zip((0..).map(|position| HIGHEST_PRIORITY - position)) {
         let uris = paths::of(target);
         if target == rest {
-            let is_stand_in = target.provider.is_none() && simulates == Simulates::ItsOwn;
             let models = is_stand_in.then_some(SIMULATED_MODELS);
-            let all = Entrance { suffix: "", methods: "POST", uris, models, priority: LOWEST_PRIORITY };
-            drafts.push(draft(target, all, is_enabled));
+            drafts.push(draft(target, Entrance { uris, models, ..Entrance::PLAIN }, is_enabled));
             continue;
         }
         let left: Vec<_> = uris.iter().copied().filter(|uri| !taken.contains(uri)).collect();
         let models = Some(target.provider.map_or(SIMULATED_MODELS, |provider| provider.models));
-        drafts.push(draft(target, Entrance { suffix: "", methods: "POST", uris, models, priority }, is_enabled));
+        drafts.push(draft(target, Entrance { uris, models, priority, ..Entrance::PLAIN }, is_enabled));
         // What the simulator says of anything but its own models would pass for a provider's word.
         if !left.is_empty() && target.provider.is_some() {
             taken.extend(&left);
-            let others =
-                Entrance { suffix: "-rest", methods: "POST", uris: left, models: None, priority: LOWEST_PRIORITY };
-            drafts.push(draft(target, others, is_enabled));
+            drafts.push(draft(target, Entrance { suffix: "-rest", uris: left, ..Entrance::PLAIN }, is_enabled));
         }
     }
     let listing = std::iter::once(rest).chain(targets).find(|target| paths::lists_models(target));
     drafts.extend(listing.map(|target| {
-        let uris = paths::LISTING.to_vec();
-        let listing = Entrance { suffix: "-models", methods: "GET", uris, models: None, priority: LOWEST_PRIORITY };
+        let uris = if is_stand_in { paths::LISTING_SIMULATED } else { paths::LISTING };
+        let listing = Entrance { suffix: "-models", methods: &["GET"], uris: uris.to_vec(), ..Entrance::PLAIN };
         draft(target, listing, is_enabled)
     }));
+    if is_stand_in {
+        drafts.push(draft(rest, unknown(rest), is_enabled));
+    }
     drafts
 }
 
+/// Tells clients, in their own dialect, that the models which a provider once answered for are gone.
+fn unknown(stand_in: &Target) -> Entrance {
+    let uris = paths::of(stand_in).into_iter().chain(paths::LISTING).collect();
+    let header = Some(UNKNOWN_MODEL);
+    Entrance {
+        suffix: "-unknown",
+        methods: &["GET", "POST"],
+        uris,
+        priority: UNKNOWN_PRIORITY,
+        header,
+        ..Entrance::PLAIN
+    }
+}
+
 fn draft(target: &Target, entrance: Entrance, is_enabled: IsEnabled<'_>) -> Draft {
-    let Entrance { suffix, methods, uris, models, priority } = entrance;
+    let Entrance { suffix, methods, uris, models, priority, header } = entrance;
     let id = id(target, suffix);
     let mut value = json!({
         "id": id,
@@ -92,10 +125,13 @@ fn draft(target: &Target, entrance: Entrance, is_enabled: IsEnabled<'_>) -> Draf
         "desc": description(target.provider),
         "labels": labels(target.provider),
         "uris": uris,
-        "methods": [methods],
+        "methods": methods,
         "priority": priority,
         "plugins": plugins(target, is_enabled),
     });
+    if let Some((name, text)) = header {
+        value["plugins"]["ai-proxy"]["auth"]["header"][name] = json!(text);
+    }
     if let Some(models) = models {
         value["vars"] = json!([["post_arg.model", "~~", models]]);
     }

@@ -122,9 +122,40 @@ fn a_provider_key_that_comes_later_takes_the_simulators_place() {
     gateway.set_env("GROQ_API_KEY", None);
     assert!(gateway.terminate().success());
     let gateway = gateway.start_again();
-    assert_eq!(route_ids(&gateway), ["tidegate-simulator", "tidegate-simulator-models"]);
+    let routes = ["tidegate-simulator", "tidegate-simulator-models", "tidegate-simulator-unknown"];
+    assert_eq!(route_ids(&gateway), routes);
     assert!(gateway.output().contains("No longer routed to: Groq, because GROQ_API_KEY is not set"));
     assert!(gateway.output().contains("SIMULATED"), "{}", gateway.output());
+}
+
+#[test]
+fn a_model_whose_provider_is_gone_is_told_of_in_the_clients_dialect() {
+    let mut gateway = Launch::new().env("TIDEGATE_KEY", "k").env("OPENAI_API_KEY", "sk-1").start();
+    gateway.set_env("OPENAI_API_KEY", None);
+    assert!(gateway.terminate().success());
+    let gateway = gateway.start_again();
+    let refusal = |path: &str, place: &str, body: Value| {
+        let answer = gateway.send(post(path, &body).bearer("k"));
+        assert_eq!(answer.status, 404, "{path}: {}", answer.text());
+        let message = answer.json().pointer(place).unwrap().as_str().unwrap().to_owned();
+        assert!(message.contains("`gpt-4o`") && message.contains("GET /v1/models"), "{path}: {message}");
+        answer.json()
+    };
+    let told = refusal("/v1/chat/completions", "/error/message", chat("gpt-4o"));
+    assert_eq!(told["error"]["code"], "model_not_found");
+    let told = refusal("/v1/messages", "/error/message", chat("gpt-4o"));
+    assert_eq!((&told["type"], &told["error"]["type"]), (&json!("error"), &json!("not_found_error")));
+    refusal("/v1/responses", "/error/message", json!({"model": "gpt-4o", "input": "Hello!"}));
+    refusal("/v1/embeddings", "/error/message", json!({"model": "gpt-4o", "input": "Hello!"}));
+    refusal("/v1/rerank", "/message", json!({"model": "gpt-4o", "query": "a", "documents": ["a"]}));
+
+    let listed = gateway.send(get("/v1/models").bearer("k")).json();
+    let names: Vec<&str> =
+        listed["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect();
+    assert_eq!(names, ["simulated"]);
+    assert_eq!(gateway.send(get("/v1/models/simulated").bearer("k")).status, 200);
+    assert_eq!(gateway.send(get("/v1/models/gpt-4o").bearer("k")).status, 404);
+    assert_eq!(gateway.send(post("/v1/chat/completions", &chat("simulated")).bearer("k")).status, 200);
 }
 
 #[test]
