@@ -27,10 +27,11 @@ pub use apisix::{Apisix, DataEncryption, Listen, Router, RouterKind};
 pub use deployment::{Admin, AdminApiVersion, AdminKey, AdminRole, AdminTls, Deployment};
 pub use nginx::{LogLevel, Nginx, NginxHttp};
 pub use plugin_attr::{ExtraLabel, MetricAttr, PluginAttr, PrometheusAttr};
+pub use problems::Problems;
 pub use ssl::{Ssl, TlsVersion};
 pub use tidegate::Tidegate;
 
-use reader::{Context, Reader};
+use reader::{Context, Reader, Warning};
 
 /// Everything that `config.yaml` says. [`Settings::default`] is what an empty file says.
 #[derive(Debug, Clone, Default)]
@@ -86,11 +87,13 @@ impl Settings {
         file_name: &str,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<(Self, Vec<String>), SettingsError> {
-        Self::from_document(yaml::parse(text, file_name)?, file_name, env)
+        let (settings, warnings) = Self::from_document(yaml::parse(text, file_name)?, file_name, env)?;
+        Ok((settings, warnings.iter().map(|warning| warning.told_of(file_name)).collect()))
     }
 
-    /// Everything for which [`Settings::load`], with the same arguments, refuses a file; empty if it does not.
-    pub fn problems(text: &str, file_name: &str, env: &dyn Fn(&str) -> Option<String>) -> Vec<SettingsError> {
+    /// Everything for which [`Settings::load`], with the same arguments, refuses a file, and what it would warn of beside
+    /// that.
+    pub fn problems(text: &str, file_name: &str, env: &dyn Fn(&str) -> Option<String>) -> Problems {
         problems::all(text, file_name, env)
     }
 
@@ -98,7 +101,7 @@ impl Settings {
         mut document: serde_json::Value,
         file_name: &str,
         env: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<(Self, Vec<String>), SettingsError> {
+    ) -> Result<(Self, Vec<Warning>), SettingsError> {
         let substituted = substitute::environment(&mut document, file_name, env)?;
         let context = Context::new(file_name, substituted);
         let mut settings = Self::read(&mut Reader::root(&context, &document)?)?;

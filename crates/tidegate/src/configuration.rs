@@ -26,7 +26,8 @@ impl Configuration {
     /// Reads `named`, or the file in one of the usual places.
     ///
     /// # Errors
-    /// If the file cannot be read or says what cannot be done; then everything is told that it says wrong, a line each.
+    /// If the file cannot be read or says what cannot be done; then everything is told that it says wrong or to no
+    /// effect, a line each.
     pub fn load(named: Option<&Path>) -> Result<Self, Failure> {
         let file = match named {
             Some(path) => Some(path.to_owned()),
@@ -39,7 +40,9 @@ impl Configuration {
         let environment = |name: &str| std::env::var(name).ok();
         let (settings, warnings) = Settings::load(&text, &name, &environment).map_err(|_| {
             let problems = Settings::problems(&text, &name, &environment);
-            Failure::Configuration(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+            let errors = problems.errors.iter().map(ToString::to_string);
+            let warnings = problems.warnings.iter().map(|warning| format!("warning: {warning}"));
+            Failure::Configuration(errors.chain(warnings).collect::<Vec<_>>().join("\n"))
         })?;
         Ok(Self { settings, warnings, file })
     }

@@ -5,32 +5,47 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::reader::Warning;
 use super::{Settings, SettingsError, yaml};
 
-/// Every problem of `text`, in the order in which it is read; none if it is fine. The arguments are those of
-/// [`Settings::load`].
-pub(super) fn all(text: &str, file_name: &str, env: &dyn Fn(&str) -> Option<String>) -> Vec<SettingsError> {
+/// What there is to say about a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Problems {
+    /// For what it is refused, in the order in which it is read; none if it is not.
+    pub errors: Vec<SettingsError>,
+    /// What has no effect, each a full sentence with file and path. Of parts that are wrong as a whole nothing is said.
+    pub warnings: Vec<String>,
+}
+
+/// Every problem of `text`. The arguments are those of [`Settings::load`].
+pub(super) fn all(text: &str, file_name: &str, env: &dyn Fn(&str) -> Option<String>) -> Problems {
     let mut document = match yaml::parse(text, file_name) {
         Ok(document) => document,
-        Err(error) => return vec![error],
+        Err(error) => return Problems { errors: vec![error], warnings: Vec::new() },
     };
-    let (mut problems, mut places) = (Vec::new(), Vec::<String>::new());
+    let (mut errors, mut places) = (Vec::new(), Vec::<String>::new());
     let mut taken = Taken::default();
-    while let Err(mut error) = Settings::from_document(document.clone(), file_name, env) {
+    loop {
+        let mut error = match Settings::from_document(document.clone(), file_name, env) {
+            Ok((_, warnings)) => {
+                let warnings = warnings.into_iter().map(|warning| taken.placed(warning).told_of(file_name)).collect();
+                return Problems { errors, warnings };
+            }
+            Err(error) => error,
+        };
         let Some(path) = error.path_mut().and_then(|path| {
             *path = taken.take_out(&mut document, path)?;
             Some(path.clone())
         }) else {
-            problems.push(error);
-            break;
+            errors.push(error);
+            return Problems { errors, warnings: Vec::new() };
         };
         // What is wrong only without a part that was taken out of it was told with that part.
         if !places.iter().any(|place| is_within(place, &path)) {
-            problems.push(error);
+            errors.push(error);
         }
         places.push(path);
     }
-    problems
 }
 
 /// Whether the value at `path` is a part of the one at `whole`.
@@ -75,6 +90,13 @@ impl Taken {
             _ => return None,
         }
         Some(original)
+    }
+
+    /// `warning` at the place in the file that it is about.
+    fn placed(&self, warning: Warning) -> Warning {
+        let mut path = String::new();
+        steps(&warning.path).iter().for_each(|step| self.append(&mut path, step));
+        Warning { path, ..warning }
     }
 
     fn append(&self, original: &mut String, step: &Step<'_>) {

@@ -21,7 +21,13 @@ use crate::secret::Secret;
 pub(super) struct Context<'a> {
     file: &'a str,
     substituted: Substituted,
-    warnings: RefCell<Vec<String>>,
+    warnings: RefCell<Vec<Warning>>,
+}
+
+/// What is said of a place in the file that changes nothing.
+pub(super) struct Warning {
+    pub(super) path: String,
+    pub(super) text: String,
 }
 
 /// One mapping of the file.
@@ -48,12 +54,21 @@ impl<'a> Context<'a> {
         Self { file, substituted, warnings: RefCell::default() }
     }
 
-    pub(super) fn into_warnings(self) -> Vec<String> {
+    pub(super) fn into_warnings(self) -> Vec<Warning> {
         self.warnings.into_inner()
     }
 
     fn warn(&self, path: &str, text: &str) {
-        self.warnings.borrow_mut().push(format!("{}: {path} {text}", self.file));
+        self.warnings.borrow_mut().push(Warning { path: path.to_owned(), text: text.to_owned() });
+    }
+}
+
+// === impl Warning ===
+
+impl Warning {
+    /// The sentence, with file and path.
+    pub(super) fn told_of(&self, file: &str) -> String {
+        format!("{file}: {} {}", self.path, self.text)
     }
 }
 

@@ -460,6 +460,7 @@ tidegate:
   max_json_depth: ${{NOBODY}}
 ";
     let problems: Vec<String> = Settings::problems(text, "config.yaml", &environment)
+        .errors
         .iter()
         .map(|problem| problem.to_string().split_whitespace().nth(1).unwrap_or_default().to_owned())
         .collect();
@@ -475,6 +476,25 @@ tidegate:
             "tidegate.drain_timeout",
         ]
     );
-    assert_eq!(Settings::problems("apisix: {}", "config.yaml", &environment), []);
-    assert_eq!(Settings::problems("[]", "config.yaml", &environment).len(), 1);
+    assert_eq!(Settings::problems("apisix: {}", "config.yaml", &environment), Problems::default());
+    assert_eq!(Settings::problems("[]", "config.yaml", &environment).errors.len(), 1);
+}
+
+#[test]
+fn what_has_no_effect_is_told_beside_what_is_wrong() {
+    let text = "
+apisix:
+  node_listen: [70000, {port: 80, reuse: true}]
+  colour: blue
+tidegate: {drain_timeout: never}
+";
+    let problems = Settings::problems(text, "config.yaml", &environment);
+    assert_eq!(problems.errors.len(), 2, "{problems:?}");
+    assert_eq!(
+        problems.warnings,
+        [
+            "config.yaml: apisix.node_listen[1].reuse is not known and is ignored",
+            "config.yaml: apisix.colour is not known and is ignored",
+        ]
+    );
 }

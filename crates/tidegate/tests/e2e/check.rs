@@ -111,13 +111,16 @@ fn secrets_whose_key_is_lost_are_named_by_check_and_by_serve() {
 
 #[test]
 fn every_problem_of_the_file_is_named_at_once() {
-    let launch = Launch::new().config(json!({"tidegate": {"max_json_depth": 0, "drain_timeout": "never"}}));
+    let wrong = json!({"max_json_depth": 0, "drain_timeout": "never", "colour": "blue"});
+    let launch = Launch::new().config(json!({"tidegate": wrong}));
     launch.write_config();
     let checked = run_in(launch.folder.path(), &["check", "-c", "config.yaml"]);
     assert_eq!(checked.status.code(), Some(2));
     for key in ["tidegate.max_json_depth", "tidegate.drain_timeout"] {
         assert!(checked.errors.contains(&format!("config.yaml: {key} must be")), "{}", checked.errors);
     }
+    let warning = "warning: config.yaml: tidegate.colour is not known and is ignored";
+    assert!(checked.errors.contains(warning), "{}", checked.errors);
 }
 
 #[test]
