@@ -8,7 +8,7 @@ use config::template::Template;
 use config::vars::Vars;
 use gateway::headers;
 use gateway::hop_by_hop::is_hop_by_hop;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
@@ -163,6 +163,18 @@ impl Flat {
 pub(crate) fn end_to_end(mut changes: Vec<Change>) -> Vec<Change> {
     changes.retain(|change| !is_hop_by_hop(change.name()));
     changes
+}
+
+/// The header that a configuration wants set under `name`.
+///
+/// # Errors
+/// If that is no name, or one under which the gateway alone tells the other side of its connection or of a body's length.
+pub(crate) fn settable(name: &str) -> Result<HeaderName, String> {
+    let header: HeaderName = name.parse().map_err(|_| format!("{name:?} is not a header name"))?;
+    if is_hop_by_hop(&header) || header == CONTENT_LENGTH {
+        return Err(format!("{name:?} is set by the gateway alone: it tells of a connection or of a body's length"));
+    }
+    Ok(header)
 }
 
 fn header_name(name: &str) -> Result<HeaderName, String> {

@@ -50,11 +50,15 @@ fn only_enabled_plugins_can_be_used_and_foreign_ones_are_known_by_name() {
 }
 
 /// What a write of `config` on a route is told.
-fn refusal(name: &str, mut config: Value) -> Option<String> {
+fn refusal(name: &str, config: Value) -> Option<String> {
+    refusal_of(name, config, Side::Route)
+}
+
+fn refusal_of(name: &str, mut config: Value, side: Side) -> Option<String> {
     let registry = registry(None);
     let def = registry.get(name).expect("a plugin");
-    let validator = registry.catalog().validator(name, Side::Route).expect("a schema").expect("a sound one");
-    validator.check_and_fill(&mut config).and_then(|()| (def.info.check)(&config, Side::Route)).err()
+    let validator = registry.catalog().validator(name, side).expect("a schema").expect("a sound one");
+    validator.check_and_fill(&mut config).and_then(|()| (def.info.check)(&config, side)).err()
 }
 
 #[test]
@@ -115,6 +119,20 @@ fn what_could_never_be_compiled_is_refused_when_it_is_written() {
         assert_eq!(refusal(name, config.clone()), Some(expected), "{name} {config}");
     }
     assert!(refusal("limit-count", json!({"rules": []})).is_some());
+}
+
+#[test]
+fn headers_that_the_gateway_alone_sets_cannot_be_configured() {
+    for name in ["Connection", "transfer-encoding", "Content-Length", "Upgrade", "Keep-Alive", "TE", "Trailer"] {
+        let reason = format!("{name:?} is set by the gateway alone: it tells of a connection or of a body's length");
+        assert_eq!(refusal("request-id", json!({"header_name": name})), Some(format!("header_name {reason}")));
+        let provider = json!({"provider": "openai", "prompt": "p", "auth": {"header": {name: "1"}}});
+        for plugin in ["ai-proxy", "ai-request-rewrite"] {
+            assert_eq!(refusal(plugin, provider.clone()), Some(format!("auth.header: {reason}")), "{plugin}");
+        }
+        let metadata = json!({"limit_header": name});
+        assert_eq!(refusal_of("limit-count", metadata, Side::Metadata), Some(reason));
+    }
 }
 
 #[test]

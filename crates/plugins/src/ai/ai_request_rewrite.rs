@@ -25,6 +25,7 @@ use serde_json::{Map, Value};
 
 use super::provider_name::{ProviderName, check_address};
 use crate::definition::{self, Declare as _};
+use crate::header_change::settable;
 
 /// Idle connections to the model are kept so long.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -127,7 +128,7 @@ impl Config {
 impl Auth {
     fn headers(&self) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
         let header = |(name, value): (&String, &String)| {
-            let known: HeaderName = name.parse().map_err(|_| format!("auth.header: {name:?} is not a header name"))?;
+            let known = settable(name).map_err(|reason| format!("auth.header: {reason}"))?;
             let mut value = HeaderValue::from_str(value)
                 .map_err(|_| format!("auth.header.{name}: the value holds characters that no header can carry"))?;
             value.set_sensitive(true);

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::definition::{self, FromConfig};
+use crate::header_change::settable;
 
 /// Where the id stands and how it is made.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -94,10 +95,7 @@ impl FromConfig for RequestId {
 
     fn from_config(config: Config) -> Result<Self, String> {
         Ok(Self {
-            header: config
-                .header_name
-                .parse()
-                .map_err(|_| format!("header_name {:?} is not a header name", config.header_name))?,
+            header: settable(&config.header_name).map_err(|reason| format!("header_name {reason}"))?,
             include_in_response: config.include_in_response,
             algorithm: config.algorithm,
             range_length: config.range_id.length,

@@ -17,6 +17,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::header_change::settable;
+
 /// Fields that are stored encrypted.
 pub(super) const SECRETS: &[&str] = &[
     "auth.header",
@@ -128,7 +130,7 @@ impl Auth {
     /// What the schema cannot say. Texts that refer to secrets pass: what they stand for is not known yet.
     pub(super) fn check(&self, provider: &Provider) -> Result<(), String> {
         for name in self.header.keys() {
-            name.parse::<HeaderName>().map_err(|_| format!("auth.header: {name:?} is not a header name"))?;
+            header_name(name)?;
         }
         if let Some(gcp) = &self.gcp {
             gcp.check()?;
@@ -170,8 +172,12 @@ impl Auth {
     }
 }
 
+fn header_name(name: &str) -> Result<HeaderName, String> {
+    settable(name).map_err(|reason| format!("auth.header: {reason}"))
+}
+
 fn header((name, value): (&String, &String)) -> Result<(HeaderName, HeaderValue), String> {
-    let name: HeaderName = name.parse().map_err(|_| format!("auth.header: {name:?} is not a header name"))?;
+    let name = header_name(name)?;
     let mut value = HeaderValue::from_str(value)
         .map_err(|_| format!("auth.header.{name}: the value holds characters that no header can carry"))?;
     value.set_sensitive(true);

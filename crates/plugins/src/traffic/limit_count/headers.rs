@@ -5,6 +5,7 @@ use http::header::{HeaderName, HeaderValue};
 use limits::Decision;
 
 use super::settings::Metadata;
+use crate::header_change::settable;
 
 /// The names of one rule's headers.
 pub(super) struct HeaderNames {
@@ -26,8 +27,7 @@ impl HeaderNames {
     }
 
     fn new(limit: &str, remaining: &str, reset: &str) -> Result<Self, String> {
-        let parse = |name: &str| name.parse().map_err(|_| format!("{name:?} is not a header name"));
-        Ok(Self { limit: parse(limit)?, remaining: parse(remaining)?, reset: parse(reset)? })
+        Ok(Self { limit: settable(limit)?, remaining: settable(remaining)?, reset: settable(reset)? })
     }
 
     /// Puts `decision` on the response.
