@@ -26,6 +26,8 @@ use conditions::{Conditions, Subject};
 use hosts::HostIndex;
 use table::{PathTable, TableBuilder};
 
+use crate::path::port_of;
+
 pub use methods::MethodSet;
 pub use pattern::PathPattern;
 
@@ -194,7 +196,7 @@ impl Router {
     pub fn find(&self, query: &Lookup<'_>, vars: &dyn Vars) -> Option<Match<'_>> {
         let subject = Subject { query, vars, method: MethodSet::of(query.method) };
         if self.mode == RouterMode::HostUri {
-            for (host_pattern, table) in self.by_host.tables(query.host) {
+            for (host_pattern, table) in self.by_host.tables(query.host, port_of(query.host_with_port)) {
                 if let Some(found) = self.find_in(table, &subject) {
                     return Some(Match { host_pattern: Some(host_pattern), ..found });
                 }

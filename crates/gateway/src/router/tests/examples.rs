@@ -231,7 +231,13 @@ fn a_kept_pattern_id_gives_the_pattern_back() {
 
 #[test]
 fn a_pattern_with_a_port_asks_for_the_host_and_its_port() {
-    let router = router(RouterMode::Uri, [RouteEntry { hosts: vec!["B.test:80".to_owned()], ..route(0, "/h") }]);
+    for mode in [RouterMode::HostUri, RouterMode::Uri] {
+        asks_for_the_host_and_its_port(mode);
+    }
+}
+
+fn asks_for_the_host_and_its_port(mode: RouterMode) {
+    let router = router(mode, [RouteEntry { hosts: vec!["B.test:80".to_owned()], ..route(0, "/h") }]);
     for (host, sent, fits) in [
         ("b.test", "b.test:80", true),
         ("b.test", "B.test.:80", true),
@@ -242,5 +248,23 @@ fn a_pattern_with_a_port_asks_for_the_host_and_its_port() {
         let remote_addr = IpAddr::from([127, 0, 0, 1]);
         let query = Lookup { host, host_with_port: sent, path: "/h", method: &http::Method::GET, remote_addr };
         assert_eq!(router.find(&query, &TestVars::default()).is_some(), fits, "{sent}");
+    }
+}
+
+#[test]
+fn of_patterns_that_differ_in_their_port_the_one_with_the_requests_port_comes_first() {
+    let of = |target, host: &str| RouteEntry { hosts: vec![host.to_owned()], ..route(target, "/*") };
+    let all = ["*.test", "a.test", "a.test:80", "a.test:8080", "*.test:8080"];
+    let router = router(RouterMode::HostUri, all.iter().zip(0..).map(|(host, target)| of(target, host)));
+    for (sent, pattern) in [
+        ("a.test", "a.test"),
+        ("a.test:80", "a.test:80"),
+        ("a.test:8080", "a.test:8080"),
+        ("a.test:81", "a.test"),
+        ("b.test:8080", "*.test:8080"),
+        ("b.test:80", "*.test"),
+    ] {
+        let found = get(&router, sent, "/x").expect("matches");
+        assert_eq!(found.host_pattern.map(|pattern| &**pattern), Some(pattern), "{sent}");
     }
 }
