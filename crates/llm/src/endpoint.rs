@@ -86,6 +86,15 @@ pub enum Unlisted {
     Counted,
 }
 
+/// Whether an endpoint's path, where the configuration gives one, takes the place of the protocol's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndpointPath {
+    /// A model answers there.
+    Obeyed,
+    /// A count of tokens must not become a conversation, and what a provider keeps is found under its identifier.
+    Ignored,
+}
+
 /// Where a body says again which model its path names, in Google's `models/ID`. The provider refuses two that differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ModelAgain {
@@ -158,6 +167,7 @@ pub struct Endpoint {
     /// Where the request names its end user; the first that is a string wins.
     pub end_user: &'static [&'static [&'static str]],
     pub model_again: ModelAgain,
+    pub endpoint_path: EndpointPath,
 }
 
 static CHAT_USAGE: UsageFields = UsageFields {
@@ -232,6 +242,7 @@ const PLAIN: Endpoint = Endpoint {
     usage: &NO_USAGE,
     end_user: &[],
     model_again: ModelAgain::Nowhere,
+    endpoint_path: EndpointPath::Obeyed,
 };
 
 /// What most rows of a dialect have in common.
@@ -319,6 +330,7 @@ static ROWS: [Endpoint; Protocol::ALL.len()] = [
         paths: &[PathForm::of("/v1/messages/count_tokens", StreamFlag::Never)],
         body: BodyRule::HasList("messages"),
         prompt_fields: &["system", "messages", "tools"],
+        endpoint_path: EndpointPath::Ignored,
         ..PLAIN
     },
     Endpoint {
@@ -336,6 +348,7 @@ static ROWS: [Endpoint; Protocol::ALL.len()] = [
             "generate_content_request",
         ],
         model_again: ModelAgain::In(&["generateContentRequest", "generate_content_request"]),
+        endpoint_path: EndpointPath::Ignored,
         ..PLAIN
     },
     Endpoint {
@@ -347,6 +360,7 @@ static ROWS: [Endpoint; Protocol::ALL.len()] = [
         prompt_fields: &["content"],
         usage_at: &["usageMetadata"],
         usage: &GEMINI_EMBED_USAGE,
+        endpoint_path: EndpointPath::Ignored,
         ..PLAIN
     },
     Endpoint {
@@ -359,6 +373,7 @@ static ROWS: [Endpoint; Protocol::ALL.len()] = [
         usage_at: &["usageMetadata"],
         usage: &GEMINI_EMBED_USAGE,
         model_again: ModelAgain::InEach("requests"),
+        endpoint_path: EndpointPath::Ignored,
         ..PLAIN
     },
     Endpoint {
@@ -374,6 +389,7 @@ static ROWS: [Endpoint; Protocol::ALL.len()] = [
         stream: StreamFlag::Always,
         framing: Framing::AwsEventStream,
         prompt_fields: &["system", "messages", "prompt", "inputText"],
+        endpoint_path: EndpointPath::Ignored,
         ..PLAIN
     },
     Endpoint {
@@ -506,6 +522,11 @@ pub fn endpoint(protocol: Protocol) -> &'static Endpoint {
 }
 
 impl Endpoint {
+    /// Requests cost tokens that can be told from their text: counting tokens costs none.
+    pub fn costs_tokens(&self) -> bool {
+        !self.prompt_fields.is_empty() && self.unlisted != Unlisted::Counted
+    }
+
     /// `true` if `path` has one of the row's forms.
     pub(crate) fn has_path(&self, path: &str) -> bool {
         let path = KnownPath::from(RequestPath { normal: path, sent: path });

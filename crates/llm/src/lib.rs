@@ -53,8 +53,9 @@ pub use embeddings::{
     Vector,
 };
 pub use endpoint::{
-    AnswerKind, BodyKind, BodyRule, Content, Detected, Endpoint, Framing, IdPlace, ModelAgain, NamesModel, Passing,
-    PathForm, RequestPath, StreamFlag, Unlisted, UsageFields, detect, endpoint, endpoints, passing,
+    AnswerKind, BodyKind, BodyRule, Content, Detected, Endpoint, EndpointPath, Framing, IdPlace, ModelAgain,
+    NamesModel, Passing, PathForm, RequestPath, StreamFlag, Unlisted, UsageFields, detect, endpoint, endpoints,
+    passing,
 };
 pub use errors::{
     ApiError, ErrorAnswer, ErrorKind, RateLimit, RateLimits, read_error, stream_error_event, tells_error, write_error,

@@ -156,16 +156,10 @@ impl LlmCall {
 
     /// The last word on usage: an answer whose provider reported nothing is counted here, and marked as estimated.
     pub(crate) fn settle(&mut self) {
-        if self.answered && self.usage.is_none() && counts_tokens(self.protocol) {
+        if self.answered && self.usage.is_none() && llm::endpoint(self.protocol).costs_tokens() {
             let answer = self.answer_text.as_deref().unwrap_or_default();
             let completion = prompt::in_proportion(answer, self.answer_bytes);
             self.usage = Some(Usage::estimated(self.prompt.tokens(self.protocol), completion));
         }
     }
-}
-
-/// Only requests whose text is known can be estimated, and counting tokens costs none.
-fn counts_tokens(protocol: Protocol) -> bool {
-    !llm::endpoint(protocol).prompt_fields.is_empty()
-        && !matches!(protocol, Protocol::AnthropicCountTokens | Protocol::GeminiCountTokens)
 }

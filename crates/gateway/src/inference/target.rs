@@ -5,7 +5,7 @@
 
 use http::Uri;
 use http::uri::{InvalidUri, PathAndQuery};
-use llm::{Capability, Protocol, Provider, StreamForm};
+use llm::{Capability, EndpointPath, Protocol, Provider, StreamForm};
 
 use crate::credential::decode_argument;
 
@@ -208,19 +208,10 @@ impl Targets {
 /// An endpoint's own path serves every protocol in which a model answers. What is beside that has its own place: a
 /// count of tokens must not become a conversation, and what a provider keeps is found under its identifier.
 fn obeys_endpoint_path(protocol: Protocol) -> bool {
-    !matches!(
-        protocol,
-        Protocol::AnthropicCountTokens
-            | Protocol::GeminiCountTokens
-            | Protocol::GeminiEmbed
-            | Protocol::GeminiBatchEmbed
-            | Protocol::BedrockInvoke
-            | Protocol::Videos
-            | Protocol::Files
-            | Protocol::Batches
-            | Protocol::StoredResponses
-            | Protocol::Models
-    )
+    match llm::endpoint(protocol).endpoint_path {
+        EndpointPath::Obeyed => true,
+        EndpointPath::Ignored => false,
+    }
 }
 
 /// Everything but letters, digits and `-._~` is escaped.

@@ -3,8 +3,8 @@
 //! OpenAI's, Anthropic's and Google's API references.
 
 use super::{
-    AnswerKind, BodyKind, BodyRule, Endpoint, Framing, IMAGE_EVENT_BYTES, IdPlace, PLAIN, PathForm, RESPONSES_USAGE,
-    StreamFlag, UsageFields,
+    AnswerKind, BodyKind, BodyRule, Endpoint, EndpointPath, Framing, IMAGE_EVENT_BYTES, IdPlace, PLAIN, PathForm,
+    RESPONSES_USAGE, StreamFlag, UsageFields,
 };
 use crate::dialect::Dialect;
 use crate::protocol::Protocol;
@@ -100,6 +100,7 @@ pub(super) const VIDEOS: Endpoint = Endpoint {
         by_id("/v1/videos/", "/remix"),
     ],
     body: BodyRule::NonEmpty,
+    endpoint_path: EndpointPath::Ignored,
     ..PASSED
 };
 
@@ -117,6 +118,7 @@ pub(super) const FILES: Endpoint = Endpoint {
         any("/v1beta/files"),
         by_id("/v1beta/files/", ""),
     ],
+    endpoint_path: EndpointPath::Ignored,
     ..PASSED
 };
 
@@ -134,6 +136,7 @@ pub(super) const BATCHES: Endpoint = Endpoint {
         by_id("/v1beta/batches/", ""),
         by_id("/v1beta/batches/", ":cancel"),
     ],
+    endpoint_path: EndpointPath::Ignored,
     ..PASSED
 };
 
@@ -154,6 +157,7 @@ pub(super) const STORED_RESPONSES: Endpoint = Endpoint {
     body: BodyRule::NonEmpty,
     usage_at: &["usage"],
     usage: &RESPONSES_USAGE,
+    endpoint_path: EndpointPath::Ignored,
     ..PASSED
 };
 
@@ -188,5 +192,6 @@ pub(super) const MODELS: Endpoint = Endpoint {
     protocol: Protocol::Models,
     name: "models",
     paths: &[none("/models"), look_up("/models/", "")],
+    endpoint_path: EndpointPath::Ignored,
     ..PASSED
 };

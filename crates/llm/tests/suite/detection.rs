@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use tidegate_llm::{
-    Asked, BodyKind, BodyScan, ClientDialect, Content, Course, InvokeFamily, Protocol, Provider, detect, endpoint,
-    endpoints, passing,
+    Asked, BodyKind, BodyScan, ClientDialect, Content, Course, EndpointPath, InvokeFamily, Protocol, Provider, detect,
+    endpoint, endpoints, passing,
 };
 
 fn scan(text: &str) -> BodyScan {
@@ -335,4 +335,16 @@ fn vertex_is_asked_at_the_paths_that_its_models_have() {
     assert_eq!(course(Protocol::GeminiCountTokens, "gemini-x"), Some(Protocol::GeminiCountTokens));
     assert_eq!(course(Protocol::GeminiEmbed, "text-embedding-005"), Some(Protocol::VertexPredict));
     assert_eq!(course(Protocol::GeminiEmbed, "gemini-embedding-2-x"), Some(Protocol::GeminiEmbed));
+}
+
+#[test]
+fn counting_tokens_costs_none_and_obeys_no_endpoints_path() {
+    for protocol in [Protocol::AnthropicCountTokens, Protocol::GeminiCountTokens] {
+        assert!(!endpoint(protocol).costs_tokens(), "{protocol}");
+        assert_eq!(endpoint(protocol).endpoint_path, EndpointPath::Ignored, "{protocol}");
+    }
+    for protocol in Protocol::ALL.into_iter().filter(|protocol| protocol.dialect().is_some()) {
+        assert!(endpoint(protocol).costs_tokens(), "{protocol}");
+        assert_eq!(endpoint(protocol).endpoint_path, EndpointPath::Obeyed, "{protocol}");
+    }
 }
