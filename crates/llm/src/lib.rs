@@ -44,8 +44,8 @@ mod usage;
 
 pub use array_framing::ArrayError;
 pub use dialect::{
-    ClientDialect, Dialect, EventReader, EventWriter, Frame, InvokeFamily, ProviderDialect, Quirks, ReadError, Refused,
-    Reply, StreamForm, StreamUsage, ThinkingField, ThoughtField, ToolChoices,
+    ClientDialect, Dialect, DocumentPart, EventReader, EventWriter, Frame, InvokeFamily, ProviderDialect, Quirks,
+    ReadError, Refused, Reply, StreamForm, StreamUsage, ThinkingField, ThoughtField, ToolChoices,
 };
 pub use edit::Edits;
 pub use embeddings::{

@@ -225,6 +225,8 @@ pub struct Quirks {
     pub stream_usage: StreamUsage,
     /// Where the thoughts of earlier turns go in OpenAI Chat.
     pub thoughts: ThoughtField,
+    /// How OpenAI Chat's documents are spelt.
+    pub documents: DocumentPart,
     /// What the provider does not take, though OpenAI Chat has words for it.
     pub refuses: &'static [Refused],
 }
@@ -287,6 +289,15 @@ pub enum ThoughtField {
     Nowhere,
 }
 
+/// How a provider of OpenAI's chat dialect is given a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DocumentPart {
+    /// As `file`, which holds its bytes and its name; there is no word for an address.
+    File,
+    /// As `document_url`: an address, or a data URI.
+    DocumentUrl,
+}
+
 /// Which choices among tools a provider of OpenAI's chat dialect accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ToolChoices {
@@ -307,6 +318,7 @@ impl Quirks {
         tool_choice: ToolChoices::All,
         stream_usage: StreamUsage::WhenAsked,
         thoughts: ThoughtField::AsTold,
+        documents: DocumentPart::File,
         refuses: &[],
     };
 

@@ -3,7 +3,8 @@
 
 use super::{Capability, KeyPlace, MaxTokensField, Models, Provider, Takes};
 use crate::dialect::{
-    ClientDialect, Dialect, MULTIMODAL_MODELS, Quirks, Refused, StreamUsage, ThinkingField, ThoughtField, ToolChoices,
+    ClientDialect, Dialect, DocumentPart, MULTIMODAL_MODELS, Quirks, Refused, StreamUsage, ThinkingField, ThoughtField,
+    ToolChoices,
 };
 use crate::protocol::Protocol;
 
@@ -106,6 +107,7 @@ const LIKE_MISTRAL: Quirks = Quirks {
     call_id_length: Some(9),
     stream_usage: StreamUsage::Always,
     thoughts: ThoughtField::Parts,
+    documents: DocumentPart::DocumentUrl,
     refuses: &[
         Refused::EndUser,
         Refused::LogitBias,

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use tidegate_llm::model::{Event, StreamStart};
 use tidegate_llm::{
-    ApiError, Dialect, EmbedClient, ErrorKind, LossPolicy, PathFacts, Provider, Target, read_error, tells_error,
-    translate_request,
+    ApiError, Dialect, EmbedClient, ErrorKind, LossPolicy, PathFacts, Protocol, Provider, Renames, StreamFilter,
+    StreamTranslator, Target, Usage, read_error, tells_error, translate_request, translate_response,
 };
 
 use crate::next_turns::answered;
@@ -83,6 +83,30 @@ fn mistral_is_asked_nothing_that_its_own_sdk_does_not_know() {
 }
 
 #[test]
+fn mistral_is_given_documents_by_address_or_as_data() {
+    let document = |source: Value| json!({"type": "document", "title": "tides.pdf", "source": source});
+    let asked = |source: Value| {
+        let content = json!([document(source)]);
+        let body = json!({"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": content}]});
+        asked_by(Dialect::Anthropic, "mistral", &body)
+    };
+    for (source, url) in [
+        (json!({"type": "url", "url": "https://example.com/tides.pdf"}), "https://example.com/tides.pdf"),
+        (
+            json!({"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}),
+            "data:application/pdf;base64,JVBERi0=",
+        ),
+    ] {
+        let (chat, lost) = asked(source);
+        let part = json!({"type": "document_url", "document_url": url, "document_name": "tides.pdf"});
+        assert_eq!((&chat["messages"][0]["content"][0], lost.as_str()), (&part, ""), "{chat}");
+    }
+    let stored = json!({"type": "input_file", "file_id": "file-1"});
+    let body = json!({"model": "m", "input": [{"role": "user", "content": [stored]}]});
+    assert_eq!(asked_by(Dialect::OpenAiResponses, "mistral", &body).1, "media_file");
+}
+
+#[test]
 fn what_mistral_counts_beside_the_prompt_is_its_sound_and_no_thought() {
     let usage = json!({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 25, "prompt_audio_seconds": 3});
     let message = json!({"role": "assistant", "content": "hi"});
@@ -92,6 +116,34 @@ fn what_mistral_counts_beside_the_prompt_is_its_sound_and_no_thought() {
     assert_eq!((&told["input_tokens"], &told["output_tokens"]), (&json!(20), &json!(5)), "{told}");
     let told = &answered(Dialect::OpenAiChat, Dialect::Gemini, &body)["usageMetadata"];
     assert_eq!((&told["promptTokenCount"], told.get("thoughtsTokenCount")), (&json!(20), None), "{told}");
+}
+
+#[test]
+fn thoughts_that_a_provider_counts_beside_its_answer_cost_the_same_whole_and_streamed() {
+    let listed = json!({"reasoning_tokens": 10});
+    let counts = json!({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 25});
+    let mut of_xai = counts.clone();
+    of_xai["completion_tokens_details"] = listed;
+    // Google's endpoint for OpenAI's dialect shows them in the total alone.
+    for usage in [of_xai, counts] {
+        let answer = |name: &str, said: Value| {
+            let choice = json!({"index": 0, name: said, "finish_reason": "stop"});
+            json!({"id": "a", "model": "m", "choices": [choice], "usage": usage}).to_string()
+        };
+        let whole = answer("message", json!({"role": "assistant", "content": "hi"}));
+        let stream = format!("data: {}\n\ndata: [DONE]\n\n", answer("delta", json!({"content": "hi"})));
+        for client in [Dialect::Anthropic, Dialect::Gemini, Dialect::OpenAiResponses] {
+            let renames = Renames::default();
+            let told = translate_response(Dialect::OpenAiChat, client, raw(whole.as_bytes()), &reply(), &renames);
+            let whole = Usage::of(client, &told.unwrap().counts.unwrap());
+            let translator = StreamTranslator::new(Dialect::OpenAiChat, client, reply(), renames);
+            let mut filter = StreamFilter::translating(Protocol::OpenAiChat, translator, 0);
+            filter.push(stream.clone().into()).unwrap();
+            let streamed = filter.observer().usage().unwrap();
+            let told = |usage: Usage| (usage.completion, usage.reasoning, usage.total);
+            assert_eq!((told(whole), told(streamed)), ((15, 10, 25), (15, 10, 25)), "{client}");
+        }
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use super::super::media::{audio_format, file_name};
 use super::Writer;
-use crate::dialect::{Dialect, Origin};
+use crate::dialect::{Dialect, DocumentPart, Origin};
 use crate::json::{ArrayWriter, ObjectWriter, write_string};
 use crate::model::{Feature, Media, MediaKind, MediaSource, Part, PartBody};
 
@@ -74,6 +74,11 @@ impl Writer<'_> {
                 }
                 self.marks(part, &mut object);
             }
+            (MediaKind::Document, MediaSource::Base64(_) | MediaSource::Url(_))
+                if self.quirks.documents == DocumentPart::DocumentUrl =>
+            {
+                self.own_url(MediaKind::Document, part, media, content);
+            }
             (MediaKind::Document, MediaSource::Base64(_)) => {
                 let media_type = media.media_type.as_deref().unwrap_or("application/pdf");
                 let mut object = content.object();
@@ -86,7 +91,8 @@ impl Writer<'_> {
             }
             // Files in another provider's store are not OpenAI's.
             (MediaKind::Document, MediaSource::File(id))
-                if matches!(self.dialect, Dialect::OpenAiChat | Dialect::OpenAiResponses) =>
+                if matches!(self.dialect, Dialect::OpenAiChat | Dialect::OpenAiResponses)
+                    && self.quirks.documents == DocumentPart::File =>
             {
                 let mut object = content.object();
                 object.string("type", "file");
