@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use http::header::{CONTENT_LENGTH, SET_COOKIE};
-use llm::Dialect;
+use llm::{ApiError, Dialect, ErrorKind};
 
 use super::backend::Backend;
 use super::fault::StreamFault;
@@ -20,11 +20,12 @@ use crate::settlement::AttemptRecord;
 use crate::transport::{OutgoingBody, SendError, SendFailure, Sent, UpstreamBody};
 use crate::worker::Worker;
 
-/// Sends `request` with the provider's credentials.
+/// Sends `request` with the provider's credentials. A `foreign_client` speaks another dialect than the provider.
 pub(super) async fn send(
     worker: &Rc<Worker>,
     backend: &Backend,
     exchange: &mut Exchange,
+    foreign_client: Option<Dialect>,
     mut request: http::Request<OutgoingBody>,
 ) -> Result<(ResponseHead, UpstreamBody), Answer> {
     if let Some(credentials) = &backend.credentials {
@@ -35,7 +36,7 @@ pub(super) async fn send(
     begin_attempt(backend, exchange);
     let sent = match worker.pool.send(&backend.origin, &mut request, &backend.timeout).await {
         Ok(sent) => sent,
-        Err(SendFailure { error, .. }) => return Err(transport_failure(exchange, &error)),
+        Err(SendFailure { error, .. }) => return Err(transport_failure(exchange, foreign_client, &error)),
     };
     let Sent { response, connect_time, peer, sent_bytes, head_bytes } = sent;
     if let Some(attempt) = exchange.settlement.attempts.last_mut() {
@@ -87,15 +88,29 @@ fn note_head(exchange: &mut Exchange, status: StatusCode, connect_time: Duration
     }
 }
 
-/// 504 where waiting was the fault, else 500, as APISIX answers.
-fn transport_failure(exchange: &mut Exchange, error: &SendError) -> Answer {
+/// 504 where waiting was the fault, else 500, with the stock page as in APISIX; in its dialect for a `foreign_client`.
+fn transport_failure(exchange: &mut Exchange, foreign_client: Option<Dialect>, error: &SendError) -> Answer {
     if let Some(fault) = error.client_fault() {
         return refuse_client(exchange, fault);
     }
     tracing::warn!(called = %Called(exchange), %error, "a provider could not be reached");
-    let status = if error.is_timeout() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::INTERNAL_SERVER_ERROR };
+    let (status, kind) = match error.is_timeout() {
+        true => (StatusCode::GATEWAY_TIMEOUT, ErrorKind::Timeout),
+        false => (StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Upstream),
+    };
     note_failure(exchange, status);
-    Answer::page(status)
+    let Some(client) = foreign_client else { return Answer::page(status) };
+    retelling::told_of(client, &ApiError { status: status.as_u16(), ..ApiError::new(kind, reason(error)) })
+}
+
+/// What a client is told of `error`: nothing of where the provider is.
+fn reason(error: &SendError) -> &'static str {
+    match error {
+        SendError::Timeout => "the provider did not answer in time",
+        SendError::Connect(_) if error.is_timeout() => "the provider could not be reached in time",
+        SendError::Connect(_) => "the provider could not be reached",
+        SendError::Broken(_) => "the connection to the provider broke before it answered",
+    }
 }
 
 /// The answer for a response that broke off before any of it was passed on: as in APISIX, and in its dialect for a

@@ -71,7 +71,7 @@ async fn call(
         true => Box::pin(passed::prepare(worker, backend, exchange)).await?,
         false => prepare(backend, exchange)?,
     };
-    let (mut head, body) = send(worker, backend, exchange, request).await?;
+    let (mut head, body) = send(worker, backend, exchange, retelling.client(), request).await?;
     retelling.retell_limits(&mut head.headers);
     let encoding = Encoding::of(&head.headers);
     let call = exchange.llm.as_ref().ok_or_else(missing_call)?;
@@ -106,7 +106,7 @@ pub async fn open_tunnel(
     exchange: &mut Exchange,
 ) -> Result<(ResponseHead, UpstreamBody), Answer> {
     let Prepared { request, .. } = passed::prepare(worker, backend, exchange).await?;
-    send(worker, backend, exchange, request).await
+    send(worker, backend, exchange, None, request).await
 }
 
 /// A provider's answer behind its head.

@@ -163,7 +163,12 @@ pub(super) fn failed_message(headers: &mut HeaderMap, error: Raw<'_>) -> Bytes {
 
 /// An error of the gateway's own, told in the client's dialect.
 pub(super) fn told(client: Dialect, kind: ErrorKind, message: &str) -> Answer {
-    let told = llm::write_error(client, &ApiError::new(kind, message));
+    told_of(client, &ApiError::new(kind, message))
+}
+
+/// `error` in the client's dialect, as an answer of the gateway's own.
+pub(super) fn told_of(client: Dialect, error: &ApiError<'_>) -> Answer {
+    let told = llm::write_error(client, error);
     let status = StatusCode::from_u16(told.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let answer = Answer::text(status, told.body).with_content_type(JSON);
     match told.amzn_errortype {

@@ -13,6 +13,7 @@ mod examples;
 mod first_start;
 mod forwarding;
 mod http2;
+mod no_answer;
 mod plugin_list;
 mod plugins;
 mod process;
