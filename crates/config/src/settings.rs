@@ -91,8 +91,8 @@ impl Settings {
         Ok((settings, warnings.iter().map(|warning| warning.told_of(file_name)).collect()))
     }
 
-    /// Everything for which [`Settings::load`], with the same arguments, refuses a file, and what it would warn of beside
-    /// that.
+    /// Everything for which [`Settings::load`], with the same arguments, refuses a file, and what it
+    /// would warn of beside that.
     pub fn problems(text: &str, file_name: &str, env: &dyn Fn(&str) -> Option<String>) -> Problems {
         problems::all(text, file_name, env)
     }

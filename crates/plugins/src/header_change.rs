@@ -168,7 +168,8 @@ pub(crate) fn end_to_end(mut changes: Vec<Change>) -> Vec<Change> {
 /// The header that a configuration wants set under `name`.
 ///
 /// # Errors
-/// If that is no name, or one under which the gateway alone tells the other side of its connection or of a body's length.
+/// If that is no name, or one under which the gateway alone tells the other side of its
+/// connection or of a body's length.
 pub(crate) fn settable(name: &str) -> Result<HeaderName, String> {
     let header: HeaderName = name.parse().map_err(|_| format!("{name:?} is not a header name"))?;
     if is_hop_by_hop(&header) || header == CONTENT_LENGTH {

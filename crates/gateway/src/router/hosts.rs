@@ -66,8 +66,8 @@ impl HostIndexBuilder {
 }
 
 impl HostIndex {
-    /// The tables that `host` (lower-cased, no port) leads to in a request whose Host header names `port`, with the pattern
-    /// that each stands for.
+    /// The tables that `host` (lower-cased, no port) leads to in a request whose Host header names `port`, with the
+    /// pattern that each stands for.
     pub(super) fn tables<'t>(
         &'t self,
         host: &str,

@@ -1,5 +1,5 @@
-//! Which models there are, in the form that the client's SDK reads. The simulator answers to every model name but one; it
-//! lists the one name under which it is served wherever it stands in for a provider.
+//! Which models there are, in the form that the client's SDK reads. The simulator answers to every model name but one;
+//! it lists the one name under which it is served wherever it stands in for a provider.
 
 use bytes::Bytes;
 use http::request::Parts;
