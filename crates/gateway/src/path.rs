@@ -1,10 +1,13 @@
 //! `$uri`: the path that routes are matched on. Percent-decoded, dot segments resolved, repeated slashes merged;
-//! a path that is already in this form (nearly all are) costs one scan and no copy. What the `apisix` section asks for
-//! beside that is done here too; the upstream gets the path as it was sent in any case.
+//! a path that is already in this form (nearly all are) costs one scan and no copy. Encoded bytes that are no UTF-8 stay
+//! encoded. What the `apisix` section asks for beside that is done here too; the upstream gets the path as it was sent
+//! in any case.
+
+use std::borrow::Cow;
 
 use config::settings::Apisix;
 use http::Uri;
-use percent_encoding::percent_decode_str;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
 /// A normalised path, kept only where it differs from the URI's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +28,7 @@ pub struct Apart {
     routed: Box<str>,
 }
 
-/// The path climbs above the root, decodes to something that is not UTF-8 or holds a NUL, or hides a dot segment
-/// behind parameters.
+/// The path climbs above the root, holds an encoded NUL, or hides a dot segment behind parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the request path is not valid")]
 pub struct InvalidPath;
@@ -35,7 +37,7 @@ impl NormalPath {
     /// Normalises the path of `uri`.
     ///
     /// # Errors
-    /// If `..` climbs above the root or the decoded path is not text.
+    /// If `..` climbs above the root or the decoded path holds a NUL.
     pub fn new(uri: &Uri) -> Result<Self, InvalidPath> {
         let path = uri.path();
         if is_normal(path) { Ok(NormalPath::AsSent) } else { normalize(path).map(NormalPath::Changed) }
@@ -81,7 +83,7 @@ impl NormalPath {
         let sent = uri.path();
         let routed = decoded_but_slashes(sent);
         match routed {
-            Some(routed) if percent_decode_str(sent).eq(self.of(uri).bytes()) => {
+            Some(routed) if decoded(sent) == self.of(uri) => {
                 NormalPath::Apart(Box::new(Apart { uri: self.of(uri).into(), routed: routed.into() }))
             }
             Some(_) | None => self,
@@ -125,19 +127,38 @@ impl NormalPath {
     }
 }
 
+/// `path` decoded; bytes that are no UTF-8 are written `%E9`, in capitals, so that different paths stay different.
+fn decoded(path: &str) -> Cow<'_, str> {
+    let bytes = match percent_decode_str(path).decode_utf8() {
+        Ok(text) => return text,
+        Err(_) => percent_decode_str(path).collect::<Vec<u8>>(),
+    };
+    let mut kept = String::with_capacity(path.len());
+    for chunk in bytes.utf8_chunks() {
+        kept.push_str(chunk.valid());
+        kept.extend(percent_encode(chunk.invalid(), NON_ALPHANUMERIC));
+    }
+    Cow::Owned(kept)
+}
+
+/// `true` if `$uri` has bytes of this path that are no UTF-8, which stay encoded there.
+pub fn holds_bytes(path: &str) -> bool {
+    percent_decode_str(path).decode_utf8().is_err()
+}
+
 /// `path` decoded but for its slashes, which are written `%2F`; `None` if no slash is encoded.
 fn decoded_but_slashes(path: &str) -> Option<String> {
     let mut rest = path;
     let mut kept = String::new();
     while let Some(at) = encoded_slash(rest) {
-        kept.push_str(&percent_decode_str(&rest[..at]).decode_utf8_lossy());
+        kept.push_str(&decoded(&rest[..at]));
         kept.push_str("%2F");
         rest = &rest[at + "%2F".len()..];
     }
     if kept.is_empty() {
         return None;
     }
-    kept.push_str(&percent_decode_str(rest).decode_utf8_lossy());
+    kept.push_str(&decoded(rest));
     Some(kept)
 }
 
@@ -162,7 +183,7 @@ fn is_normal(path: &str) -> bool {
 }
 
 fn normalize(path: &str) -> Result<Box<str>, InvalidPath> {
-    let decoded = percent_decode_str(path).decode_utf8().map_err(|_| InvalidPath)?;
+    let decoded = decoded(path);
     if decoded.contains('\0') {
         return Err(InvalidPath);
     }
@@ -258,6 +279,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn bytes_that_are_no_text_stay_encoded() {
+        let rows = [
+            ("/%ff", "/%FF"),
+            ("/caf%e9/%41%2e%2e/", "/caf%E9/A../"),
+            ("/%C3%A9/%c3/%a9", "/\u{e9}/%C3/%A9"),
+            ("/%c0%ae%c0%ae/x", "/%C0%AE%C0%AE/x"),
+            ("/a/%2e%2e/%e9", "/%E9"),
+        ];
+        for (path, expected) in rows {
+            assert_eq!(normal(path).as_deref(), Ok(expected), "{path}");
+            assert!(holds_bytes(path), "{path}");
+        }
+        assert!(!holds_bytes("/caf%C3%A9/%25E9"));
+    }
+
     fn by_rules(path: &str, rules: &str) -> Result<(String, String), InvalidPath> {
         let apisix = Apisix {
             match_uri_encoded_slash: rules.contains("slash"),
@@ -291,6 +328,7 @@ mod tests {
         let rows = [
             ("/blog/cat%2fdog%20x", "/blog/cat/dog x", "/blog/cat%2Fdog x"),
             ("/a%2F%E2%82%AC/", "/a/\u{20ac}/", "/a%2F\u{20ac}/"),
+            ("/a%2F%e9/b", "/a/%E9/b", "/a%2F%E9/b"),
             ("/%2Fa", "/a", "/a"),
             ("/a/%2e%2e%2Fb", "/b", "/b"),
             ("/a%2F..%2Fb", "/b", "/b"),
@@ -317,8 +355,8 @@ mod tests {
     }
 
     #[test]
-    fn a_path_above_the_root_is_refused() {
-        for path in ["/..", "/a/../../b", "/%2e%2e/etc/passwd", "/a%00b", "/%ff"] {
+    fn a_path_above_the_root_or_with_a_nul_is_refused() {
+        for path in ["/..", "/a/../../b", "/%2e%2e/etc/passwd", "/a%00b", "/%ff%00"] {
             assert_eq!(normal(path), Err(InvalidPath), "{path}");
         }
     }

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use crate::definition::{self, FromConfig};
 use crate::header_change::{self, Change, Flat, HeaderTexts};
 use crate::query;
-use uri::Rewrite;
+use uri::{Client, Rewrite};
 
 /// What is sent instead of what the client sent. At least one property.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -148,7 +148,8 @@ impl Plugin for ProxyRewrite {
             None => self.change_headers(exchange, None),
             Some(rewrite) => {
                 let subject = rewrite.subject(exchange);
-                let target = rewrite.apply(&subject, exchange, query::forwarded(exchange));
+                let client = Client { path: exchange.request.uri.path(), query: query::forwarded(exchange) };
+                let target = rewrite.apply(&subject, exchange, &client);
                 let (uri, captures) = target.map_or((None, None), |target| (Some(target.uri), target.captures));
                 if uri.is_some() {
                     exchange.forward.uri = uri;

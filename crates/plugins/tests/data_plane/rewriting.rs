@@ -27,6 +27,19 @@ fn the_upstream_gets_the_rewritten_request() {
 }
 
 #[test]
+fn bytes_that_are_no_text_reach_the_upstream_as_they_came() {
+    let plain = Gateway::with_plugins(json!({}));
+    assert!(plain.get("/caf%e9?q=%e9", &[]).body.starts_with("GET /caf%e9?q=%e9 HTTP/1.1\r\n"));
+    let regex = Gateway::with_plugins(json!({"proxy-rewrite": {"regex_uri": ["^/old/(.*)", "/new/$1"]}}));
+    let rows =
+        [("/old/caf%e9%20%2541", "/new/caf%E9%20%2541"), ("/old/%25E9", "/new/%25E9"), ("/old/%c3%a9", "/new/%C3%A9")];
+    for (path, expected) in rows {
+        let seen = regex.get(path, &[]).body;
+        assert!(seen.starts_with(&format!("GET {expected} HTTP/1.1\r\n")), "{seen}");
+    }
+}
+
+#[test]
 fn a_header_may_come_from_the_environment() {
     // Set by cargo for every test.
     let headers = json!({"set": {"Authorization": "$env://CARGO_PKG_NAME"}});

@@ -22,7 +22,8 @@ fn plugin(config: Value) -> ProxyRewrite {
 
 fn rewritten(config: Value, subject: &str, query: Option<&str>) -> Option<String> {
     let plugin = plugin(config);
-    plugin.uri.as_ref().and_then(|rewrite| rewrite.apply(subject, &OneVariable, query)).map(|target| target.uri)
+    let client = Client { path: subject, query };
+    plugin.uri.as_ref().and_then(|rewrite| rewrite.apply(subject, &OneVariable, &client)).map(|target| target.uri)
 }
 
 #[test]
@@ -66,7 +67,7 @@ fn headers_are_added_set_and_removed_in_this_order() {
         headers.append(name, HeaderValue::from_static(value));
     }
     let rewrite = plugin.uri.as_ref().expect("a pattern");
-    let target = rewrite.apply("/word/", &OneVariable, None).expect("a match");
+    let target = rewrite.apply("/word/", &OneVariable, &Client { path: "/word/", query: None }).expect("a match");
     let groups = |number| target.captures.as_ref().and_then(|captures| captures.get(number));
     for change in &plugin.headers {
         change.apply(change.resolve(&OneVariable, &groups), &mut headers);

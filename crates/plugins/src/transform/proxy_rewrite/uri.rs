@@ -7,6 +7,7 @@ use config::pattern::{Captures, Pattern};
 use config::template::Template;
 use config::vars::{Var, Vars};
 use gateway::exchange::Exchange;
+use gateway::path::holds_bytes;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::Config;
@@ -35,6 +36,13 @@ enum Source {
 enum Escaping {
     Safe,
     Raw,
+}
+
+/// What the client asked for, as it is on its way to the upstream.
+pub(super) struct Client<'c> {
+    /// As it was sent.
+    pub path: &'c str,
+    pub query: Option<&'c str>,
 }
 
 /// A rewritten URI, with the match it comes from.
@@ -78,8 +86,8 @@ impl Rewrite {
         }
     }
 
-    /// The URI to ask for, with `client_query` appended; `None` if no pattern matched `subject`.
-    pub fn apply<'s>(&self, subject: &'s str, vars: &dyn Vars, client_query: Option<&str>) -> Option<Target<'s>> {
+    /// The URI to ask for, with the client's query appended; `None` if no pattern matched `subject`.
+    pub fn apply<'s>(&self, subject: &'s str, vars: &dyn Vars, client: &Client<'_>) -> Option<Target<'s>> {
         let (uri, captures) = match &self.source {
             Source::Template(template) => (template.render_to_string(&WithoutSeparators(vars)), None),
             Source::Patterns(patterns) => {
@@ -93,10 +101,10 @@ impl Rewrite {
         let uri = match self.escaping {
             Escaping::Raw => escaped(&uri, URI),
             // A decoded `%3f` is part of the path; it cannot be told from the replacement's own `?`.
-            Escaping::Safe if subject.contains('?') => finished(&uri, None, client_query),
+            Escaping::Safe if subject.contains('?') => finished(&uri, None, client),
             Escaping::Safe => match uri.split_once('?') {
-                Some((path, own)) => finished(path, Some(own), client_query),
-                None => finished(&uri, None, client_query),
+                Some((path, own)) => finished(path, Some(own), client),
+                None => finished(&uri, None, client),
             },
         };
         Some(Target { uri, captures })
@@ -119,15 +127,28 @@ fn escaped(text: &str, set: &'static AsciiSet) -> String {
 }
 
 /// The decoded path, the rewrite's own query and the client's, put together.
-fn finished(path: &str, own: Option<&str>, client: Option<&str>) -> String {
-    let mut uri = escaped(path, PATH);
+fn finished(path: &str, own: Option<&str>, client: &Client<'_>) -> String {
+    let mut uri =
+        if path.contains('%') && holds_bytes(client.path) { escaped_but_bytes(path) } else { escaped(path, PATH) };
     if let Some(own) = own {
         uri.push('?');
         uri.extend(utf8_percent_encode(own, URI));
     }
-    if let Some(client) = client.filter(|query| !query.is_empty()) {
+    if let Some(query) = client.query.filter(|query| !query.is_empty()) {
         uri.push(if own.is_some() { '&' } else { '?' });
-        uri.push_str(client);
+        uri.push_str(query);
+    }
+    uri
+}
+
+/// `path` escaped; what `$uri` has left encoded because it is no UTF-8 is not escaped twice.
+fn escaped_but_bytes(path: &str) -> String {
+    let is_byte = |rest: &str| matches!(rest.as_bytes(), [b'8' | b'9' | b'A'..=b'F', b'0'..=b'9' | b'A'..=b'F', ..]);
+    let mut pieces = path.split('%');
+    let mut uri = escaped(pieces.next().unwrap_or_default(), PATH);
+    for piece in pieces {
+        uri.push_str(if is_byte(piece) { "%" } else { "%25" });
+        uri.extend(utf8_percent_encode(piece, PATH));
     }
     uri
 }
