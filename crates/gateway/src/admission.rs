@@ -92,7 +92,9 @@ pub(crate) async fn admit(worker: &Worker, exchange: &mut Exchange) -> Result<()
         None => request.version >= Version::HTTP_11,
     };
     let asterisk = request.uri.path() == "*" && request.method != Method::OPTIONS;
-    if bad_host || request.duplicated_host || asterisk {
+    // Only CONNECT may name a host and nothing else (RFC 9112, section 3.2.3).
+    let bare_authority = request.uri.authority().is_some() && request.uri.scheme().is_none();
+    if bad_host || request.duplicated_host || asterisk || bare_authority {
         return Err(bad_request());
     }
     if request.is_coded {

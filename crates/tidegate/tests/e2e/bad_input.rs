@@ -198,6 +198,8 @@ fn paths() -> Vec<Case> {
         case("an encoded NUL", target(b"/plain/%00"), Answer(400, "")),
         case("raw bytes that are no UTF-8", target(b"/plain/\xff"), LastAnswer(400, "")),
         case("no slash in front", target(b"plain/x"), LastAnswer(400, "")),
+        case("a host in the place of a path", target(b"a.com"), Answer(400, "")),
+        case("a host and a port in the place of a path", target(b"a.com:80"), Answer(400, "")),
         case("an asterisk", target(b"*"), Answer(400, "")),
     ]
 }
