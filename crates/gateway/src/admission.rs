@@ -136,11 +136,11 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// `false` if the host wants a certificate that the client has not shown under the host's own name.
+/// `false` if the host, or the name in the handshake, wants a certificate that the client has not shown.
 fn has_proved_itself(exchange: &Exchange) -> bool {
     let Some(tls) = &exchange.connection.tls else { return true };
     let request = &exchange.request;
-    exchange.plan.certificates().admit(&request.host(), request.path(), tls.verified_for.as_deref())
+    exchange.plan.certificates().admit(&request.host(), request.path(), tls)
 }
 
 /// Reads the whole body ahead of the phase that needs it.

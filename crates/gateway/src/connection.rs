@@ -141,6 +141,7 @@ async fn accept_tls(worker: &Worker, socket: TcpStream) -> std::io::Result<(TlsS
     let protocol = if session.alpn_protocol() == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 };
     let verified = served.has_verified(session.peer_certificates());
     let facts = TlsFacts {
+        unverified: (!verified && served.asks_for_certificate()).then(|| served.clone()),
         verified_for: name.as_deref().or(fallback).filter(|_| verified).map(|name| normal_name(name).into()),
         client_certificate: session
             .peer_certificates()

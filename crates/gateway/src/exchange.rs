@@ -30,6 +30,7 @@ use crate::plan::{ChainRef, LocalPlan};
 use crate::plugin::Needs;
 use crate::request_body::RequestBody;
 use crate::settlement::Settlement;
+use crate::tls::server::Served;
 use crate::transport::{PassedBytes, Pool};
 use crate::worker::Life;
 
@@ -77,13 +78,15 @@ pub enum ForwardsTrust {
 }
 
 /// What is known of the client's TLS session.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct TlsFacts {
     pub server_name: Option<Box<str>>,
     pub protocol: &'static str,
     pub cipher: Box<str>,
     /// The name for which the client has proved itself by a certificate: the one it asked for, lower case.
     pub verified_for: Option<Box<str>>,
+    /// The ssl resource under which it has not, though that asks for a certificate: no more is open than its exempt paths.
+    pub unverified: Option<Arc<Served>>,
     /// The certificate by which it has.
     pub client_certificate: Option<CertificateDer<'static>>,
 }

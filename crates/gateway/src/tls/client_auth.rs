@@ -17,6 +17,7 @@ use rustls::{DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureS
 use super::TlsError;
 
 /// What one ssl resource asks of clients.
+#[derive(Debug)]
 pub(super) struct ClientPolicy {
     exempt: Box<[Pattern]>,
     authorities: Arc<Authorities>,

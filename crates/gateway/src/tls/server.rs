@@ -1,6 +1,7 @@
 //! Certificates shown to clients: chosen by SNI from the plan's ssl resources, exact names before `*.domain`
 //! before `*`. Without a match the handshake is aborted. What a resource asks of clients holds for requests too: a
-//! connection made under one name opens no host of another that wants a client certificate.
+//! connection made under one name opens no host of another that wants a client certificate, and one whose client has shown
+//! none, though its name wants one, opens nothing but that name's exempt paths, whatever host is asked for.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use rustls::{InconsistentKeys, ServerConfig, SupportedProtocolVersion};
 
 use super::TlsError;
 use super::client_auth::ClientPolicy;
+use crate::exchange::TlsFacts;
 
 /// What one plan shows to clients and asks of them, by name.
 #[derive(Default)]
@@ -24,6 +26,7 @@ pub struct Certificates {
 }
 
 /// One ssl resource, ready for handshakes.
+#[derive(Debug)]
 pub struct Served {
     config: Arc<ServerConfig>,
     client: Option<ClientPolicy>,
@@ -60,14 +63,19 @@ impl Certificates {
         self.by_name.get("*")
     }
 
-    /// `true` if a request for `host` and `path` may be served on a connection whose client has proved itself for
-    /// `verified_for` ([`crate::exchange::TlsFacts::verified_for`]).
-    pub fn admit(&self, host: &str, path: &str, verified_for: Option<&str>) -> bool {
+    /// `true` if a request for `host` and `path` may be served on a connection of which this is known: neither the name
+    /// in its handshake nor the host wants a certificate that the client has not shown.
+    pub fn admit(&self, host: &str, path: &str, tls: &TlsFacts) -> bool {
+        if tls.unverified.as_ref().is_some_and(|served| !served.exempts(path)) {
+            return false;
+        }
         if self.by_name.is_empty() {
             return true;
         }
-        let policy = self.find(Some(host), None).and_then(|served| served.client.as_ref());
-        policy.is_none_or(|policy| policy.exempts(path) || verified_for == Some(&*normal_name(host)))
+        let Some(served) = self.find(Some(host), None).filter(|served| served.asks_for_certificate()) else {
+            return true;
+        };
+        served.exempts(path) || tls.verified_for.as_deref() == Some(&*normal_name(host))
     }
 
     /// `true` if no certificate is configured at all.
@@ -106,6 +114,16 @@ impl Served {
     /// For the handshake.
     pub fn config(&self) -> &Arc<ServerConfig> {
         &self.config
+    }
+
+    /// `true` if clients are asked for a certificate, at least on some paths.
+    pub fn asks_for_certificate(&self) -> bool {
+        self.client.is_some()
+    }
+
+    /// `true` if requests for `path` need no certificate.
+    fn exempts(&self, path: &str) -> bool {
+        self.client.as_ref().is_none_or(|policy| policy.exempts(path))
     }
 
     /// `true` if a client that got through the handshake with these certificates has proved who it is.

@@ -130,6 +130,21 @@ fn exempt_paths_need_no_certificate_and_all_others_a_good_one() {
 }
 
 #[test]
+fn another_host_opens_no_more_than_the_exempt_paths_of_the_name_in_the_handshake() {
+    let gateway = gateway_with(http1_only(), json!({"ca": CA, "skip_mtls_uri_regex": ["^/open/"]}));
+    for (host, path, shows, wanted) in [
+        ("b.test", "/closed", None, 400),
+        ("nobody", "/closed", None, 400),
+        ("a.test", "http://nobody/closed", None, 400),
+        ("nobody", "/closed", Some(STRANGER), 400),
+        ("nobody", "/open/door", None, 200),
+        ("nobody", "/closed", Some(CLIENT), 200),
+    ] {
+        assert_eq!(Call { host, path, shows, ..PLAIN }.status(&gateway), Some(wanted), "{host} {path}");
+    }
+}
+
+#[test]
 fn a_chain_is_followed_as_deep_as_configured() {
     for (depth, shows, wanted) in
         [(1, NEAR, Some(200)), (1, FAR, None), (2, FAR, Some(200)), (0, CLIENT, Some(200)), (0, NEAR, None)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::fixture::Bench;
+use crate::exchange::TlsFacts;
 
 const CERT: &str = include_str!("../../tls/testdata/server.pem");
 const KEY: &str = include_str!("../../tls/testdata/server.key.pem");
@@ -38,10 +39,10 @@ fn a_host_wants_what_its_own_certificate_wants() {
     let mut open = ssl(KEY);
     open["snis"] = json!(["*.test"]);
     let plan = Bench::plan_of(&[("/apisix/ssls/1", guarded), ("/apisix/ssls/2", open)]);
-    let certificates = plan.certificates();
-    assert!(!certificates.admit("a.test", "/", None));
-    assert!(certificates.admit("b.test", "/", None));
-    assert!(certificates.admit("elsewhere", "/", None));
+    let (certificates, stranger) = (plan.certificates(), TlsFacts::default());
+    assert!(!certificates.admit("a.test", "/", &stranger));
+    assert!(certificates.admit("b.test", "/", &stranger));
+    assert!(certificates.admit("elsewhere", "/", &stranger));
 }
 
 #[test]
