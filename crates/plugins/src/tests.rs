@@ -62,6 +62,21 @@ fn refusal_of(name: &str, mut config: Value, side: Side) -> Option<String> {
 }
 
 #[test]
+fn metadata_that_could_never_be_used_is_refused_when_it_is_written() {
+    let mut deep = json!("$uri");
+    (0..200).for_each(|_| deep = json!({"a": deep.take()}));
+    for (name, metadata) in [
+        ("http-logger", json!({"max_pending_entries": 1e308})),
+        ("http-logger", json!({"log_format": {"a": deep}})),
+        ("file-logger", json!({"log_format_extra": {"a": deep}})),
+        ("limit-count", json!({"limit_header": "a b"})),
+        ("prometheus", json!({"disabled_labels": {"http_status": ["nope"]}})),
+    ] {
+        assert!(refusal_of(name, metadata.clone(), Side::Metadata).is_some(), "{name} {metadata}");
+    }
+}
+
+#[test]
 fn what_could_never_be_compiled_is_refused_when_it_is_written() {
     let endpoint = |endpoint: &str| json!({"provider": "openai", "auth": {}, "override": {"endpoint": endpoint}});
     let no_url =

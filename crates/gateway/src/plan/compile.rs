@@ -226,6 +226,14 @@ impl PluginCompiler {
         Ok(config)
     }
 
+    /// The plugin's metadata as a write of it is checked: with its defaults, and lenient forms in their proper one.
+    fn metadata(&self, def: &PluginDef, source: &Value) -> Result<Value, String> {
+        let mut metadata = source.clone();
+        self.check_and_fill(def, Side::Metadata, &mut metadata)
+            .map(|()| metadata)
+            .map_err(|error| format!("the plugin's metadata: {error}"))
+    }
+
     fn keep(&mut self, owner: &Arc<str>, compiled: Compiled) {
         let kept = match self.known.renew(owner) {
             Some(kept) => kept,
@@ -254,8 +262,13 @@ impl PluginCompiler {
             }
         }
         let error_response = meta.error_response.as_ref().map(ErrorResponse::new);
-        let context =
-            CompileContext { owner, services: &self.services, metadata, error_response: error_response.as_ref() };
+        let metadata = metadata.map(|metadata| self.metadata(def, metadata)).transpose().map_err(Refusal::NotNow)?;
+        let context = CompileContext {
+            owner,
+            services: &self.services,
+            metadata: metadata.as_ref(),
+            error_response: error_response.as_ref(),
+        };
         let plugin = compiled(&written, &config, |config| (def.compile)(config, &context));
         Ok(Entry {
             name: def.info.name,

@@ -12,7 +12,7 @@ use gateway::last_call::{LastCall, Listening};
 use gateway::metrics::{FamilyOf, Gauge, Held, Metrics};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
 /// Entries that may wait where the metadata says nothing.
@@ -76,7 +76,7 @@ impl BatchRules {
             oldest: seconds(options.buffer_duration),
             retries: options.max_retry_count,
             retry_delay: seconds(options.retry_delay),
-            max_pending: max_pending.max(1),
+            max_pending: max_pending.clamp(1, Semaphore::MAX_PERMITS),
         }
     }
 }

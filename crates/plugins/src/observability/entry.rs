@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use config::APISIX_VERSION;
-use config::catalog::Side;
 use config::expr::Expr;
 use gateway::content_coding::{Encoding, decoded_start};
 use gateway::exchange::Exchange;
@@ -125,11 +124,17 @@ struct Inclusion {
 ///
 /// # Errors
 /// If an expression does not parse or a format is nested too deep.
-pub(super) fn check(options: &LogOptions, side: Side) -> Result<(), String> {
-    match side {
-        Side::Route => EntryWriter::new(options, &FormatDefaults::default(), &Arc::from("")).map(|_| ()),
-        Side::Consumer | Side::Metadata => Ok(()),
-    }
+pub(super) fn check(options: &LogOptions) -> Result<(), String> {
+    EntryWriter::new(options, &FormatDefaults::default(), &Arc::from("")).map(|_| ())
+}
+
+/// The same for what stands in the metadata.
+///
+/// # Errors
+/// If a format is nested too deep.
+pub(super) fn check_defaults(defaults: &FormatDefaults) -> Result<(), String> {
+    let mut formats = [&defaults.log_format, &defaults.log_format_extra].into_iter().flatten();
+    formats.try_for_each(|format| LogFormat::compile(format).map(|_| ()))
 }
 
 impl EntryWriter {

@@ -51,12 +51,17 @@ pub(crate) fn definition() -> PluginDef {
 }
 
 fn check(config: &Value, side: Side) -> Result<(), String> {
-    if side != Side::Route {
-        return Ok(());
+    match side {
+        Side::Route => check_own(config),
+        Side::Metadata => entry::check_defaults(&definition::read::<Metadata>(config)?.format),
+        Side::Consumer => Ok(()),
     }
+}
+
+fn check_own(config: &Value) -> Result<(), String> {
     let config: Config = definition::read(config)?;
     conditions(&config)?;
-    entry::check(&config.log, side)
+    entry::check(&config.log)
 }
 
 fn conditions(config: &Config) -> Result<Option<Vec<Expr>>, String> {

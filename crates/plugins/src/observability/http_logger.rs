@@ -89,13 +89,18 @@ fn schema() -> Value {
 }
 
 fn check(config: &Value, side: Side) -> Result<(), String> {
-    if side != Side::Route {
-        return Ok(());
+    match side {
+        Side::Route => check_own(config),
+        Side::Metadata => entry::check_defaults(&definition::read::<Metadata>(config)?.format),
+        Side::Consumer => Ok(()),
     }
+}
+
+fn check_own(config: &Value) -> Result<(), String> {
     let config: Config = definition::read(config)?;
     url(&config.uri)?;
     config.authorization()?;
-    entry::check(&config.log, side)
+    entry::check(&config.log)
 }
 
 impl Config {

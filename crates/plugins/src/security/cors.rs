@@ -96,7 +96,8 @@ pub(crate) fn definition() -> PluginDef {
 
 fn check(value: &Value, side: Side) -> Result<(), String> {
     if side == Side::Metadata {
-        return Ok(());
+        let metadata: Metadata = definition::read(value)?;
+        return metadata.allow_origins.values().try_for_each(|listed| Origins::listed(listed).map(|_| ()));
     }
     let config: Config = definition::read(value)?;
     let optional = [&config.expose_headers, &config.timing_allow_origins];

@@ -27,6 +27,26 @@ fn every_request_is_logged_with_what_client_and_upstream_saw() {
 }
 
 #[test]
+fn metadata_serves_in_every_form_that_a_write_takes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let most = 1u64 << 62;
+    let http_logger = json!({"uri": "http://127.0.0.1:1/"});
+    for (plugin, config, metadata) in [
+        ("http-logger", &http_logger, json!({"log_format": [], "log_format_extra": []})),
+        ("http-logger", &http_logger, json!({"max_pending_entries": most})),
+        ("http-logger", &http_logger, json!({"max_pending_entries": 5.0})),
+        ("file-logger", &json!({"path": folder.path().join("log")}), json!({"log_format": []})),
+        ("cors", &json!({"allow_origins_by_metadata": ["a"]}), json!({"allow_origins": []})),
+        ("prometheus", &json!({}), json!({"disabled_labels": []})),
+    ] {
+        let stored = [(format!("/apisix/plugin_metadata/{plugin}"), metadata.clone())];
+        let others = stored.iter().map(|(key, value)| (key.as_str(), value.clone())).collect::<Vec<_>>();
+        let gateway = Gateway::with_plugins_and(json!({plugin: config}), &others);
+        assert_eq!(gateway.get("/", &[]).status, 200, "{plugin} {metadata}");
+    }
+}
+
+#[test]
 fn an_entry_shows_fields_of_the_body_and_the_host_that_was_sent() {
     for (pass_host, sent) in [("pass", "test.com"), ("node", "127.0.0.1:"), ("rewrite", "rewritten.test")] {
         let folder = tempfile::tempdir().expect("a folder");
