@@ -467,6 +467,8 @@ fn numbers_that_the_schema_allows_and_the_data_plane_cannot_hold_are_refused() {
         json!({"nodes": {"a": 5_000_000_000_u64}}),
         json!({"nodes": {}, "retries": 1e12}),
         json!({"nodes": {}, "timeout": {"connect": 1e300, "send": 1, "read": 1}}),
+        json!({"nodes": {}, "timeout": {"connect": 1, "send": 1, "read": 1e19}}),
+        json!({"nodes": {}, "keepalive_pool": {"idle_timeout": 1e19}}),
         json!({"nodes": {}, "checks": {"active": {"timeout": -1}}}),
     ];
     for upstream in table {

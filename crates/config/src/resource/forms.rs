@@ -6,6 +6,9 @@ use std::time::Duration;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
+/// A century. Longer times would run over what a clock can count.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Id {
@@ -32,10 +35,12 @@ pub(super) fn optional_id<'de, D: Deserializer<'de>>(input: D) -> Result<Option<
     Id::deserialize(input).map(String::from).map(Some)
 }
 
-/// A duration in seconds, possibly fractional. Negative or absurdly long ones are refused.
+/// A duration in seconds, possibly fractional. Negative ones and those that no clock can add to its time are refused.
 pub(super) fn seconds<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, D::Error> {
     let seconds = f64::deserialize(input)?;
-    Duration::try_from_secs_f64(seconds).map_err(|_| D::Error::custom(format!("{seconds} is not a number of seconds")))
+    Duration::try_from_secs_f64(seconds).ok().filter(|duration| *duration <= LONGEST).ok_or_else(|| {
+        D::Error::custom(format!("{seconds} is not a number of seconds from 0 to {}", LONGEST.as_secs()))
+    })
 }
 
 /// Like [`seconds`]; zero means that there is no such limit.

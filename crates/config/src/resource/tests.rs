@@ -134,8 +134,10 @@ fn what_the_schema_refuses_is_no_resource() {
     assert!(error.to_string().starts_with("invalid route: object matches none of the required: [\"plugins\",\"uri\"]"));
     let error = Upstream::from_value(&json!({"nodes": {"a:0": 1}})).expect_err("there is no port 0");
     assert_eq!(error.to_string(), "invalid upstream: invalid port 0");
-    let error = Upstream::from_value(&json!({"nodes": {}, "timeout": {"connect": 1e300, "send": 1, "read": 1}}));
-    assert!(matches!(error, Err(ConfigError::Value { kind: Kind::Upstream, .. })));
+    for seconds in [1e300, 1e19, 3_153_600_001.0] {
+        let error = Upstream::from_value(&json!({"nodes": {}, "timeout": {"connect": seconds, "send": 1, "read": 1}}));
+        assert!(matches!(error, Err(ConfigError::Value { kind: Kind::Upstream, .. })), "{seconds}");
+    }
 }
 
 #[test]
