@@ -134,6 +134,7 @@ fn what_could_never_be_compiled_is_refused_when_it_is_written() {
         assert_eq!(refusal(name, config.clone()), Some(expected), "{name} {config}");
     }
     assert!(refusal("limit-count", json!({"rules": []})).is_some());
+    assert!(refusal("request-id", json!({"range_id": {"length": 1025}})).is_some());
 }
 
 #[test]

@@ -50,7 +50,7 @@ pub enum Algorithm {
 #[serde(default)]
 pub struct RangeId {
     /// How many.
-    #[schemars(range(min = 6))]
+    #[schemars(range(min = 6, max = 1024))]
     pub length: usize,
     /// Which; one that stands here twice comes twice as often.
     #[schemars(length(min = 6))]
