@@ -29,6 +29,8 @@ impl Signals {
     /// # Errors
     /// If a handler cannot be installed.
     pub fn listen() -> io::Result<Self> {
+        // By itself it would end the process; the write that it is about fails then, as one to a full disk does.
+        signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)?;
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
