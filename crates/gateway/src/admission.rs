@@ -145,7 +145,9 @@ fn has_proved_itself(exchange: &Exchange) -> bool {
 
 /// Reads the whole body ahead of the phase that needs it.
 pub(crate) async fn read_body(worker: &Worker, exchange: &mut Exchange) -> Result<(), Answer> {
-    let read = exchange.body.read(worker.max_buffered_body(), worker.client_body_timeout()).await;
+    let mut share = worker.early_bodies.share();
+    let idle = worker.client_body_timeout();
+    let read = exchange.body.read_while(worker.max_buffered_body(), idle, |size| share.grow(size)).await;
     exchange.request.length += read.map_err(refused_body)?.len() as u64;
     Ok(())
 }
@@ -155,6 +157,7 @@ pub(crate) fn refused_body(error: BodyError) -> Answer {
     Answer::page(match error {
         BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         BodyError::Timeout(_) => StatusCode::REQUEST_TIMEOUT,
+        BodyError::NoRoom => StatusCode::SERVICE_UNAVAILABLE,
         BodyError::Broken | BodyError::Sent => StatusCode::BAD_REQUEST,
     })
 }

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use store::{Snapshot, Store};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::early_bodies::EarlyBodies;
 use crate::health;
 use crate::listener::{self, Listener};
 use crate::plan::caught::caught;
@@ -50,7 +51,9 @@ impl DataPlane {
         let health = planner.health().clone();
         let plan: PlanHandle = Arc::new(ArcSwap::from_pointee(planner.build(&first)));
         let (life, lived) = watch::channel(Life::Serving);
-        let context = WorkerContext { plan: plan.clone(), services: services.clone(), life: lived.clone() };
+        let early_bodies = Arc::new(EarlyBodies::new(services.settings.tidegate.max_early_body_bytes));
+        let context =
+            WorkerContext { plan: plan.clone(), services: services.clone(), early_bodies, life: lived.clone() };
         let workers: Vec<WorkerHandle> =
             (0..workers).map(|number| WorkerHandle::start(number, context.clone())).collect::<Result<_, _>>()?;
         let workers = Arc::new(workers);

@@ -15,6 +15,7 @@ pub mod content_coding;
 pub mod credential;
 pub mod data_plane;
 pub mod delivery;
+mod early_bodies;
 pub mod error_response;
 pub mod exchange;
 mod forwarded;

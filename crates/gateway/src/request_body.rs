@@ -39,6 +39,9 @@ pub enum BodyError {
     TooLarge { size: u64, limit: u64 },
     #[error("the client sent no more of the body within {0:?}")]
     Timeout(Duration),
+    /// All bodies together are longer than the process may hold.
+    #[error("there is no room for the body at the moment")]
+    NoRoom,
     #[error("the client broke off in the middle of the body")]
     Broken,
     #[error("the body has already been sent to the upstream")]
@@ -56,9 +59,23 @@ impl RequestBody {
     /// # Errors
     /// If it is too long, does not come, or is gone.
     pub async fn read(&mut self, limit: u64, idle: Duration) -> Result<Bytes, BodyError> {
+        self.read_while(limit, idle, |_| true).await
+    }
+
+    /// As [`RequestBody::read`], as long as `has_room` for the bytes that have come.
+    ///
+    /// # Errors
+    /// Also if there is no room.
+    pub async fn read_while(
+        &mut self,
+        limit: u64,
+        idle: Duration,
+        has_room: impl FnMut(u64) -> bool,
+    ) -> Result<Bytes, BodyError> {
+        let bounds = Bounds { limit, idle, has_room };
         let read = match self {
-            RequestBody::Stream(incoming) => Some(collect(Bytes::new(), incoming, limit, idle).await?),
-            RequestBody::Begun(begun) => Some(collect(begun.beginning.clone(), &mut begun.rest, limit, idle).await?),
+            RequestBody::Stream(incoming) => Some(collect(Bytes::new(), incoming, bounds).await?),
+            RequestBody::Begun(begun) => Some(collect(begun.beginning.clone(), &mut begun.rest, bounds).await?),
             RequestBody::Empty | RequestBody::Buffered(_) | RequestBody::Sent => None,
         };
         if let Some(body) = read {
@@ -168,8 +185,20 @@ async fn next_data(incoming: &mut ClientBody, idle: Duration) -> Result<Option<B
     }
 }
 
+/// How much may come, and how slowly.
+struct Bounds<F> {
+    limit: u64,
+    idle: Duration,
+    has_room: F,
+}
+
 /// All of a body that begins with `beginning`.
-async fn collect(beginning: Bytes, incoming: &mut ClientBody, limit: u64, idle: Duration) -> Result<Bytes, BodyError> {
+async fn collect(
+    beginning: Bytes,
+    incoming: &mut ClientBody,
+    bounds: Bounds<impl FnMut(u64) -> bool>,
+) -> Result<Bytes, BodyError> {
+    let Bounds { limit, idle, mut has_room } = bounds;
     let announced = beginning.len() as u64 + incoming.size_hint().lower();
     if announced > limit {
         return Err(BodyError::TooLarge { size: announced, limit });
@@ -180,6 +209,9 @@ async fn collect(beginning: Bytes, incoming: &mut ClientBody, limit: u64, idle: 
         let size = first.as_ref().map_or(whole.len(), Bytes::len) + data.len();
         if size as u64 > limit {
             return Err(BodyError::TooLarge { size: size as u64, limit });
+        }
+        if !has_room(size as u64) {
+            return Err(BodyError::NoRoom);
         }
         if first.is_none() && whole.is_empty() {
             // Most bodies come in one piece: keep it as it is.

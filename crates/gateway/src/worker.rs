@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 
 use crate::connection;
+use crate::early_bodies::EarlyBodies;
 use crate::plan::{CurrentPlan, PlanHandle};
 use crate::services::Services;
 use crate::transport::Pool;
@@ -33,6 +34,7 @@ pub enum Life {
 pub struct WorkerContext {
     pub plan: PlanHandle,
     pub services: Arc<Services>,
+    pub early_bodies: Arc<EarlyBodies>,
     pub life: watch::Receiver<Life>,
 }
 
@@ -40,6 +42,7 @@ pub struct WorkerContext {
 pub struct Worker {
     pub plan: CurrentPlan,
     pub services: Arc<Services>,
+    pub early_bodies: Arc<EarlyBodies>,
     pub pool: Rc<Pool>,
     pub life: watch::Receiver<Life>,
     load: Arc<AtomicUsize>,
@@ -129,6 +132,7 @@ async fn run(context: WorkerContext, mut accepted: mpsc::UnboundedReceiver<Accep
     let worker = Rc::new(Worker {
         plan: CurrentPlan::new(context.plan),
         services: context.services,
+        early_bodies: context.early_bodies,
         pool: Rc::new(Pool::default()),
         life: context.life,
         load: load.clone(),

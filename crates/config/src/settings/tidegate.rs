@@ -22,6 +22,8 @@ pub struct Tidegate {
     pub workers: Option<NonZeroUsize>,
     /// Bytes of a request head; beyond it: 431.
     pub max_header_bytes: usize,
+    /// Bytes of all request bodies together that are read before their plugins have run; beyond it: 503. 0 sets no bound.
+    pub max_early_body_bytes: u64,
     /// Nesting of a JSON body that is still read.
     pub max_json_depth: usize,
 }
@@ -35,6 +37,7 @@ impl Default for Tidegate {
             simulator: None,
             workers: None,
             max_header_bytes: 64 << 10,
+            max_early_body_bytes: 256 << 20,
             max_json_depth: 128,
         }
     }
@@ -52,6 +55,7 @@ impl Tidegate {
             Some(entry) => NonZeroUsize::new(size(entry.integer(1..=1024)?)),
         };
         let header = from.integer("max_header_bytes", 1024..=1_048_576, default.max_header_bytes as u64)?;
+        let early = from.integer("max_early_body_bytes", 0..=1 << 40, default.max_early_body_bytes)?;
         let depth = from.integer("max_json_depth", 1..=128, default.max_json_depth as u64)?;
         let read = Self {
             data_dir: from.text("data_dir")?.map_or(default.data_dir, PathBuf::from),
@@ -60,6 +64,7 @@ impl Tidegate {
             simulator: enable,
             workers,
             max_header_bytes: size(header),
+            max_early_body_bytes: early,
             max_json_depth: size(depth),
         };
         from.finish();

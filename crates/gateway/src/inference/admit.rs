@@ -88,6 +88,7 @@ pub(super) fn refuse_body(error: &BodyError) -> Answer {
     match error {
         BodyError::TooLarge { .. } => Answer::message(StatusCode::PAYLOAD_TOO_LARGE, &message),
         BodyError::Timeout(_) => Answer::message(StatusCode::REQUEST_TIMEOUT, &message),
+        BodyError::NoRoom => Answer::message(StatusCode::SERVICE_UNAVAILABLE, &message),
         BodyError::Broken | BodyError::Sent => bad_body(&message),
     }
 }

@@ -1,3 +1,4 @@
+use config::settings::Settings;
 use serde_json::{Value, json};
 
 use super::fixture::Gateway;
@@ -104,4 +105,21 @@ fn consumers_may_be_restricted() {
     let unknown = gateway.get("/", &[]);
     let message = "The request is rejected, please check the consumer_name for this request";
     assert_eq!((unknown.status, unknown.body), (401, format!("{{\"message\":\"{message}\"}}\n")));
+}
+
+#[test]
+fn bodies_that_routing_reads_before_a_key_is_asked_for_have_a_bounded_room() {
+    let mut settings = Settings::default();
+    settings.tidegate.max_early_body_bytes = 200_000;
+    let by_model = json!({"id": "2", "uri": "/*", "vars": [["post_arg.model", "==", "m"]], "priority": 1,
+        "plugins": {"key-auth": {}}, "upstream": {"nodes": {"127.0.0.1:1": 1}}});
+    let gateway = Gateway::configured(settings, json!({}), &[("/apisix/routes/2", by_model)]);
+    let post = |bytes: usize| {
+        let body = json!({"model": "m", "pad": "x".repeat(bytes)});
+        gateway.post("/", &[("Content-Type", "application/json")], &body).status
+    };
+    assert_eq!(post(300_000), 503);
+    for _ in 0..3 {
+        assert_eq!(post(150_000), 401, "what one body took is given back");
+    }
 }
