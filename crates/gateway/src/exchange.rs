@@ -85,7 +85,8 @@ pub struct TlsFacts {
     pub cipher: Box<str>,
     /// The name for which the client has proved itself by a certificate: the one it asked for, lower case.
     pub verified_for: Option<Box<str>>,
-    /// The ssl resource under which it has not, though that asks for a certificate: no more is open than its exempt paths.
+    /// The ssl resource under which it has not, though that asks for a certificate: no more is
+    /// open than its exempt paths.
     pub unverified: Option<Arc<Served>>,
     /// The certificate by which it has.
     pub client_certificate: Option<CertificateDer<'static>>,

@@ -1,7 +1,7 @@
 //! `$uri`: the path that routes are matched on. Percent-decoded, dot segments resolved, repeated slashes merged;
-//! a path that is already in this form (nearly all are) costs one scan and no copy. Encoded bytes that are no UTF-8 stay
-//! encoded. What the `apisix` section asks for beside that is done here too; the upstream gets the path as it was sent
-//! in any case.
+//! a path that is already in this form (nearly all are) costs one scan and no copy. Encoded bytes that are no
+//! UTF-8 stay encoded. What the `apisix` section asks for beside that is done here too; the upstream gets the path
+//! as it was sent in any case.
 
 use std::borrow::Cow;
 

@@ -22,7 +22,8 @@ pub struct Tidegate {
     pub workers: Option<NonZeroUsize>,
     /// Bytes of a request head; beyond it: 431.
     pub max_header_bytes: usize,
-    /// Bytes of all request bodies together that are read before their plugins have run; beyond it: 503. 0 sets no bound.
+    /// Bytes of all request bodies together that are read before their plugins have run;
+    /// beyond it: 503. 0 sets no bound.
     pub max_early_body_bytes: u64,
     /// Nesting of a JSON body that is still read.
     pub max_json_depth: usize,

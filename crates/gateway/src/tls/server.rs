@@ -1,7 +1,7 @@
 //! Certificates shown to clients: chosen by SNI from the plan's ssl resources, exact names before `*.domain`
 //! before `*`. Without a match the handshake is aborted. What a resource asks of clients holds for requests too: a
-//! connection made under one name opens no host of another that wants a client certificate, and one whose client has shown
-//! none, though its name wants one, opens nothing but that name's exempt paths, whatever host is asked for.
+//! connection made under one name opens no host of another that wants a client certificate, and one whose client has
+//! shown none, though its name wants one, opens nothing but that name's exempt paths, whatever host is asked for.
 
 use std::collections::HashMap;
 use std::sync::Arc;
