@@ -14,6 +14,7 @@ mod client;
 mod cohere;
 mod data_uri;
 mod gemini;
+mod media_type;
 mod native;
 mod origin;
 mod placed;

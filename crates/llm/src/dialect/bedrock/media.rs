@@ -10,7 +10,6 @@ use crate::model::{Feature, Media, MediaKind, MediaSource, Part, PartBody, Text}
 /// Formats whose type is not simply the kind and the format; the first row of a format is the type it is read as.
 const TYPES: &[(&str, &str)] = &[
     ("jpeg", "image/jpeg"),
-    ("jpeg", "image/jpg"),
     ("pdf", "application/pdf"),
     ("csv", "text/csv"),
     ("doc", "application/msword"),

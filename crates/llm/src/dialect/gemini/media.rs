@@ -3,12 +3,12 @@
 //! Invariant: written media always name their type, without which Vertex refuses them. Called by the readers and
 //! writers of parts.
 
-use crate::dialect::Origin;
 use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::dialect::{Origin, media_type};
 use crate::json::{ObjectWriter, Raw};
 use crate::model::{Feature, Losses, Media, MediaKind, MediaSource, Text};
 
@@ -53,6 +53,11 @@ fn media<'a>(source: MediaSource<'a>, media_type: Option<Text<'a>>, name: Option
         (None, MediaSource::Url(uri) | MediaSource::File(uri)) => type_by_name(uri).map_or(MediaKind::Image, kind_of),
         (None, MediaSource::Base64(_) | MediaSource::PlainText(_)) => MediaKind::Image,
     };
+    // The parameters of sound tell how it is played.
+    let media_type = match kind {
+        MediaKind::Image | MediaKind::Document => media_type.and_then(media_type::read),
+        MediaKind::Audio | MediaKind::Video => media_type,
+    };
     Media { kind, source, media_type, name, context: None, detail: None, citations: None }
 }
 
@@ -89,7 +94,7 @@ pub(super) fn write(part: &mut ObjectWriter<'_>, media: &Media<'_>, origin: Orig
         losses.lose_field("filename");
     }
     match &media.source {
-        MediaSource::Base64(data) => write_inline(part, media_type(media), data, name),
+        MediaSource::Base64(data) => write_inline(part, written_type(media), data, name),
         MediaSource::PlainText(text) => write_inline(part, "text/plain", &STANDARD.encode(text.as_bytes()), name),
         MediaSource::Url(uri) => write_file(part, media, uri, name, is_own),
         MediaSource::File(uri) if is_own || uri.starts_with("gs://") || uri.starts_with("https://") => {
@@ -114,15 +119,15 @@ fn write_file(part: &mut ObjectWriter<'_>, media: &Media<'_>, uri: &str, name: O
     let mut file = part.object("fileData");
     // The Gemini API finds the type of its own files and of videos by itself.
     if !is_own || media.media_type.is_some() {
-        file.string("mimeType", media_type(media));
+        file.string("mimeType", written_type(media));
     }
     file.string("fileUri", uri);
     file.maybe_string("displayName", name);
 }
 
-fn media_type<'m>(media: &'m Media<'_>) -> &'m str {
+/// A medium's type as told, or as its name or its kind suggest.
+fn written_type<'m>(media: &'m Media<'_>) -> &'m str {
     match (media.media_type.as_deref(), &media.source) {
-        (Some("image/jpg"), _) => "image/jpeg",
         (Some(media_type), _) => media_type,
         (None, MediaSource::Url(uri) | MediaSource::File(uri)) => {
             type_by_name(uri).unwrap_or_else(|| usual_type(media.kind))

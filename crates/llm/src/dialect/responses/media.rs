@@ -1,8 +1,6 @@
 //! Images, documents and sound within messages and results: `input_image`, `input_file`, `input_audio`.
 
-use std::borrow::Cow;
-
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, data_uri};
 use crate::json::{ObjectWriter, Raw};
 use crate::model::{Extras, Feature, Losses, Media, MediaKind, MediaSource, Text};
 
@@ -22,7 +20,7 @@ pub(super) fn read<'a>(kind: MediaKind, part: Raw<'a>, extras: &mut Extras<'a>) 
         match key {
             b"type" => {}
             b"image_url" | b"file_url" | b"file_data" => {
-                (media.source, media.media_type) = located(value.text()?);
+                (media.source, media.media_type) = data_uri::read(value.text()?);
                 found = true;
             }
             b"file_id" => {
@@ -47,26 +45,6 @@ pub(super) fn read<'a>(kind: MediaKind, part: Raw<'a>, extras: &mut Extras<'a>) 
         }
     }
     found.then_some(media)
-}
-
-/// What a URL holds: the data itself or where they are.
-fn located(url: Text<'_>) -> (MediaSource<'_>, Option<Text<'_>>) {
-    let data = url.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
-    let Some((media_type, data)) = data.map(|(media_type, data)| (media_type.len(), data.len())) else {
-        return (MediaSource::Url(url), None);
-    };
-    const SCHEME: usize = "data:".len();
-    match url {
-        Cow::Borrowed(url) => {
-            let media_type = &url[SCHEME..SCHEME + media_type];
-            (MediaSource::Base64(url[url.len() - data..].into()), Some(media_type.into()))
-        }
-        Cow::Owned(mut url) => {
-            let data = url.split_off(url.len() - data);
-            let media_type = url[SCHEME..SCHEME + media_type].to_owned();
-            (MediaSource::Base64(data.into()), Some(media_type.into()))
-        }
-    }
 }
 
 fn audio_type(format: &str) -> Text<'static> {

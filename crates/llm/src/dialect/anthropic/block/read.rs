@@ -1,6 +1,6 @@
 //! Reads content blocks.
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, media_type};
 use crate::json::{Kind, Raw};
 use crate::model::{
     CacheControl, Citation, Extras, Media, MediaKind, MediaSource, Part, PartBody, Reasoning, Signature, Text,
@@ -128,7 +128,7 @@ fn read_source(source: Raw<'_>) -> Option<Source<'_>> {
     for (key, member) in source.members() {
         match key {
             b"type" => kind = member.text(),
-            b"media_type" => media_type = member.text(),
+            b"media_type" => media_type = member.text().and_then(media_type::read),
             b"data" | b"url" | b"file_id" => value = member.text(),
             b"content" => content = Some(member),
             _ => {}
