@@ -130,6 +130,15 @@ impl Usage {
         Self { prompt, completion, total: prompt.saturating_add(completion), estimated: true, ..Self::default() }
     }
 
+    /// Takes in our own count of the answer, if it is more than was reported.
+    pub fn raise_completion(&mut self, counted: u64) {
+        if counted > self.completion {
+            self.completion = counted;
+            self.total = self.total.max(self.prompt.saturating_add(counted));
+            self.estimated = true;
+        }
+    }
+
     /// Takes in a later report of the same stream: its positive counts win, its zeros erase nothing, and the
     /// total is at least prompt and completion together.
     pub fn merge(&mut self, later: &Self) {

@@ -26,8 +26,10 @@ pub struct LlmCall {
     pub time_to_first_token: Option<Duration>,
     /// From the attempt's begin until the answer was through.
     pub provider_time: Option<Duration>,
-    /// What the provider reported; after the settlement an estimate where it reported nothing.
+    /// What the provider reported; after the settlement an estimate where it reported nothing, or not to the end.
     pub usage: Option<Usage>,
+    /// The answer stopped before its end, so that `usage` may lack what was told last.
+    pub(super) ended_early: bool,
     pub has_tool_calls: bool,
     /// Tools that the request offers.
     pub tool_count: usize,
@@ -89,6 +91,7 @@ impl LlmCall {
             time_to_first_token: None,
             provider_time: None,
             usage: None,
+            ended_early: false,
             has_tool_calls: false,
             finish_reason: None,
             answer_text: None,
@@ -154,12 +157,18 @@ impl LlmCall {
         (spent > 0.0).then(|| usage.completion as f64 / spent)
     }
 
-    /// The last word on usage: an answer whose provider reported nothing is counted here, and marked as estimated.
+    /// The last word on usage: an answer whose provider reported nothing is counted here, and marked as estimated. So is
+    /// the text of one that ended early, if it is more than was reported until then.
     pub(crate) fn settle(&mut self) {
-        if self.answered && self.usage.is_none() && llm::endpoint(self.protocol).costs_tokens() {
-            let answer = self.answer_text.as_deref().unwrap_or_default();
-            let completion = prompt::in_proportion(answer, self.answer_bytes);
-            self.usage = Some(Usage::estimated(self.prompt.tokens(self.protocol), completion));
+        let is_settled = self.usage.is_some() && !self.ended_early;
+        if !self.answered || !llm::endpoint(self.protocol).costs_tokens() || is_settled {
+            return;
+        }
+        let answer = self.answer_text.as_deref().unwrap_or_default();
+        let completion = prompt::in_proportion(answer, self.answer_bytes);
+        match &mut self.usage {
+            Some(reported) => reported.raise_completion(completion),
+            None => self.usage = Some(Usage::estimated(self.prompt.tokens(self.protocol), completion)),
         }
     }
 }

@@ -321,13 +321,14 @@ impl LlmStream {
         if self.reading != Reading::Observed {
             return;
         }
+        call.ended_early = end != Some(StreamEnd::Complete);
         if let Some(StreamEnd::InStreamError(message)) = end {
             call.stream_error.get_or_insert(message);
         }
         call.has_tool_calls = observer.has_tool_calls();
         call.finish_reason = observer.finish_reason().map(Into::into);
         call.usage = observer.usage();
-        if call.usage.is_none() || call.log_payload {
+        if call.usage.is_none() || call.ended_early || call.log_payload {
             call.note_text(observer.text().to_owned(), observer.text_bytes());
         }
     }

@@ -68,3 +68,33 @@ fn totals_are_those_of_the_clients_dialect() {
     let (_, noted) = metered("bedrock", &answer, "/v1/messages");
     assert_noted(&noted, 10, 9, 19);
 }
+
+#[test]
+fn a_stream_that_breaks_off_costs_the_text_that_was_told() {
+    let event = |kind: &str, rest: Value| {
+        let mut data = json!({"type": kind});
+        data.as_object_mut().expect("an object").extend(rest.as_object().expect("an object").clone());
+        format!("event: {kind}\ndata: {data}\n\n")
+    };
+    let usage = json!({"input_tokens": 10, "output_tokens": 1});
+    let message =
+        json!({"id": "a", "type": "message", "role": "assistant", "model": "m", "content": [], "usage": usage});
+    let text = json!({"index": 0, "delta": {"type": "text_delta", "text": "hello world "}});
+    let mut events = event("message_start", json!({"message": message}));
+    events += &event("content_block_start", json!({"index": 0, "content_block": {"type": "text", "text": ""}}));
+    events += &event("content_block_delta", text).repeat(500);
+    let provider = Provider::sending("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n", events.as_bytes());
+    let said = json!([{"role": "user", "content": "hi"}]);
+    for (path, body) in [
+        ("/v1/messages", json!({"model": "m", "max_tokens": 5, "messages": said, "stream": true})),
+        ("/v1/responses", json!({"model": "m", "input": "hi", "stream": true})),
+    ] {
+        let inference =
+            Inference::with(json!({"provider": "anthropic", "override": {"endpoint": provider.endpoint()}}));
+        assert_eq!(inference.gateway.post(path, &[], &body).status, 200, "{path}");
+        let noted = inference.entry()["llm_usage"].clone();
+        assert_eq!((&noted["prompt"], &noted["estimated"]), (&json!(10), &json!(true)), "{path}: {noted}");
+        let completion = noted["completion"].as_u64().unwrap_or_default();
+        assert!((900..=1100).contains(&completion), "{path}: {noted}");
+    }
+}
