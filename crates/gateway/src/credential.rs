@@ -53,6 +53,21 @@ pub(crate) fn strip_query<'q>(query: &'q str, places: &[CredentialPlace]) -> Cow
     Cow::Owned(query.split('&').filter(is_other).collect::<Vec<_>>().join("&"))
 }
 
+/// `target`, a path with its query, with `[hidden]` in the place of what the arguments say whose decoded names hold keys.
+pub(crate) fn hide_arguments(target: &str, holds_key: impl Fn(&str) -> bool) -> Cow<'_, str> {
+    let Some((path, query)) = target.split_once('?') else { return Cow::Borrowed(target) };
+    let mut is_changed = false;
+    let shown = query.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, _)) if holds_key(&decode_argument(name)) => {
+            is_changed = true;
+            Cow::Owned(format!("{name}=[hidden]"))
+        }
+        Some(_) | None => Cow::Borrowed(pair),
+    });
+    let shown = shown.collect::<Vec<_>>().join("&");
+    if is_changed { Cow::Owned(format!("{path}?{shown}")) } else { Cow::Borrowed(target) }
+}
+
 /// A query argument's name or value, percent-decoded, with `+` as a space.
 pub(crate) fn decode_argument(text: &str) -> String {
     let spaced = text.replace('+', " ");
@@ -94,6 +109,14 @@ mod tests {
             headers.insert(COOKIE, HeaderValue::from_static(text));
             remove_cookie(&mut headers, "jwt");
             assert_eq!(headers.get(COOKIE).map(|value| value.to_str().expect("text")), rest, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_an_argument_says_is_hidden() {
+        let rows = [("/a?x=1&ke%79=s&key", "/a?x=1&ke%79=[hidden]&key"), ("/a?x=key", "/a?x=key"), ("/a", "/a")];
+        for (target, shown) in rows {
+            assert_eq!(hide_arguments(target, |name| name == "key"), shown, "{target}");
         }
     }
 

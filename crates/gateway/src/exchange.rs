@@ -17,10 +17,10 @@ use rustls::pki_types::CertificateDer;
 use tokio::sync::watch;
 
 use crate::balance::InFlight;
-use crate::credential::CredentialPlace;
+use crate::credential::{self, CredentialPlace};
 use crate::headers;
 use crate::inference::ask::Caller;
-use crate::inference::{Backend, LlmCall};
+use crate::inference::{self, Backend, LlmCall};
 use crate::metrics::Held;
 use crate::path::NormalPath;
 use crate::plan::consumers::{Consumer, Credential};
@@ -383,6 +383,19 @@ impl Exchange {
         // Mostly the only one, and kept as long as a stream lasts; so is a plugin's variable.
         self.credential_places.reserve_exact(1);
         self.credential_places.push(place);
+    }
+
+    /// `target`, a path with its query, as logs show it: keys in arguments are hidden, consumers' and providers'.
+    pub fn without_keys<'t>(&self, target: &'t str) -> Cow<'t, str> {
+        let places = &self.credential_places;
+        if places.is_empty() && self.llm.is_none() {
+            return Cow::Borrowed(target);
+        }
+        let is_credential = |name: &str| {
+            places.iter().any(|place| matches!(place, CredentialPlace::Argument(known) if **known == *name))
+        };
+        let is_providers = |name: &str| self.llm.is_some() && inference::is_key_argument(name);
+        credential::hide_arguments(target, |name| is_credential(name) || is_providers(name))
     }
 
     /// Every place that carried a credential.

@@ -65,6 +65,11 @@ pub(super) fn are_in(headers: &HeaderMap, places: &[CredentialPlace]) -> bool {
     headers.keys().any(|name| is_key(name) && !is_header(places, name))
 }
 
+/// Clients show keys in the argument `name`.
+pub(crate) fn is_key_argument(name: &str) -> bool {
+    KEY_ARGUMENTS.contains(&name)
+}
+
 /// `query` without the arguments in which clients show a key.
 pub(super) fn forget_arguments(query: Cow<'_, str>) -> Cow<'_, str> {
     let places = KEY_ARGUMENTS.map(|name| CredentialPlace::Argument(name.into()));

@@ -32,5 +32,7 @@ pub use credentials::{
     AwsConfig, AwsKeyConfig, AwsKeys, AwsSource, CredentialsConfig, EXPIRE_EARLY_SECS, EntraConfig, GoogleConfig,
 };
 pub use dispatch::{dispatch, open_tunnel};
+pub(crate) use keys::is_key_argument;
+pub use passed::offers_key;
 pub use stream::LlmStream;
 pub use target::Place;

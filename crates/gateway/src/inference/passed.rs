@@ -112,6 +112,11 @@ async fn read_whole(worker: &Worker, exchange: &mut Exchange) -> Result<(), Answ
     Ok(())
 }
 
+/// The subprotocols that a browser offers hold a key, so that no log shows them.
+pub fn offers_key(subprotocols: &HeaderValue) -> bool {
+    String::from_utf8_lossy(subprotocols.as_bytes()).contains(KEY_PROTOCOL)
+}
+
 /// Takes the key out of the subprotocols that a browser offers. Servers choose another of them.
 fn forget_key_protocol(headers: &mut HeaderMap) {
     let offered: Vec<&str> =

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, HOST, HeaderMap, HeaderName,
-    HeaderValue, USER_AGENT,
+    HeaderValue, PROXY_AUTHORIZATION, USER_AGENT,
 };
 use http::{Method, StatusCode, Uri};
 use llm::{
@@ -25,11 +25,12 @@ use crate::exchange::Exchange;
 use crate::headers;
 use crate::transport::OutgoingBody;
 
-/// What concerns the client's connection, or what the gateway itself told the request about the consumer; no provider's
-/// business.
-const NOT_PASSED: [HeaderName; 5] = [
+/// What concerns the client's connection or is said to the gateway, or what that told the request about the consumer; no
+/// provider's business.
+const NOT_PASSED: [HeaderName; 6] = [
     ACCEPT_ENCODING,
     EXPECT,
+    PROXY_AUTHORIZATION,
     HeaderName::from_static("x-consumer-username"),
     HeaderName::from_static("x-credential-identifier"),
     HeaderName::from_static("x-consumer-custom-id"),

@@ -71,9 +71,11 @@ fn request_uri(exchange: &Exchange) -> Var<'_> {
     })
 }
 
+/// For logs, so that keys are hidden.
 fn request_line(exchange: &Exchange) -> String {
     let request = &exchange.request;
-    format!("{} {} {}", request.method, raw_target(exchange), protocol(request.version))
+    let target = exchange.without_keys(raw_target(exchange));
+    format!("{} {target} {}", request.method, protocol(request.version))
 }
 
 pub(super) fn protocol(version: Version) -> &'static str {

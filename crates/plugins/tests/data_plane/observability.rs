@@ -47,6 +47,26 @@ fn metadata_serves_in_every_form_that_a_write_takes() {
 }
 
 #[test]
+fn keys_in_headers_and_arguments_are_hidden() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("access.log");
+    let logger = json!({"path": file});
+    let gateway = Gateway::with_plugins(json!({"file-logger": logger, "key-auth": {}}));
+    let keys =
+        ["x-auth-token", "x-amz-security-token", "ocp-apim-subscription-key", "x-api-key", "proxy-authorization"];
+    let mut headers: Vec<(&str, &str)> = keys.iter().map(|name| (*name, "secret")).collect();
+    headers.push(("sec-websocket-protocol", "realtime, openai-insecure-api-key.secret"));
+    assert_eq!(gateway.get("/a?apikey=secret&x=1", &headers).status, 401);
+    let entry = log_entries(&file, 1).remove(0);
+    assert_eq!(entry["request"]["uri"], "/a?apikey=[hidden]&x=1");
+    assert_eq!(entry["request"]["querystring"], json!({"apikey": "[hidden]", "x": "1"}));
+    for (name, _) in headers {
+        assert_eq!(entry["request"]["headers"][name], "[hidden]", "{name}");
+    }
+    assert!(!entry.to_string().contains("secret"), "{entry:#}");
+}
+
+#[test]
 fn an_entry_shows_fields_of_the_body_and_the_host_that_was_sent() {
     for (pass_host, sent) in [("pass", "test.com"), ("node", "127.0.0.1:"), ("rewrite", "rewritten.test")] {
         let folder = tempfile::tempdir().expect("a folder");

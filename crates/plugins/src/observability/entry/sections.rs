@@ -5,7 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use config::vars::Vars as _;
 use gateway::exchange::Exchange;
-use gateway::inference::LlmCall;
+use gateway::inference::{LlmCall, offers_key};
+use http::header::SEC_WEBSOCKET_PROTOCOL;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::observability::json::{Object, name};
@@ -37,6 +38,7 @@ pub(super) fn request(exchange: &Exchange, body: Option<&str>, entry: &mut Objec
     let head = &exchange.request;
     let target = exchange.var("request_uri");
     let target = target.to_text().unwrap_or_default();
+    let target = exchange.without_keys(&target);
     let mut request = entry.object(name!("request"));
     let connection = &exchange.connection;
     let port = connection.port_text.to_str().unwrap_or_default();
@@ -44,7 +46,7 @@ pub(super) fn request(exchange: &Exchange, body: Option<&str>, entry: &mut Objec
     request.text(name!("uri"), &target);
     request.text(name!("method"), head.method.as_str());
     headers(Some(&head.headers), &mut request);
-    query(head.query().unwrap_or(""), &mut request);
+    query(target.split_once('?').map_or("", |(_, query)| query), &mut request);
     request.integer(name!("size"), head.length);
     request.optional_text(name!("body"), body);
     request.end();
@@ -58,9 +60,12 @@ fn is_secret(name: &str) -> bool {
         7 => name == "api-key",
         9 => name == "x-api-key",
         10 => name == "set-cookie",
+        12 => name == "x-auth-token",
         13 => name == "authorization",
         14 => name == "x-goog-api-key",
         19 => name == "proxy-authorization",
+        20 => name == "x-amz-security-token",
+        25 => name == "ocp-apim-subscription-key",
         _ => false,
     }
 }
@@ -86,7 +91,8 @@ pub(super) fn headers(headers: Option<&HeaderMap>, into: &mut Object<'_>) {
 }
 
 fn shown<'v>(name: &HeaderName, value: &'v HeaderValue) -> &'v [u8] {
-    if value.is_sensitive() || is_secret(name.as_str()) { HIDDEN } else { value.as_bytes() }
+    let is_key = || *name == SEC_WEBSOCKET_PROTOCOL && offers_key(value);
+    if value.is_sensitive() || is_secret(name.as_str()) || is_key() { HIDDEN } else { value.as_bytes() }
 }
 
 /// Decoded arguments; one that came several times is a list, one without `=` is true.
