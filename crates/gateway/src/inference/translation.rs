@@ -10,7 +10,7 @@ use llm::{
 };
 
 use super::call::LlmCall;
-use super::retelling::{JSON, Untold, failed_message, refusal, told, told_for, untold};
+use super::retelling::{JSON, Untold, failed_message, refusal, told, told_for, told_of, untold};
 use crate::answer::{Answer, ResponseHead};
 
 /// Names what the provider's dialect had no words for.
@@ -74,6 +74,7 @@ impl Translation {
         let translated =
             llm::translate_request(pair.client, &target, scan.raw(), path).map_err(|error| match error {
                 // As APISIX tells it where it converts.
+                TranslateError::NotFound(error) => told_of(pair.client.relative(), &error),
                 TranslateError::Read(error) if pair.client.dialect().is_some() => refuse(error.to_string()),
                 // So that the client's SDK shows what is wrong, or what to leave out.
                 TranslateError::Read(_) | TranslateError::Lossy { .. } => {

@@ -8,6 +8,7 @@
 mod betas;
 mod defaults;
 mod filtered;
+mod kept;
 mod names;
 mod own_form;
 mod pieces;
@@ -28,6 +29,9 @@ pub enum TranslateError {
     /// The client's mistake.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The client refers to what the provider does not have.
+    #[error("{}", .0.message)]
+    NotFound(ApiError<'static>),
     /// The configuration wants nothing to be left out.
     #[error("{dialect} has no words for: {losses}")]
     Lossy { dialect: ProviderDialect, losses: Losses },
@@ -96,6 +100,11 @@ pub fn translate_request(
 ) -> Result<Translated, TranslateError> {
     let client = client.into();
     let mut request = client.read_request(body)?;
+    if client.is_foreign_to(target.dialect)
+        && let Some(error) = kept::not_found(&request)
+    {
+        return Err(TranslateError::NotFound(error));
+    }
     if let Some(model) = path.model {
         request.model = Some(model.into());
     }

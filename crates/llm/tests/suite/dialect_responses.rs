@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 use tidegate_llm::model::{Choice, Feature, Losses, Part, PartBody, Request, Role, ToolChoice, Turn};
-use tidegate_llm::{Dialect, LossPolicy, PathFacts, Protocol, Quirks, Raw, Reply, Target, translate_request};
+use tidegate_llm::{
+    Dialect, LossPolicy, PathFacts, Protocol, Quirks, Raw, Reply, Target, TranslateError, translate_request,
+};
 
 use crate::{features, recordings};
 
@@ -114,9 +116,21 @@ fn lost_at_anthropic(body: &Value) -> String {
 }
 
 #[test]
-fn an_answer_that_a_provider_keeps_cannot_go_to_another() {
-    let body = json!({ "model": "m", "input": "And then?", "previous_response_id": "resp_1" });
-    assert_eq!(lost_at_anthropic(&body), "field:previous_response_id");
+fn what_one_provider_keeps_is_not_found_at_another() {
+    for (field, reference, code) in [
+        ("previous_response_id", json!("resp_1"), Some("previous_response_not_found")),
+        ("conversation", json!({"id": "conv_1"}), Some("conversation_not_found")),
+        ("previous_response_id", Value::Null, None),
+    ] {
+        let body = json!({ "model": "m", "input": "And then?", field: reference }).to_string();
+        let target = Target { dialect: Dialect::Anthropic.into(), quirks: Quirks::default(), losses: LossPolicy::Drop };
+        let raw = Raw::new(body.as_bytes()).unwrap();
+        let refused = translate_request(DIALECT, &target, raw, PathFacts::default()).err().map(|error| match error {
+            TranslateError::NotFound(error) => (error.kind.status(), error.code.unwrap_or_default().into_owned()),
+            other => panic!("{other}"),
+        });
+        assert_eq!(refused, code.map(|code| (400, code.to_owned())));
+    }
 }
 
 #[test]
