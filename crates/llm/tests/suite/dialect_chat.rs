@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 use tidegate_llm::model::{
     Event, Feature, Fold, Losses, MediaKind, MediaSource, Part, PartBody, ReasoningRequest, Request, Response,
-    ResponseFormat, Role, StopReason, Turn,
+    ResponseFormat, Role, StopReason, ToolBody, Turn,
 };
 use tidegate_llm::{
     Dialect, Frame, PathFacts, Quirks, Raw, Renames, Reply, Target, translate_request, translate_response,
 };
 
-use crate::features::{call, having, json as raw_json, media, result};
+use crate::features::{call, having, json as raw_json, media, result, tool};
 use crate::grammar;
 
 const CHAT: Dialect = Dialect::OpenAiChat;
@@ -94,14 +94,32 @@ fn results_come_before_what_their_turn_says_and_their_pictures_after() {
 }
 
 #[test]
-fn a_schema_of_a_dialect_without_hints_becomes_strict() {
-    let mut request = question();
-    let schema = raw_json(json!({"type": "object", "properties": {"a": {"type": "string"}}}));
-    request.response_format = Some(ResponseFormat::JsonSchema { name: None, description: None, schema, strict: None });
-    let (body, _) = write(&request);
-    let format = &body["response_format"]["json_schema"];
-    assert_eq!((&format["name"], &format["strict"]), (&json!("structured_output"), &json!(true)));
-    assert_eq!(format["schema"]["required"], json!(["a"]));
+fn a_schema_that_answers_follow_becomes_strict_and_any_other_stays_as_it_is() {
+    for (strict, required) in [(Some(true), json!(["a"])), (None, Value::Null)] {
+        let mut request = question();
+        let schema = raw_json(json!({"type": "object", "properties": {"a": {"type": "string"}}}));
+        request.response_format = Some(ResponseFormat::JsonSchema { name: None, description: None, schema, strict });
+        let (body, _) = write(&request);
+        let format = &body["response_format"]["json_schema"];
+        assert_eq!((&format["name"], &format["strict"]), (&json!("structured_output"), &json!(strict)));
+        assert_eq!(format["schema"]["required"], required);
+    }
+}
+
+#[test]
+fn a_strict_function_whose_arguments_may_be_absent_is_not_strict_here() {
+    for (required, is_strict) in [(json!(["a", "b"]), true), (json!(["a"]), false)] {
+        let parameters = json!({"type": "object", "properties": {"a": {}, "b": {}}, "required": required});
+        let mut request = question();
+        let mut function = tool("f");
+        let ToolBody::Function(told) = &mut function.body else { panic!("no function") };
+        (told.strict, told.parameters) = (Some(true), Some(raw_json(parameters)));
+        request.tools.push(function);
+        let (body, losses) = write(&request);
+        let function = &body["tools"][0]["function"];
+        assert_eq!((&function["strict"], &function["parameters"]["required"]), (&json!(is_strict), &required));
+        assert_eq!(losses.lost(Feature::StrictTools), !is_strict);
+    }
 }
 
 #[test]

@@ -46,7 +46,9 @@ enum Strictness {
 fn strictness(function: &FunctionTool<'_>, origin: Origin, left: &mut usize, losses: &mut Losses) -> Strictness {
     match (origin, function.strict) {
         (Origin::Own, said) => Strictness::Repeated(said),
-        (Origin::Foreign, Some(true)) if *left > 0 => {
+        (Origin::Foreign, Some(true))
+            if *left > 0 && !function.parameters.as_ref().is_some_and(strict_schema::is_open) =>
+        {
             *left -= 1;
             Strictness::Strict
         }

@@ -139,7 +139,7 @@ fn json_schema<'a>(format: Raw<'a>) -> Option<ResponseFormat<'a>> {
         name,
         description,
         schema: Json::owned(schema.into_owned().into_bytes()),
-        strict: None,
+        strict: Some(true),
     })
 }
 

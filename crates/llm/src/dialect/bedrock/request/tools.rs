@@ -70,8 +70,15 @@ fn write_function(
     let mut spec = declared.object("toolSpec");
     spec.string("name", &function.name);
     spec.maybe_string("description", function.description.as_deref().filter(|text| !text.is_empty()));
+    let strict = match (origin, function.strict) {
+        (Origin::Foreign, Some(true)) if function.parameters.as_ref().is_some_and(strict_schema::is_open) => {
+            losses.lose(Feature::StrictTools);
+            None
+        }
+        (_, strict) => strict,
+    };
     let mut schema = spec.object("inputSchema");
-    match (&function.parameters, function.strict, origin) {
+    match (&function.parameters, strict, origin) {
         (None, _, _) => schema.raw("json", ANY_ARGUMENTS),
         (Some(parameters), _, Origin::Own) => schema.raw("json", parameters.bytes()),
         (Some(parameters), Some(true), Origin::Foreign) => {
@@ -81,7 +88,7 @@ fn write_function(
         (Some(parameters), _, Origin::Foreign) => schema.raw("json", &strict_schema::object_schema(parameters)),
     }
     drop(schema);
-    match (function.strict, origin) {
+    match (strict, origin) {
         (Some(strict), Origin::Own) => spec.boolean("strict", strict),
         (Some(true), Origin::Foreign) => spec.boolean("strict", true),
         (Some(false) | None, _) => {}

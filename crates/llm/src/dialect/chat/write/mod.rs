@@ -121,29 +121,14 @@ impl Writer<'_> {
             },
             ResponseFormat::JsonSchema { name, description, schema, strict } => (name, description, schema, strict),
         };
-        let strict = strict.or(self.always_follows_schemas().then_some(true));
         let mut format = body.object("response_format");
         format.string("type", "json_schema");
         let mut told = format.object("json_schema");
         told.string("name", name.as_deref().unwrap_or(SCHEMA_NAME));
         told.maybe_string("description", description.as_deref());
-        match strict {
-            Some(true) if self.always_follows_schemas() => {
-                told.raw("schema", strict_schema::all_required(schema).bytes());
-            }
-            _ => told.raw("schema", schema.bytes()),
-        }
+        told.raw("schema", strict_schema::answer_schema(schema, *strict, self.dialect).bytes());
         if let Some(strict) = strict {
-            told.boolean("strict", strict);
-        }
-    }
-
-    /// The client's dialect knows no schema that is only a hint, and no rule that all members must be required: the
-    /// schema is then brought into the form that OpenAI's strict mode wants.
-    fn always_follows_schemas(&self) -> bool {
-        match self.dialect {
-            Dialect::OpenAiChat | Dialect::OpenAiResponses => false,
-            Dialect::Anthropic | Dialect::Gemini | Dialect::BedrockConverse | Dialect::Cohere => true,
+            told.boolean("strict", *strict);
         }
     }
 

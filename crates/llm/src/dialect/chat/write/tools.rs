@@ -1,7 +1,8 @@
 //! Tools, the choice among them, and calls, written.
 
 use super::Writer;
-use crate::dialect::{Dialect, Origin, ToolChoices, strict_schema};
+use crate::dialect::strict_schema::{self, OpenAiFunction};
+use crate::dialect::{Dialect, Origin, ToolChoices};
 use crate::json::ObjectWriter;
 use crate::model::{
     CacheControl, Feature, FunctionTool, ReasoningRequest, Request, Signature, Tool, ToolBody, ToolCall, ToolChoice,
@@ -59,17 +60,16 @@ impl Writer<'_> {
         let mut told = object.object("function");
         told.string("name", &function.name);
         told.maybe_string("description", function.description.as_deref());
-        match &function.parameters {
-            Some(schema) if self.always_follows_schemas() && function.strict == Some(true) => {
-                told.raw("parameters", strict_schema::all_required(schema).bytes());
-            }
-            Some(schema) if self.origin == Origin::Foreign => {
+        let OpenAiFunction { strict, fitted } = OpenAiFunction::of(function, self.dialect, self.losses);
+        match (fitted, &function.parameters) {
+            (Some(schema), _) => told.raw("parameters", schema.bytes()),
+            (None, Some(schema)) if self.origin == Origin::Foreign => {
                 told.raw("parameters", &strict_schema::object_schema(schema));
             }
-            Some(schema) => told.raw("parameters", schema.bytes()),
-            None => {}
+            (None, Some(schema)) => told.raw("parameters", schema.bytes()),
+            (None, None) => {}
         }
-        if let Some(strict) = function.strict {
+        if let Some(strict) = strict {
             told.boolean("strict", strict);
         }
         drop(told);

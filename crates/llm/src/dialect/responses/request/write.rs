@@ -4,7 +4,8 @@ use super::read::LOGPROBS;
 use super::turns::ItemWriter;
 use crate::dialect::responses::content::write_extras;
 use crate::dialect::responses::{has_nested, nested_name, service_tier, write_nested};
-use crate::dialect::{Dialect, Quirks, strict_schema};
+use crate::dialect::strict_schema::{self, OpenAiFunction};
+use crate::dialect::{Dialect, Quirks};
 use crate::json::{ArrayWriter, ObjectWriter};
 use crate::model::{
     Effort, Feature, FunctionTool, Json, Losses, PartBody, ReasoningRequest, Request, ResponseFormat, Role, Tool,
@@ -115,7 +116,7 @@ fn write_tool(tools: &mut ArrayWriter<'_>, tool: &Tool<'_>, source: Dialect, los
     match &tool.body {
         ToolBody::Function(function) => {
             let mut object = tools.object();
-            write_function(&mut object, function, source);
+            write_function(&mut object, function, source, losses);
             if own {
                 write_extras(&mut object, &tool.extras);
             }
@@ -126,28 +127,18 @@ fn write_tool(tools: &mut ArrayWriter<'_>, tool: &Tool<'_>, source: Dialect, los
 }
 
 /// Here a function without `strict` is strict; elsewhere it is not, so that is said.
-fn write_function(object: &mut ObjectWriter<'_>, function: &FunctionTool<'_>, source: Dialect) {
+fn write_function(object: &mut ObjectWriter<'_>, function: &FunctionTool<'_>, source: Dialect, losses: &mut Losses) {
     write_function_name(object, &function.name);
     object.maybe_string("description", function.description.as_deref());
     let own = source == Dialect::OpenAiResponses;
-    match &function.parameters {
-        Some(schema) => write_schema(object, "parameters", schema, function.strict, source),
-        None if own => {}
-        None => object.raw("parameters", b"{\"type\":\"object\",\"properties\":{}}"),
+    let OpenAiFunction { strict, fitted } = OpenAiFunction::of(function, source, losses);
+    match (&fitted, &function.parameters) {
+        (Some(schema), _) | (None, Some(schema)) => object.raw("parameters", schema.bytes()),
+        (None, None) if own => {}
+        (None, None) => object.raw("parameters", b"{\"type\":\"object\",\"properties\":{}}"),
     }
-    if let Some(strict) = function.strict.or((!own).then_some(false)) {
+    if let Some(strict) = strict.or((!own).then_some(false)) {
         object.boolean("strict", strict);
-    }
-}
-
-/// OpenAI's own clients write strict schemas as OpenAI wants them; others leave members open.
-fn write_schema(object: &mut ObjectWriter<'_>, key: &str, schema: &Json<'_>, strict: Option<bool>, source: Dialect) {
-    match source {
-        Dialect::OpenAiChat | Dialect::OpenAiResponses => object.raw(key, schema.bytes()),
-        Dialect::Anthropic | Dialect::Gemini | Dialect::BedrockConverse | Dialect::Cohere => match strict {
-            Some(true) => object.raw(key, strict_schema::all_required(schema).bytes()),
-            Some(false) | None => object.raw(key, schema.bytes()),
-        },
     }
 }
 
@@ -167,7 +158,7 @@ fn write_text(body: &mut ObjectWriter<'_>, request: &Request<'_>) {
             format.string("type", "json_schema");
             format.string("name", name.as_deref().unwrap_or("response"));
             format.maybe_string("description", description.as_deref());
-            write_schema(&mut format, "schema", schema, *strict, request.dialect);
+            format.raw("schema", strict_schema::answer_schema(schema, *strict, request.dialect).bytes());
             if let Some(strict) = strict {
                 format.boolean("strict", *strict);
             }
