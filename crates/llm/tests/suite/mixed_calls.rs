@@ -1,8 +1,9 @@
 //! Calls and texts whose pieces a provider mixes: clients whose dialect cannot mix them get one after the other, whole;
 //! and the citations of long texts.
 
+use serde_json::{Value, json};
 use tidegate_llm::model::{Citation, Event, PartBody, Stop, StopReason, StreamStart};
-use tidegate_llm::{Dialect, TranslatedEnd};
+use tidegate_llm::{Dialect, Frame, TranslatedEnd};
 
 use crate::pairs::{check, reply, translate};
 
@@ -147,4 +148,39 @@ fn what_no_longer_waits_is_not_counted() {
     for dialect in ONE_BY_ONE {
         assert!(!told_beside_an_open_call(dialect, &events).contains("word"), "{dialect}");
     }
+}
+
+#[test]
+fn arguments_go_to_the_block_that_anthropics_events_number() {
+    let event = |index: u64, kind: &str, rest: Value| {
+        let mut event = json!({"type": kind, "index": index});
+        event.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        event.to_string()
+    };
+    let start = |index, id: &str| {
+        event(index, "content_block_start", json!({"content_block": {"type": "tool_use", "id": id, "name": "f"}}))
+    };
+    let piece = |index, text: &str| event(index, "content_block_delta", json!({"delta": {"partial_json": text}}));
+    let stop = |index| event(index, "content_block_stop", json!({}));
+    let events = [
+        start(0, "a"),
+        start(1, "b"),
+        piece(0, "{\"c\""),
+        piece(1, "{\"d\""),
+        piece(0, ":1}"),
+        stop(0),
+        piece(1, ":2}"),
+        stop(1),
+    ];
+    let mut reader = Dialect::Anthropic.stream_reader();
+    let mut told = [String::new(), String::new()];
+    for data in &events {
+        let frame = Frame { name: b"", data: data.as_bytes(), is_exception: false };
+        reader.read(frame, &mut |event| {
+            if let Event::Arguments { call, json, .. } = event {
+                told[call as usize].push_str(&json);
+            }
+        });
+    }
+    assert_eq!(told, [r#"{"c":1}"#, r#"{"d":2}"#]);
 }

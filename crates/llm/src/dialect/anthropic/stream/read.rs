@@ -1,9 +1,10 @@
 //! Reads a stream.
 //!
-//! Blocks that only this dialect knows are gathered and told whole. Only `message_stop` ends the answer: a connection
-//! that ends before it was cut.
+//! Blocks that only this dialect knows are gathered and told whole. Of calls, several may be told at once: the numbers of
+//! their blocks tell whose the arguments are. Only `message_stop` ends the answer: a connection that
+//! ends before it was cut.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::dialect::anthropic::block;
 use crate::dialect::anthropic::stop;
@@ -19,23 +20,31 @@ const CHOICE: u32 = 0;
 #[derive(Debug, Default)]
 pub(in super::super) struct Reader {
     usage: Reported,
+    /// The block that is being told and is no call.
     open: Option<Open>,
+    /// The calls that are being told, by the numbers of their blocks.
+    calling: HashMap<u64, Calling>,
+    /// The number of the block that began last, which stands in where an event has none.
+    latest: u64,
     /// Calls begun so far.
     calls: u32,
 }
 
-/// The block that is being told.
+/// A block that is being told.
 #[derive(Debug)]
 enum Open {
     Text,
     Thinking,
-    ToolUse {
-        call: u32,
-        /// The input that came with the beginning, until pieces of it come.
-        input: Option<Vec<u8>>,
-    },
     Whole,
     Opaque(Gathered),
+}
+
+/// A call that is being told.
+#[derive(Debug)]
+struct Calling {
+    call: u32,
+    /// The input that came with the beginning, until pieces of it come.
+    input: Option<Vec<u8>>,
 }
 
 /// A block that is told whole at its end.
@@ -55,9 +64,11 @@ impl EventReader for Reader {
         }
         let Some(event) = Raw::checked(frame.data).and_then(Raw::object) else { return };
         let (mut kind, mut body, mut usage) = (None, None, None);
+        let mut number = self.latest;
         for (key, value) in event.members() {
             match key {
                 b"type" => kind = value.text(),
+                b"index" => number = value.count().unwrap_or(number),
                 b"message" | b"content_block" | b"delta" => body = Some(value),
                 b"usage" => usage = Some(value),
                 _ => {}
@@ -67,9 +78,9 @@ impl EventReader for Reader {
         let name = std::str::from_utf8(frame.name).ok();
         match (kind.as_deref().or(name), body) {
             (Some("message_start"), Some(message)) => self.start(message, tell),
-            (Some("content_block_start"), Some(block)) => self.open(block, tell),
-            (Some("content_block_delta"), Some(delta)) => self.delta(delta, tell),
-            (Some("content_block_stop"), _) => self.close(tell),
+            (Some("content_block_start"), Some(block)) => self.open(number, block, tell),
+            (Some("content_block_delta"), Some(delta)) => self.delta(number, delta, tell),
+            (Some("content_block_stop"), _) => self.close(number, tell),
             (Some("message_delta"), delta) => {
                 if let Some(usage) = usage {
                     self.usage.take(usage);
@@ -122,10 +133,12 @@ impl Reader {
         tell(Event::Usage(self.usage.counts()));
     }
 
-    fn open(&mut self, block: Raw<'_>, tell: &mut dyn FnMut(Event<'_>)) {
+    fn open(&mut self, number: u64, block: Raw<'_>, tell: &mut dyn FnMut(Event<'_>)) {
+        self.latest = number;
+        self.calling.remove(&number);
         let kind = block.first("type").and_then(Raw::text);
         let text = |name: &str| block.first(name).and_then(Raw::text).filter(|text| !text.is_empty());
-        self.open = Some(match kind.as_deref() {
+        let open = match kind.as_deref() {
             Some("text") => {
                 if let Some(text) = text("text") {
                     tell(Event::Text { choice: CHOICE, text });
@@ -156,16 +169,19 @@ impl Reader {
                 let (id, name) = (text("id").unwrap_or_default(), text("name").unwrap_or_default());
                 tell(Event::ToolCall { choice: CHOICE, call, id, name, signature: None });
                 let input = block.first("input").filter(|input| input.members().next().is_some());
-                Open::ToolUse { call, input: input.map(|input| input.bytes.to_vec()) }
+                self.calling.insert(number, Calling { call, input: input.map(|input| input.bytes.to_vec()) });
+                return;
             }
             Some(_) | None => {
                 Open::Opaque(Gathered { start: block.bytes.to_vec(), input: String::new(), texts: BTreeMap::new() })
             }
-        });
+        };
+        self.open = Some(open);
     }
 
-    fn delta(&mut self, delta: Raw<'_>, tell: &mut dyn FnMut(Event<'_>)) {
-        if let Some(Open::Opaque(gathered)) = &mut self.open {
+    fn delta(&mut self, number: u64, delta: Raw<'_>, tell: &mut dyn FnMut(Event<'_>)) {
+        let mut calling = self.calling.get_mut(&number);
+        if let (None, Some(Open::Opaque(gathered))) = (&calling, &mut self.open) {
             return gathered.take(delta);
         }
         for (key, value) in delta.members() {
@@ -175,9 +191,9 @@ impl Reader {
                 (b"thinking", Some(text)) => tell(Event::Reasoning { choice: CHOICE, text, is_summary: false }),
                 (b"signature", Some(text)) => tell_signature(Signature::read(Dialect::Anthropic, text), tell),
                 (b"partial_json", Some(json)) => {
-                    if let Some(Open::ToolUse { call, input }) = &mut self.open {
-                        *input = None;
-                        tell(Event::Arguments { choice: CHOICE, call: *call, json });
+                    if let Some(calling) = &mut calling {
+                        calling.input = None;
+                        tell(Event::Arguments { choice: CHOICE, call: calling.call, json });
                     }
                 }
                 (b"citation", _) => cite(value, tell),
@@ -186,16 +202,16 @@ impl Reader {
         }
     }
 
-    fn close(&mut self, tell: &mut dyn FnMut(Event<'_>)) {
+    fn close(&mut self, number: u64, tell: &mut dyn FnMut(Event<'_>)) {
+        if let Some(Calling { call, input }) = self.calling.remove(&number) {
+            if let Some(input) = input {
+                tell(Event::Arguments { choice: CHOICE, call, json: String::from_utf8_lossy(&input) });
+            }
+            return tell(Event::PartEnd { choice: CHOICE });
+        }
         match self.open.take() {
             None | Some(Open::Whole) => {}
             Some(Open::Text | Open::Thinking) => tell(Event::PartEnd { choice: CHOICE }),
-            Some(Open::ToolUse { call, input }) => {
-                if let Some(input) = input {
-                    tell(Event::Arguments { choice: CHOICE, call, json: String::from_utf8_lossy(&input) });
-                }
-                tell(Event::PartEnd { choice: CHOICE });
-            }
             Some(Open::Opaque(gathered)) => tell(Event::Opaque { choice: CHOICE, json: gathered.whole() }),
         }
     }
