@@ -118,6 +118,7 @@ impl StreamFilter {
             }
             Passage::Translated(translator) => {
                 let mut out = Vec::new();
+                translator.push_last(&mut out, &mut |event| self.observer.note(event));
                 let end = match translator.end(&mut out) {
                     TranslatedEnd::Complete => {
                         self.observer.note(&Event::End);

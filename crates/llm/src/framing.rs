@@ -124,6 +124,16 @@ impl Deframer {
         }
     }
 
+    /// Takes the end of the bytes and gives the frame that it completes: a last line needs no line feed.
+    pub fn end(&mut self, mut visit: impl FnMut(Frame<'_>)) {
+        match self {
+            Deframer::Lines(decoder) => {
+                decoder.end(|line| visit(Frame { name: b"", data: line, is_exception: false }));
+            }
+            Deframer::Sse(_) | Deframer::AwsEventStream(_) | Deframer::JsonArray(_) | Deframer::SseOrJsonArray => {}
+        }
+    }
+
     /// Takes in the next chunk and gives the frames it completes.
     ///
     /// # Errors

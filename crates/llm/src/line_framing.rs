@@ -48,6 +48,11 @@ impl LineDecoder {
         self.hold(rest)
     }
 
+    /// Takes the end of the bytes, which ends the last line.
+    pub(crate) fn end(&mut self, mut on_line: impl FnMut(&[u8])) {
+        visit(&std::mem::take(&mut self.pending), &mut on_line);
+    }
+
     fn hold(&mut self, bytes: &[u8]) -> Result<(), LineError> {
         if self.pending.len() + bytes.len() > self.max_line_bytes {
             return Err(LineError::LineTooLong { max: self.max_line_bytes });

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::dialect::{ClientDialect, EventReader, EventWriter, ProviderDialect, Reply};
+use crate::dialect::{ClientDialect, EventReader, EventWriter, Frame, ProviderDialect, Reply};
 use crate::errors::ApiError;
 use crate::framing::{Deframer, FrameError};
 use crate::json::Raw;
@@ -75,36 +75,20 @@ impl StreamTranslator {
         observe: &mut dyn FnMut(&Event<'_>),
     ) -> Result<(), FrameError> {
         let Self { deframer, reader, output, skipped } = self;
-        deframer.push(chunk, |frame| {
-            if is_broken(frame.data) {
-                *skipped += 1;
-                return;
-            }
-            let mut failure = None;
-            let mut tell = |event: Event<'_>| {
-                // What was given up has no normal end.
-                if failure.is_some() && matches!(event, Event::End) {
-                    return;
-                }
-                if !matches!(output.state, State::Finished) {
-                    observe(&event);
-                }
-                if let Event::Stop { stop, .. } = &event
-                    && let Some(error) = stop.failure()
-                {
-                    failure.get_or_insert(error);
-                    return;
-                }
-                output.take(event, out);
-            };
-            reader.read(frame, &mut tell);
-            // Behind the frame's own error, which says more.
-            if let Some(error) = failure.filter(|_| matches!(output.state, State::Open)) {
-                let event = Event::Error(error);
-                observe(&event);
-                output.take(event, out);
-            }
+        deframer.push(chunk, |frame| match is_broken(frame.data) {
+            true => *skipped += 1,
+            false => output.retell(frame, reader.as_mut(), out, observe),
         })
+    }
+
+    /// Takes what the end of the provider's bytes completes, as [`push`](Self::push) does. To be called before
+    /// [`end`](Self::end).
+    pub fn push_last(&mut self, out: &mut Vec<u8>, observe: &mut dyn FnMut(&Event<'_>)) {
+        let Self { deframer, reader, output, skipped } = self;
+        deframer.end(|frame| match is_broken(frame.data) {
+            true => *skipped += 1,
+            false => output.retell(frame, reader.as_mut(), out, observe),
+        });
     }
 
     /// How many events so far could not be decoded. They are passed over, for the rest of the answer may be whole.
@@ -168,6 +152,40 @@ enum State {
 }
 
 impl Output {
+    /// Tells what `reader` finds in `frame`.
+    fn retell(
+        &mut self,
+        frame: Frame<'_>,
+        reader: &mut dyn EventReader,
+        out: &mut Vec<u8>,
+        observe: &mut dyn FnMut(&Event<'_>),
+    ) {
+        let mut failure = None;
+        let mut tell = |event: Event<'_>| {
+            // What was given up has no normal end.
+            if failure.is_some() && matches!(event, Event::End) {
+                return;
+            }
+            if !matches!(self.state, State::Finished) {
+                observe(&event);
+            }
+            if let Event::Stop { stop, .. } = &event
+                && let Some(error) = stop.failure()
+            {
+                failure.get_or_insert(error);
+                return;
+            }
+            self.take(event, out);
+        };
+        reader.read(frame, &mut tell);
+        // Behind the frame's own error, which says more.
+        if let Some(error) = failure.filter(|_| matches!(self.state, State::Open)) {
+            let event = Event::Error(error);
+            observe(&event);
+            self.take(event, out);
+        }
+    }
+
     fn take(&mut self, event: Event<'_>, out: &mut Vec<u8>) {
         if !matches!(self.state, State::Open) {
             return;

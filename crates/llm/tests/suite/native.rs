@@ -46,6 +46,7 @@ pub fn streamed<'a>(provider: ProviderDialect, pieces: impl IntoIterator<Item = 
     for piece in pieces {
         translator.push(piece, &mut out, &mut |_| {}).unwrap();
     }
+    translator.push_last(&mut out, &mut |_| {});
     let end = translator.end(&mut out);
     if end == TranslatedEnd::Complete {
         grammar::chat::check(&out).unwrap();

@@ -113,8 +113,15 @@ fn a_stream_is_read_in_any_pieces() {
 }
 
 #[test]
+fn the_last_line_of_a_stream_needs_no_line_feed() {
+    let told = streamed(OLLAMA, [STREAM.trim_end().as_bytes()]);
+    assert_eq!((told.text.as_str(), told.end), ("héllo", TranslatedEnd::Complete));
+    assert_eq!(told.usage["completion_tokens"], 3);
+}
+
+#[test]
 fn a_stream_that_breaks_off_or_fails_is_no_whole_answer() {
-    for length in (0..STREAM.len()).step_by(5) {
+    for length in (0..STREAM.len() - 1).step_by(5) {
         assert_eq!(streamed(OLLAMA, [&STREAM.as_bytes()[..length]]).end, TranslatedEnd::Cut, "{length} bytes");
     }
     let failed = "{\"message\":{\"content\":\"x\"},\"done\":false}\n{\"error\":\"out of memory\"}\n";
