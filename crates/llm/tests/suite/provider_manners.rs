@@ -350,3 +350,17 @@ fn signatures_of_googles_models_go_back_to_google_alone() {
         assert_eq!((told, &*lost), (&signature, named), "{provider}");
     }
 }
+
+#[test]
+fn a_signature_of_googles_that_stands_by_no_call_goes_back_to_its_message() {
+    let signed = json!({"type": "thinking", "thinking": "", "signature": "tg:openai-chat:U0lH"});
+    let history = json!({"messages": [
+        {"role": "user", "content": "x"},
+        {"role": "assistant", "content": [{"type": "text", "text": "t"}, signed]},
+        {"role": "user", "content": "y"},
+    ]});
+    let (asked, lost) = asked_of("gemini", history);
+    let message = json!({"role": "assistant", "content": "t",
+        "extra_content": {"google": {"thought_signature": "U0lH"}}});
+    assert_eq!((&asked["messages"][1], &*lost), (&message, ""));
+}

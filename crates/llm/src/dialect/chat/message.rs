@@ -158,11 +158,13 @@ impl<'a> Message<'a> {
         parts.push(PartBody::Media(Box::new(sound)).into());
     }
 
-    /// The message's own signature (Gemini) signs its first call, else its text, else stands alone.
+    /// The message's own signature (Gemini) signs its first call unless that has one, else its text, else stands alone.
     fn sign(&mut self, calls_from: usize, parts: &mut Vec<Part<'a>>) {
         let Some(proof) = self.signature.take() else { return };
-        if let Some(PartBody::ToolCall(call)) = parts.get_mut(calls_from).map(|part| &mut part.body) {
-            call.signature.get_or_insert(proof);
+        if let Some(PartBody::ToolCall(call)) = parts.get_mut(calls_from).map(|part| &mut part.body)
+            && call.signature.is_none()
+        {
+            call.signature = Some(proof);
             return;
         }
         let text = parts.iter_mut().rev().find_map(|part| match &mut part.body {

@@ -24,7 +24,7 @@ pub(super) enum Home<'s> {
     Thinking,
     /// An element of `reasoning_details`.
     Detail(Detail<'s>),
-    /// `extra_content.google.thought_signature` of the call that follows.
+    /// `extra_content.google.thought_signature` of the call that follows, else of the message.
     Call,
 }
 

@@ -148,13 +148,13 @@ impl Writer<'_> {
     fn thoughts(&mut self, parts: &[&Part<'_>], message: &mut ObjectWriter<'_>) {
         let mut plain: Option<(&'static str, String)> = None;
         let mut detailed: Vec<&Reasoning<'_>> = Vec::new();
-        for (at, part) in parts.iter().enumerate() {
+        for part in parts {
             let PartBody::Reasoning(thought) = &part.body else { continue };
             let home = Home::of_part(thought).or((self.origin == Origin::Own).then_some(Home::ReasoningContent));
             match home {
                 None => self.losses.lose(Feature::Reasoning),
                 Some(Home::Thinking) => {}
-                Some(Home::Call) if thought.text.is_empty() && signs_next(parts, at) => {}
+                Some(Home::Call) if thought.text.is_empty() => {}
                 Some(Home::Detail(_) | Home::Call) => detailed.push(thought),
                 Some(home @ (Home::ReasoningContent | Home::Reasoning)) => {
                     plain.get_or_insert_with(|| (home.field(), String::new())).1.push_str(&thought.text);
@@ -177,7 +177,7 @@ impl Writer<'_> {
         let mut refusal: Option<&str> = None;
         let mut signature: Option<&Signature<'_>> = None;
         let has_thinking = parts.iter().any(|part| is_thinking(part));
-        for part in parts {
+        for (at, part) in parts.iter().enumerate() {
             match &part.body {
                 PartBody::Text { citations, signature: proof, .. } => {
                     if !citations.is_empty() && self.origin == Origin::Foreign {
@@ -190,6 +190,9 @@ impl Writer<'_> {
                 PartBody::Media(_) if self.origin == Origin::Foreign => self.losses.lose(Feature::MediaOutput),
                 PartBody::Opaque(json) if json.raw().get("custom").is_some() => {}
                 PartBody::Reasoning(_) if is_thinking(part) => told.push(part),
+                PartBody::Reasoning(thought) if is_google_signature(thought) && !signs_next(parts, at) => {
+                    signature = signature.or(thought.signature.as_ref());
+                }
                 PartBody::Reasoning(_) | PartBody::ToolCall(_) | PartBody::ToolResult(_) => {}
                 PartBody::Media(_) | PartBody::Opaque(_) | PartBody::Refusal(_) => told.push(part),
             }
@@ -223,8 +226,7 @@ impl Writer<'_> {
                 }
                 PartBody::Opaque(json) if is_call(part) && self.origin == Origin::Own => calls.raw(json.bytes()),
                 PartBody::Reasoning(thought) => {
-                    let signs = thought.text.is_empty() && Home::of_part(thought) == Some(Home::Call);
-                    before = thought.signature.as_ref().filter(|_| signs);
+                    before = thought.signature.as_ref().filter(|_| is_google_signature(thought));
                 }
                 _ => {}
             }
@@ -279,6 +281,11 @@ impl Writer<'_> {
             }
         }
     }
+}
+
+/// Nothing but a signature of Google's: of the call that follows, else of the message.
+fn is_google_signature(thought: &Reasoning<'_>) -> bool {
+    thought.text.is_empty() && Home::of_part(thought) == Some(Home::Call)
 }
 
 /// The part at `at` is followed by the call that it signs.
