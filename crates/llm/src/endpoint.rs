@@ -289,7 +289,8 @@ static ROWS: [Endpoint; Protocol::ALL.len()] = [
         ..speaks(Dialect::Anthropic)
     },
     Endpoint {
-        paths: &[PathForm::of("/v1/responses", StreamFlag::Body)],
+        // The latter without a version is Azure's.
+        paths: &[PathForm::of("/v1/responses", StreamFlag::Body), PathForm::of("/openai/responses", StreamFlag::Body)],
         body: BodyRule::HasField("input"),
         framing: Framing::NamedSse,
         max_event_bytes: IMAGE_EVENT_BYTES,

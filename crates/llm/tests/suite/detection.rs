@@ -28,6 +28,7 @@ fn the_first_matching_row_names_the_protocol() {
         ("/v1/messages/", r#"{"messages":[]}"#, Some(OpenAiChat)),
         ("/v1/messages", "\"text\"", None),
         ("/v1/responses", r#"{"input":"hi"}"#, Some(OpenAiResponses)),
+        ("/openai/responses", r#"{"input":"hi"}"#, Some(OpenAiResponses)),
         ("/v1/responses", r#"{"input":null}"#, Some(OpenAiResponses)),
         ("/v1/responses", r#"{"messages":[]}"#, Some(OpenAiChat)),
         ("/v1/chat/completions", r#"{"messages":[]}"#, Some(OpenAiChat)),
