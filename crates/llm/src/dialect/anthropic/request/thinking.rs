@@ -124,13 +124,18 @@ impl<'r> Plan<'r> {
         });
     }
 
-    /// Thinking by a budget, which must be less than the limit of output tokens.
+    /// Thinking by a budget, which must be less than the limit of output tokens. Half of that is left for the answer,
+    /// unless the client has counted itself.
     fn spend(&mut self, request: &Request<'_>, reasoning: &ReasoningRequest<'_>, losses: &mut Losses) {
         let medium = Effort("medium".into());
         let by_effort = || reasoning.effort.as_ref().unwrap_or(&medium).budget();
         let wanted = reasoning.budget_tokens.unwrap_or_else(by_effort).max(LEAST_BUDGET);
         let limit = request.max_tokens.unwrap_or_else(|| wanted.saturating_add(DEFAULT_MAX_TOKENS));
-        let budget = wanted.min(limit.saturating_sub(1));
+        let most = match reasoning.budget_tokens {
+            Some(counted) if counted < limit => counted.max(LEAST_BUDGET),
+            Some(_) | None => (limit / 2).max(LEAST_BUDGET),
+        };
+        let budget = wanted.min(most).min(limit.saturating_sub(1));
         if budget < LEAST_BUDGET || forces_tool(request) || continues_unsigned(request) {
             losses.lose(Feature::ReasoningEffort);
             return;
