@@ -74,7 +74,7 @@ features! {
     ParallelToolCalls => "parallel_tool_calls",
     /// The answer is some JSON object.
     JsonObject => "json_object",
-    /// The answer follows a JSON Schema.
+    /// The answer follows a JSON Schema; Claude before 4.1 knows none.
     JsonSchema => "json_schema",
     /// A limit of output tokens.
     MaxTokens => "max_tokens",

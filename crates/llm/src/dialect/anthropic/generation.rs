@@ -5,7 +5,7 @@
 
 /// A generation as `major.minor`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Generation {
+pub(in crate::dialect) struct Generation {
     major: u8,
     minor: u8,
 }
@@ -15,7 +15,7 @@ impl Generation {
 
     /// The generation that `model` names: `claude-opus-4-6`, `us.anthropic.claude-3-7-sonnet-20250219-v1:0`,
     /// `claude-sonnet-4@20250514`.
-    pub(super) fn of(model: &str) -> Self {
+    pub(in crate::dialect) fn of(model: &str) -> Self {
         let Some((_, name)) = model.rsplit_once("claude") else { return Self::UNKNOWN };
         let mut numbers = name.split(['-', '.', '@', ':', '_']).map(version_number).skip_while(Option::is_none);
         let Some(major) = numbers.next().flatten() else { return Self::UNKNOWN };
@@ -23,7 +23,7 @@ impl Generation {
     }
 
     /// Strict tools and formats of answers are known. Providers that are not told by the name pass over them.
-    pub(super) fn follows_schemas(self) -> bool {
+    pub(in crate::dialect) fn follows_schemas(self) -> bool {
         self == Self::UNKNOWN || self >= Self { major: 4, minor: 1 }
     }
 

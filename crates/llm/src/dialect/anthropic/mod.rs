@@ -13,6 +13,7 @@ mod stop;
 mod stream;
 mod usage;
 
+pub(super) use generation::Generation;
 pub(super) use request::{Plan, Thinking};
 
 use crate::dialect::calls::OneByOne;

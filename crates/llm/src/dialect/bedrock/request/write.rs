@@ -1,6 +1,7 @@
 //! Writes a request's body.
 
 use super::{tools, turns};
+use crate::dialect::anthropic::Generation;
 use crate::dialect::bedrock::family::{self, Wishes};
 use crate::dialect::{Dialect, Origin, Quirks, strict_schema};
 use crate::json::{ObjectWriter, unescape, write_string};
@@ -58,6 +59,14 @@ fn write_inference(request: &Request<'_>, wishes: &Wishes<'_>, body: &mut Object
     }
 }
 
+/// The model takes a schema that its answer follows; a client of this dialect knows itself.
+fn follows_schemas(request: &Request<'_>) -> bool {
+    match Origin::of(request.dialect, Dialect::BedrockConverse) {
+        Origin::Own => true,
+        Origin::Foreign => Generation::of(request.model.as_deref().unwrap_or_default()).follows_schemas(),
+    }
+}
+
 fn write_format(request: &Request<'_>, losses: &mut Losses, body: &mut ObjectWriter<'_>) {
     let origin = Origin::of(request.dialect, Dialect::BedrockConverse);
     let mut out = Vec::new();
@@ -67,6 +76,7 @@ fn write_format(request: &Request<'_>, losses: &mut Losses, body: &mut ObjectWri
         Some(ResponseFormat::JsonObject) => losses.lose(Feature::JsonObject),
         Some(ResponseFormat::Opaque(json)) if origin == Origin::Own => config.raw("textFormat", json.bytes()),
         Some(ResponseFormat::Opaque(_)) => losses.lose_field("response_format"),
+        Some(ResponseFormat::JsonSchema { .. }) if !follows_schemas(request) => losses.lose(Feature::JsonSchema),
         Some(ResponseFormat::JsonSchema { name, description, schema, .. }) => {
             let fitted: Json<'_> = match origin {
                 Origin::Own => schema.clone(),
