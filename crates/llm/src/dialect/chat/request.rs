@@ -16,6 +16,7 @@ pub(super) fn read(body: Raw<'_>) -> Result<Request<'_>, ReadError> {
     let (mut older_max_tokens, mut newer_user) = (None, None);
     for (key, value) in body.members().filter(|(_, value)| !value.is_null()) {
         match key {
+            _ if !fits(key, value) => request.extras.keep(key, value),
             b"messages" => messages = Some(value),
             b"max_completion_tokens" => request.max_tokens = value.count(),
             b"max_tokens" => older_max_tokens = value.count(),
@@ -43,10 +44,30 @@ pub(super) fn read(body: Raw<'_>) -> Result<Request<'_>, ReadError> {
     }
 }
 
+/// `value` is of a kind that the member `key` can have. Any other can be asked of nobody else.
+fn fits(key: &[u8], value: Raw<'_>) -> bool {
+    match key {
+        b"max_tokens" | b"max_completion_tokens" | b"n" | b"top_logprobs" | b"thinking_budget" => {
+            value.count().is_some()
+        }
+        b"stream" | b"parallel_tool_calls" | b"enable_thinking" => value.kind == Kind::Bool,
+        b"model" | b"user" | b"safety_identifier" | b"reasoning_effort" | b"service_tier" | b"prompt_cache_key"
+        | b"verbosity" => value.kind == Kind::String,
+        b"stop" => match value.kind {
+            Kind::Array => value.elements().all(|text| text.kind == Kind::String),
+            kind => kind == Kind::String,
+        },
+        b"tools" | b"functions" => value.kind == Kind::Array,
+        b"metadata" | b"stream_options" => value.is_object(),
+        _ => true,
+    }
+}
+
 /// Takes in a member that says how the answer is made and has nothing to do with messages; `false` if it is none.
 #[inline]
 pub(in crate::dialect) fn read_setting<'a>(request: &mut Request<'a>, key: &'a [u8], value: Raw<'a>) -> bool {
     match key {
+        _ if !fits(key, value) => return false,
         b"model" => request.model = value.text(),
         b"stream" => request.stream = value.is_true(),
         b"stream_options" => read_stream_options(request, key, value),

@@ -33,6 +33,7 @@ pub(in super::super) fn read(body: Raw<'_>) -> Result<Request<'_>, ReadError> {
             b"system" => waiting.system = Some(value),
             b"messages" => waiting.messages = Some(value),
             b"output_format" => waiting.output_format = Some(value),
+            _ if !fits(key, value) => request.extras.keep(key, value),
             _ => read_member(&mut request, key, value),
         }
     }
@@ -49,6 +50,19 @@ pub(in super::super) fn read(body: Raw<'_>) -> Result<Request<'_>, ReadError> {
         return Err(ReadError::new("missing messages"));
     }
     Ok(request)
+}
+
+/// `value` is of a kind that the member `key` can have. Any other can be asked of nobody else.
+fn fits(key: &[u8], value: Raw<'_>) -> bool {
+    match key {
+        b"max_tokens" => value.count().is_some(),
+        b"stream" => value.kind == Kind::Bool,
+        b"model" | b"service_tier" => value.kind == Kind::String,
+        b"stop_sequences" => value.kind == Kind::Array && value.elements().all(|text| text.kind == Kind::String),
+        b"tools" => value.kind == Kind::Array,
+        b"metadata" | b"thinking" | b"output_config" | b"tool_choice" => value.is_object(),
+        _ => true,
+    }
 }
 
 fn read_member<'a>(request: &mut Request<'a>, key: &'a [u8], value: Raw<'a>) {

@@ -93,9 +93,11 @@ fn read_generation<'a>(config: Raw<'a>, request: &mut Request<'a>) {
             b"responseLogprobs" | b"response_logprobs" => request.logprobs = value.boolean(),
             b"logprobs" => request.top_logprobs = value.count(),
             b"responseMimeType" | b"response_mime_type" => format.media_type = Some(value),
-            b"responseSchema" | b"response_schema" => format.schema = Some(schema::from_openapi(value)),
+            b"responseSchema" | b"response_schema" => {
+                format.schema = Some((schema::from_openapi(value), key, value));
+            }
             b"responseJsonSchema" | b"response_json_schema" => {
-                format.schema = Some(schema::from_json_schema(value));
+                format.schema = Some((schema::from_json_schema(value), key, value));
             }
             b"thinkingConfig" | b"thinking_config" => {
                 request.reasoning = Some(thinking::read(value, &mut request.extras))
@@ -110,14 +112,15 @@ fn read_generation<'a>(config: Raw<'a>, request: &mut Request<'a>) {
 #[derive(Default)]
 struct Format<'a> {
     media_type: Option<Raw<'a>>,
-    schema: Option<Json<'a>>,
+    /// As JSON Schema, and the member that told it.
+    schema: Option<(Json<'a>, &'a [u8], Raw<'a>)>,
 }
 
 impl<'a> Format<'a> {
     fn read(self, extras: &mut Extras<'a>) -> Option<ResponseFormat<'a>> {
         let media_type = self.media_type.and_then(Raw::quoted);
         match (media_type, self.schema) {
-            (None | Some(b"application/json"), Some(schema)) => {
+            (None | Some(b"application/json"), Some((schema, ..))) => {
                 Some(ResponseFormat::JsonSchema { name: None, description: None, schema, strict: None })
             }
             (Some(b"application/json"), None) => Some(ResponseFormat::JsonObject),
@@ -127,8 +130,8 @@ impl<'a> Format<'a> {
                 if let (Some(_), Some(value)) = (media_type, self.media_type) {
                     keep_in(extras, "generationConfig", b"responseMimeType", value);
                 }
-                if let Some(schema) = schema {
-                    extras.0.push(("generationConfig.responseJsonSchema".into(), schema));
+                if let Some((_, key, value)) = schema {
+                    keep_in(extras, "generationConfig", key, value);
                 }
                 None
             }
