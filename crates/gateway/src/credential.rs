@@ -53,7 +53,8 @@ pub(crate) fn strip_query<'q>(query: &'q str, places: &[CredentialPlace]) -> Cow
     Cow::Owned(query.split('&').filter(is_other).collect::<Vec<_>>().join("&"))
 }
 
-/// `target`, a path with its query, with `[hidden]` in the place of what the arguments say whose decoded names hold keys.
+/// `target`, a path with its query, with `[hidden]` in the place of what arguments say that hold keys, as their decoded
+/// names tell.
 pub(crate) fn hide_arguments(target: &str, holds_key: impl Fn(&str) -> bool) -> Cow<'_, str> {
     let Some((path, query)) = target.split_once('?') else { return Cow::Borrowed(target) };
     let mut is_changed = false;

@@ -157,8 +157,8 @@ impl LlmCall {
         (spent > 0.0).then(|| usage.completion as f64 / spent)
     }
 
-    /// The last word on usage: an answer whose provider reported nothing is counted here, and marked as estimated. So is
-    /// the text of one that ended early, if it is more than was reported until then.
+    /// The last word on usage: an answer whose provider reported nothing is counted here, and marked as estimated.
+    /// So is the text of one that ended early, if it is more than was reported until then.
     pub(crate) fn settle(&mut self) {
         let is_settled = self.usage.is_some() && !self.ended_early;
         if !self.answered || !llm::endpoint(self.protocol).costs_tokens() || is_settled {

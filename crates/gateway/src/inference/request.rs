@@ -25,8 +25,8 @@ use crate::exchange::Exchange;
 use crate::headers;
 use crate::transport::OutgoingBody;
 
-/// What concerns the client's connection or is said to the gateway, or what that told the request about the consumer; no
-/// provider's business.
+/// What concerns the client's connection or is said to the gateway, or what that told the request about the consumer;
+/// no provider's business.
 const NOT_PASSED: [HeaderName; 6] = [
     ACCEPT_ENCODING,
     EXPECT,

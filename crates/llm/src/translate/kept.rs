@@ -1,7 +1,7 @@
 //! What clients of Responses refer to instead of sending it: an earlier answer, a conversation.
 //!
-//! Only the provider that keeps it knows it. Any other is asked as if nothing had been said before, so that such a request is
-//! refused as OpenAI refuses one for what it does not have: SDKs and agents then send all of the conversation.
+//! Only the provider that keeps it knows it. Any other would be asked as if nothing had been said before, so that such
+//! a request is refused as OpenAI refuses one for what it does not have: SDKs and agents then send the conversation.
 
 use crate::errors::{ApiError, ErrorKind};
 use crate::json::Raw;

@@ -13,6 +13,7 @@ mod names;
 mod own_form;
 mod pieces;
 mod refused;
+mod results;
 mod stream;
 
 pub use names::Renames;
@@ -123,6 +124,8 @@ pub fn translate_request(
     match client.is_foreign_to(target.dialect) {
         true => {
             defaults::leave_unsaid(&mut request, codec.carries);
+            names::fit_end_user(&mut request);
+            results::move_behind_calls(&mut request.turns);
             // Converse passes previews on to Claude, so there they are no foreign field.
             let previews = at_converse.then(|| betas::take_list(&mut request)).flatten();
             drop_foreign(&mut request, target.dialect.dialect(), &mut losses);

@@ -89,6 +89,16 @@ fn fitted(name: &str, rule: NameRule) -> String {
     )
 }
 
+/// OpenAI takes no longer identifier of a user, in characters; Claude Code's has twice as many.
+const LONGEST_END_USER: usize = 64;
+
+/// Replaces a longer identifier of the client's user by its SHA-256, which tells users apart as well.
+pub(super) fn fit_end_user(request: &mut Request<'_>) {
+    if let Some(user) = request.end_user.as_mut().filter(|user| user.chars().count() > LONGEST_END_USER) {
+        *user = hex(&Sha256::digest(user.as_bytes())).into();
+    }
+}
+
 /// Gives every call an identifier of its own that `rule` accepts, and every result the identifier and the name of its
 /// call.
 ///
@@ -195,8 +205,12 @@ fn numbered(at: usize, rule: NameRule) -> String {
 
 /// An identifier made of letters and digits, the same for the same `id`.
 fn hashed(id: &str, rule: NameRule) -> String {
-    let hash = Sha256::digest(id.as_bytes());
-    let mut text: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut text = hex(&Sha256::digest(id.as_bytes()));
     text.truncate(rule.max_length.min(24));
     text
+}
+
+/// Two digits a byte.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

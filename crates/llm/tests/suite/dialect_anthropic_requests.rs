@@ -7,7 +7,7 @@ use tidegate_llm::model::{
     Effort, Feature, Json, Losses, MediaKind, MediaSource, Part, PartBody, Reasoning, Request, ResponseFormat, Role,
     Signature, ToolBody, ToolChoice, Turn,
 };
-use tidegate_llm::{Dialect, Quirks, Raw};
+use tidegate_llm::{Dialect, LossPolicy, PathFacts, Quirks, Raw, Target, translate_request};
 
 use crate::features::{call, having, json, media, result, thinks, tool};
 
@@ -199,7 +199,7 @@ fn empty_text_is_left_out() {
 #[test]
 fn effort_becomes_a_budget_below_the_limit_of_tokens() {
     for (effort, limit, budget, written_limit) in
-        [("high", None, 8192, 8192 + 4096), ("low", Some(4000), 1024, 4000), ("high", Some(4000), 3999, 4000)]
+        [("high", None, 4096 + 2048, 8192 + 4096), ("low", Some(4000), 1024, 4000), ("high", Some(4000), 2000, 4000)]
     {
         let mut request = question();
         request.reasoning = thinks(effort);
@@ -325,6 +325,23 @@ fn more_strict_tools_than_are_accepted_are_offered_loosely() {
 }
 
 #[test]
+fn members_without_names_are_told_as_lost_or_keep_a_tool_from_being_strict() {
+    let map = json!({"type": "object", "additionalProperties": {"type": "string"}});
+    let mut request = question();
+    let mut strict = tool("s");
+    let ToolBody::Function(function) = &mut strict.body else { panic!() };
+    (function.strict, function.parameters) = (Some(true), Some(json(map.clone())));
+    request.tools = vec![strict];
+    let (body, losses) = write(&request);
+    assert_eq!(body["tools"][0], json!({"name": "s", "input_schema": map}));
+    assert_eq!(losses.to_string(), "strict");
+    let mut request = question();
+    let schema = json(map);
+    request.response_format = Some(ResponseFormat::JsonSchema { name: None, description: None, schema, strict: None });
+    assert_eq!(write(&request).1.to_string(), "field:additionalProperties");
+}
+
+#[test]
 fn models_that_know_no_schemas_are_asked_without() {
     let mut request = having(question(), Feature::JsonSchema, Dialect::Anthropic).unwrap();
     request.tools = having(question(), Feature::StrictTools, Dialect::Anthropic).unwrap().tools;
@@ -351,6 +368,11 @@ fn documents_in_blocks_and_found_texts_come_back_as_they_were_and_are_documents_
         .collect();
     assert_eq!(texts, [MediaSource::PlainText("a".into()), MediaSource::PlainText("b".into())]);
     assert_eq!(write(&request).0["messages"][0]["content"], blocks);
+    let body =
+        json!({"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": [blocks[0]]}]}).to_string();
+    let target = Target { dialect: Dialect::Gemini.into(), quirks: Quirks::default(), losses: LossPolicy::Refuse };
+    let raw = Raw::new(body.as_bytes()).unwrap();
+    translate_request(Dialect::Anthropic, &target, raw, PathFacts::default()).unwrap();
 }
 
 #[test]

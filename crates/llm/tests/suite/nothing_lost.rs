@@ -158,3 +158,69 @@ fn what_happens_anyway_is_not_named_as_left_out() {
     let (_, losses) = asked(Dialect::OpenAiResponses, Dialect::Anthropic, &kept);
     assert_eq!(losses, "field:store, field:truncation");
 }
+
+#[test]
+fn values_of_a_kind_that_a_member_cannot_have_are_named() {
+    let said = json!([{"role": "user", "content": "hi"}]);
+    for (client, target, member, value) in [
+        (Dialect::Anthropic, Dialect::OpenAiChat, "max_tokens", json!("5")),
+        (Dialect::Anthropic, Dialect::OpenAiChat, "max_tokens", json!(-1)),
+        (Dialect::Anthropic, Dialect::OpenAiChat, "stop_sequences", json!([1, "a"])),
+        (Dialect::Anthropic, Dialect::OpenAiChat, "tools", json!("x")),
+        (Dialect::Anthropic, Dialect::OpenAiChat, "thinking", json!("on")),
+        (Dialect::OpenAiChat, Dialect::Anthropic, "max_tokens", json!("5")),
+        (Dialect::OpenAiChat, Dialect::Anthropic, "stop", json!(5)),
+        (Dialect::OpenAiChat, Dialect::Anthropic, "user", json!({"name": "n"})),
+        (Dialect::OpenAiChat, Dialect::Anthropic, "stream", json!("true")),
+    ] {
+        let body = json!({"model": "m", "messages": said, member: value});
+        assert_eq!(asked(client, target, &body).1, format!("field:{member}"), "{body}");
+    }
+}
+
+#[test]
+fn results_stand_right_behind_their_calls_whatever_is_said_between() {
+    let body = json!({"model": "m", "input": [
+        {"role": "user", "content": "hi"},
+        {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"},
+        {"role": "user", "content": "and?"},
+        {"type": "function_call_output", "call_id": "c1", "output": "done"},
+    ]});
+    for target in [Dialect::OpenAiChat, Dialect::Cohere] {
+        let (asked, _) = asked(Dialect::OpenAiResponses, target, &body);
+        let roles: Vec<_> = asked["messages"].as_array().unwrap().iter().map(|said| said["role"].clone()).collect();
+        assert_eq!(roles, ["user", "assistant", "tool", "user"], "{target}");
+    }
+}
+
+#[test]
+fn a_long_identifier_of_the_clients_user_becomes_its_hash() {
+    let said = json!([{"role": "user", "content": "hi"}]);
+    for (user, length) in [("u".repeat(64), 64), ("u".repeat(190), 64), ("short".to_owned(), 5)] {
+        let body = json!({"model": "m", "max_tokens": 9, "messages": said, "metadata": {"user_id": user}});
+        let (asked, lost) = asked(Dialect::Anthropic, Dialect::OpenAiChat, &body);
+        let sent = asked["user"].as_str().unwrap();
+        assert_eq!((sent.len(), sent == user, &*lost), (length, user.len() == length, ""));
+    }
+}
+
+#[test]
+fn a_choice_of_words_is_named_as_googles_client_told_it() {
+    let config = json!({"responseMimeType": "text/x.enum", "responseSchema": {"type": "STRING", "enum": ["a", "b"]}});
+    let body = json!({"contents": [{"role": "user", "parts": [{"text": "hi"}]}], "generationConfig": config});
+    let lost = asked(Dialect::Gemini, Dialect::OpenAiChat, &body).1;
+    assert_eq!(lost, "field:generationConfig.responseMimeType, field:generationConfig.responseSchema");
+}
+
+#[test]
+fn a_schema_is_named_where_claude_knows_none_at_converse_too() {
+    let said = json!([{"role": "user", "content": "hi"}]);
+    let schema = json!({"name": "n", "schema": {"type": "object", "properties": {}}});
+    for (model, named) in [("anthropic.claude-3-7-sonnet-20250219-v1:0", "json_schema"), ("openai.gpt-oss-20b-1:0", "")]
+    {
+        let format = json!({"type": "json_schema", "json_schema": schema});
+        let body = json!({"model": model, "messages": said, "response_format": format});
+        let (asked, lost) = asked(Dialect::OpenAiChat, Dialect::BedrockConverse, &body);
+        assert_eq!((&*lost, asked.get("outputConfig").is_none()), (named, !named.is_empty()), "{model}");
+    }
+}

@@ -275,7 +275,7 @@ fn settings_that_a_provider_does_not_take_are_left_out_and_named() {
     let body = json!({"messages": [{"role": "user", "content": "hi"}], "p": 0.5, "frequency_penalty": 0.5,
         "presence_penalty": 0.5, "strict_tools": true})
     .to_string();
-    let tool = json!({"name": "f", "strict": true, "input_schema": {"type": "object"}});
+    let tool = json!({"name": "f", "strict": true, "input_schema": {"type": "object", "properties": {}}});
     for (provider, takes) in [("zhipu", false), ("zai", false), ("moonshot", true)] {
         let quirks = Provider::by_name(provider).unwrap().quirks;
         let target = Target { dialect: Dialect::OpenAiChat.into(), quirks, losses: LossPolicy::Drop };

@@ -111,7 +111,7 @@ fn media(block: Raw<'_>, kind: MediaKind) -> Option<Part<'_>> {
     media.media_type = found.media_type;
     if found.is_content {
         // The blocks' borders matter to citations.
-        extras.keep(b"source", source);
+        extras.keep_as_written(block);
     }
     Some(Part { body: PartBody::Media(Box::new(media)), cache, extras })
 }

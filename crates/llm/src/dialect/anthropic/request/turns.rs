@@ -11,8 +11,8 @@ use crate::dialect::anthropic::block::{self, write_extras};
 use crate::dialect::{Dialect, Origin};
 use crate::json::{ArrayWriter, ObjectWriter};
 use crate::model::{
-    ContentForm, Extras, Feature, Losses, Media, MediaKind, MediaSource, Part, PartBody, Reasoning, Request, Role,
-    ToolResult, Turn,
+    ContentForm, Feature, Losses, Media, MediaKind, MediaSource, Part, PartBody, Reasoning, Request, Role, ToolResult,
+    Turn,
 };
 
 /// What the user says where the conversation would begin with the assistant, or not begin at all.
@@ -254,15 +254,12 @@ impl Blocks<'_> {
     }
 
     fn write_media(&mut self, part: &Part<'_>, media: &Media<'_>, out: &mut Vec<u8>) {
-        let own = |name: &str| part.extras.get(name).filter(|_| self.origin == Origin::Own);
-        if let Some(found) = own(Extras::AS_WRITTEN) {
+        if let Some(found) = part.extras.as_written().filter(|_| self.origin == Origin::Own) {
             return out.extend_from_slice(found.bytes());
         }
         let mut block = ObjectWriter::new(out);
         block.string("type", if media.kind == MediaKind::Image { "image" } else { "document" });
-        if own("source").is_none() {
-            write_source(media, &mut block.object("source"));
-        }
+        write_source(media, &mut block.object("source"));
         if media.kind == MediaKind::Document {
             block.maybe_string("title", media.name.as_deref().filter(|name| !name.is_empty()));
             block.maybe_string("context", media.context.as_deref());

@@ -1,8 +1,8 @@
 //! Reads a stream.
 //!
-//! Blocks that only this dialect knows are gathered and told whole. Of calls, several may be told at once: the numbers of
-//! their blocks tell whose the arguments are. Only `message_stop` ends the answer: a connection that
-//! ends before it was cut.
+//! Blocks that only this dialect knows are gathered and told whole. Of calls, several may be told at once: the numbers
+//! of their blocks tell whose the arguments are. Only `message_stop` ends the answer: a connection that ends before it
+//! was cut.
 
 use std::collections::{BTreeMap, HashMap};
 
