@@ -113,13 +113,17 @@ impl PluginCompiler {
         self.surroundings.secrets_revision
     }
 
-    /// Decrypts and resolves an authentication plugin's consumer-side configuration. `None` if a secret is
-    /// missing: the consumer cannot be found by it then.
+    /// Decrypts and resolves an authentication plugin's consumer-side configuration. `None` if a secret is missing, or
+    /// is what no write of it would have passed with, such as an empty one: the consumer cannot be found by it then.
     pub fn credential(&self, def: &PluginDef, source: &Value) -> Option<Value> {
         let mut config = source.clone();
         self.keyring.decrypt_fields(&mut config, def.info.encrypt_fields);
         self.check_and_fill(def, Side::Consumer, &mut config).ok()?;
-        resolve_all(&mut config, self.secrets()).is_empty().then_some(config)
+        if !resolve_all(&mut config, self.secrets()).is_empty() {
+            return None;
+        }
+        self.check_and_fill(def, Side::Consumer, &mut config).ok()?;
+        Some(config)
     }
 
     /// Holds `config` against the plugin's schema, if it has one there, and fills in the defaults.

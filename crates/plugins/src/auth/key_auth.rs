@@ -52,6 +52,7 @@ impl Default for Config {
 #[expect(dead_code, reason = "the schema needs every field")]
 pub struct CredentialConfig {
     /// Unique among all consumers and credentials.
+    #[schemars(length(min = 1))]
     pub key: String,
 }
 

@@ -123,3 +123,19 @@ fn bodies_that_routing_reads_before_a_key_is_asked_for_have_a_bounded_room() {
         assert_eq!(post(150_000), 401, "what one body took is given back");
     }
 }
+
+#[test]
+fn a_reference_to_an_empty_secret_lets_nobody_in() {
+    // Set by cargo for every test, and empty for a version without a suffix.
+    let empty = "$env://CARGO_PKG_VERSION_PRE";
+    assert_eq!(std::env::var("CARGO_PKG_VERSION_PRE").as_deref(), Ok(""));
+    let others = [
+        jack(json!({"key-auth": {"key": empty}})),
+        ("/apisix/consumers/jane", json!({"username": "jane", "plugins": {"key-auth": {"key": "janes"}}})),
+    ];
+    let gateway = Gateway::with_plugins_and(json!({"key-auth": {}}), &others);
+    assert_eq!(gateway.get("/", &[("apikey", "")]).status, 401);
+    assert_eq!(gateway.get("/?apikey=", &[]).status, 401);
+    assert_eq!(gateway.get("/?apikey", &[]).status, 401);
+    assert_eq!(gateway.get("/?apikey=janes", &[]).status, 200);
+}

@@ -111,6 +111,9 @@ impl VerificationKey {
             Family::Hmac => {
                 let secret = config.secret.as_deref().ok_or(KeyError::NoSecret)?;
                 let bytes = if config.base64_secret { from_base64(secret)? } else { secret.as_bytes().to_vec() };
+                if bytes.is_empty() {
+                    return Err(KeyError::NoSecret);
+                }
                 DecodingKey::from_secret(&bytes)
             }
             Family::Rsa => DecodingKey::from_rsa_pem(pem()?)?,

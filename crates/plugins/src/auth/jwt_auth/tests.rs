@@ -70,6 +70,15 @@ fn shared_secrets_verify_all_hs_algorithms() {
 }
 
 #[test]
+fn an_empty_secret_verifies_nothing() {
+    for base64 in [false, true] {
+        let credential = json!({"key": "jack", "secret": "", "base64_secret": base64});
+        let config: CredentialConfig = definition::read(&credential).expect("a credential");
+        assert!(matches!(VerificationKey::new(&config), Err(KeyError::NoSecret)));
+    }
+}
+
+#[test]
 fn rsa_keys_verify_rs_and_ps_algorithms() {
     let pair = RsaKeyPair::generate(KeySize::Rsa2048).expect("a key pair");
     let rows: [(&str, &'static dyn RsaEncoding); 6] = [
