@@ -110,9 +110,13 @@ impl Plugin for FileLogger {
             self.entry.write(exchange, line);
             line.push(b'\n');
             self.file.push(line);
+            line.shrink_to(MOST_KEPT);
         });
     }
 }
+
+/// Room that a thread keeps for its next line, in bytes.
+const MOST_KEPT: usize = 64 << 10;
 
 thread_local! {
     /// Where this worker writes its lines, one after the other.

@@ -17,8 +17,12 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 /// Where lines gather: one place for each of so many threads, so that workers do not wait for each other.
 const SHARDS: usize = 8;
 
-/// Bytes that may wait in each place.
-const MAX_WAITING_BYTES: usize = 1 << 20;
+/// No line is added to so many bytes in one place. A line is taken whole, however long it is: who asks decides what is
+/// logged of a body, and must not get around the log by it.
+const MAX_WAITING_BYTES: usize = 4 << 20;
+
+/// So many bytes in one place gather no longer.
+const MUCH: usize = 512 << 10;
 
 /// How long lines gather before they are written.
 const GATHER: Duration = Duration::from_millis(20);
@@ -90,6 +94,13 @@ impl Shared {
         true
     }
 
+    /// Has the lines written that are there, without gathering more.
+    fn hurry(&self) {
+        self.state.lock().hurry = true;
+        self.asleep.store(false, Ordering::SeqCst);
+        self.something.notify_one();
+    }
+
     fn is_empty(&self) -> bool {
         self.lines.iter().all(|lines| lines.lock().is_empty())
     }
@@ -119,6 +130,7 @@ impl Shared {
             let mut lines = lines.lock();
             batch.extend_from_slice(&lines);
             lines.clear();
+            lines.shrink_to(MUCH);
         }
     }
 }
@@ -155,13 +167,17 @@ impl LogFile {
     /// Hands over a line, with its line end. Never waits for the disk.
     pub fn push(&self, line: &[u8]) {
         let mut lines = self.shared.lines[shard()].lock();
-        if lines.len() + line.len() > MAX_WAITING_BYTES {
+        let before = lines.len();
+        if before >= MAX_WAITING_BYTES {
             drop(lines);
             return self.count_dropped();
         }
         lines.extend_from_slice(line);
+        let becomes_much = before < MUCH && lines.len() >= MUCH;
         drop(lines);
-        if self.shared.asleep.load(Ordering::SeqCst) && self.shared.asleep.swap(false, Ordering::SeqCst) {
+        if becomes_much {
+            self.shared.hurry();
+        } else if self.shared.asleep.load(Ordering::SeqCst) && self.shared.asleep.swap(false, Ordering::SeqCst) {
             let _state = self.shared.state.lock();
             self.shared.something.notify_one();
         }
@@ -205,6 +221,7 @@ impl Writer {
                     self.file = None;
                 }
                 batch.clear();
+                batch.shrink_to(SHARDS * MUCH);
             });
             state.ended = state.begun;
             shared.written.notify_all();
@@ -267,6 +284,20 @@ mod tests {
         assert!(flush(PATIENCE));
         assert_eq!(std::fs::read_to_string(&old).expect("text"), "kept\none\ntwo\n");
         assert_eq!(std::fs::read_to_string(&path).expect("text"), "three\nfour\n");
+    }
+
+    #[test]
+    fn no_line_is_too_long_and_much_at_once_is_kept_too() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("long.log");
+        let file = LogFile::open(&path).expect("a thread");
+        let long = [vec![b'x'; 2 * MAX_WAITING_BYTES], b"\n".to_vec()].concat();
+        file.push(&long);
+        assert!(flush(PATIENCE));
+        let short = [vec![b'y'; MUCH], b"\n".to_vec()].concat();
+        (0..4).for_each(|_| file.push(&short));
+        assert!(flush(PATIENCE));
+        assert_eq!(std::fs::metadata(&path).expect("a file").len() as usize, long.len() + 4 * short.len());
     }
 
     #[test]
