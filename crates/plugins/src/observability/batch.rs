@@ -1,10 +1,10 @@
 //! Batches: log entries are collected and sent together, by a task on the side runtime. Invariants: handing an entry
-//! over never waits; at most `max_pending_entries` wait, and newer ones are dropped then; an entry that was taken is
+//! over never waits; at most `max_pending_entries` wait, of a bounded length in all, and newer ones are dropped then; an entry that was taken is
 //! sent or, after the last retry, dropped with a line in the error log. When the logger is gone, what is left is sent;
 //! so it is when the process ends, as far as there is time, and what was not is counted in the error log.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +14,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
+
+/// No entry is added to so many bytes that wait. An entry is taken whole, however long it is.
+const MAX_PENDING_BYTES: usize = 64 << 20;
 
 /// Entries that may wait where the metadata says nothing.
 pub(super) const DEFAULT_MAX_PENDING: usize = 8_192;
@@ -98,10 +101,18 @@ pub(super) struct Batch {
     gauge: OnceLock<Option<Gauge>>,
     dropped: AtomicU64,
     name: String,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// Bytes that wait, until this is dropped.
+struct Waiting {
+    bytes: usize,
+    of_all: Arc<AtomicUsize>,
 }
 
 struct Entry {
     text: Bytes,
+    _waiting: Waiting,
     /// Counts it as pending until it is sent or dropped.
     _pending: Option<Held>,
 }
@@ -123,6 +134,7 @@ impl Batch {
             gauge: OnceLock::new(),
             dropped: AtomicU64::new(0),
             name: rules.name.clone(),
+            waiting: Arc::default(),
         };
         side.spawn(Sending { rules, receiver, entries, last_call: last_call.listen() }.run());
         batch
@@ -134,14 +146,31 @@ impl Batch {
             let (route_id, server_addr) = labels();
             self.pending.with(&[&self.name, &route_id, &server_addr])
         });
-        let entry = Entry { text, _pending: gauge.as_ref().map(Gauge::hold) };
-        if self.queue.try_send(entry).is_err() {
+        let has_room = self.waiting.load(Ordering::Relaxed) < MAX_PENDING_BYTES;
+        let entry = || {
+            let waiting = Waiting::new(text.len(), &self.waiting);
+            Entry { text, _waiting: waiting, _pending: gauge.as_ref().map(Gauge::hold) }
+        };
+        if !has_room || self.queue.try_send(entry()).is_err() {
             let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
             // At powers of two: a receiver that is down must not fill the error log.
             if dropped.is_power_of_two() {
                 tracing::warn!(batch = self.name, dropped, "log entries are dropped: too many are waiting");
             }
         }
+    }
+}
+
+impl Waiting {
+    fn new(bytes: usize, of_all: &Arc<AtomicUsize>) -> Self {
+        of_all.fetch_add(bytes, Ordering::Relaxed);
+        Self { bytes, of_all: of_all.clone() }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.of_all.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -226,7 +255,6 @@ impl<R: Receiver> Sending<R> {
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
-    use std::sync::Arc;
 
     use parking_lot::Mutex;
 
@@ -325,6 +353,20 @@ mod tests {
         bench.push("3");
         drop(bench.batch);
         assert_eq!(bench.batches.recv().await.expect("a batch"), ["3"]);
+    }
+
+    #[tokio::test]
+    async fn long_entries_that_wait_are_bounded_by_their_bytes() {
+        let mut bench = bench(|rules| rules.max_entries = 2, &[]);
+        let long: &'static str = "x".repeat(MAX_PENDING_BYTES).leak();
+        ["1", long, "too much"].iter().for_each(|text| bench.push(text));
+        assert_eq!(bench.next().await.len(), 2);
+        while bench.batch.waiting.load(Ordering::Relaxed) > 0 {
+            tokio::task::yield_now().await;
+        }
+        bench.push("2");
+        drop(bench.batch);
+        assert_eq!(bench.batches.recv().await.expect("a batch"), ["2"]);
     }
 
     #[tokio::test]
