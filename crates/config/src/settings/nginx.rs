@@ -170,7 +170,7 @@ impl NginxHttp {
             client_body_timeout: from.duration("client_body_timeout", default.client_body_timeout)?,
             client_max_body_size: from.bytes("client_max_body_size", default.client_max_body_size)?,
             send_timeout: from.duration("send_timeout", default.send_timeout)?,
-            real_ip_header: from.text_or("real_ip_header", &default.real_ip_header)?,
+            real_ip_header: real_ip_header(from)?.unwrap_or(default.real_ip_header),
             real_ip_recursive: match from.entry("real_ip_recursive") {
                 None => default.real_ip_recursive,
                 Some(entry) => entry.on_or_off()?,
@@ -192,6 +192,20 @@ impl NginxHttp {
         from.finish();
         Ok(read)
     }
+}
+
+/// nginx takes `proxy_protocol` for that protocol, which is not spoken here: read as a header's name it would let every
+/// client choose its address.
+fn real_ip_header(from: &mut Reader<'_>) -> Result<Option<String>, SettingsError> {
+    let Some(entry) = from.entry("real_ip_header") else {
+        return Ok(None);
+    };
+    let name = entry.text()?;
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if name.is_empty() || !name.bytes().all(is_token) || name.eq_ignore_ascii_case("proxy_protocol") {
+        return Err(entry.invalid("the name of a header (the PROXY protocol is not supported)"));
+    }
+    Ok(Some(name))
 }
 
 /// nginx's list also knows `unix:` for peers on Unix sockets, of which there are none here.

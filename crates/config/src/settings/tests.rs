@@ -234,8 +234,8 @@ fn the_environment_says_what_auto_workers_are() {
 #[test]
 fn what_is_no_environment_variable_stays() {
     let format = "${host} $remote_addr ${{ }} ${{a-b}} {{x}}";
-    let text = format!("nginx_config: {{http: {{real_ip_header: '{format}'}}}}");
-    assert_eq!(load(&text).nginx_config.http.real_ip_header, format);
+    let text = format!("tidegate: {{secrets_dir: '{format}'}}");
+    assert_eq!(load(&text).tidegate.secrets_dir, Some(format.into()));
 }
 
 #[test]
@@ -307,6 +307,15 @@ fn a_wrong_value_is_refused_with_its_place_and_what_would_be_right() {
         (
             "nginx_config: {http: {real_ip_recursive: maybe}}",
             "nginx_config.http.real_ip_recursive must be \"on\" or \"off\", got \"maybe\"",
+        ),
+        (
+            "nginx_config: {http: {real_ip_header: proxy_protocol}}",
+            "nginx_config.http.real_ip_header must be the name of a header (the PROXY protocol is not supported), \
+             got \"proxy_protocol\"",
+        ),
+        (
+            "nginx_config: {http: {real_ip_header: ''}}",
+            "nginx_config.http.real_ip_header must be the name of a header (the PROXY protocol is not supported), got \"\"",
         ),
         ("plugins: key-auth", "plugins must be a list, got \"key-auth\""),
         ("plugins: [1]", "plugins[0] must be a text, got 1"),
