@@ -38,16 +38,30 @@ pub fn check_delete(kind: Kind, id: &str, catalog: &Catalog, references: &dyn Re
         }
         Kind::ConsumerGroup => refuse("consumer group", "consumer", needed_by(Kind::Consumer, "group_id")),
         Kind::PluginConfig => refuse("plugin config", "route", needed_by(Kind::Route, "plugin_config_id")),
+        Kind::Ssl => ssl_in_upstreams(id, references),
         Kind::PluginMetadata => metadata_in_plugins(id, catalog, references),
         Kind::Route
         | Kind::Consumer
         | Kind::Credential
         | Kind::GlobalRule
-        | Kind::Ssl
         | Kind::Secret
         | Kind::Proto
         | Kind::StreamRoute => Ok(()),
     }
+}
+
+/// No upstream shows the certificate `id` to its nodes.
+fn ssl_in_upstreams(id: &str, references: &dyn References) -> Outcome {
+    let places = [
+        (Kind::Upstream, "upstream", "/tls/client_cert_id"),
+        (Kind::Route, "route", "/upstream/tls/client_cert_id"),
+        (Kind::Service, "service", "/upstream/tls/client_cert_id"),
+    ];
+    for (kind, name, place) in places {
+        let shows = |value: &Value| value.pointer(place).and_then(id_text).is_some_and(|named| named == id);
+        refuse("ssl", name, first(references, kind, &shows))?;
+    }
+    Ok(())
 }
 
 /// No plugin leaves to the metadata of `plugin` what one of the two must say.

@@ -65,3 +65,20 @@ fn metadata_is_not_deleted_while_a_plugin_leaves_its_field_to_it() {
         assert_eq!(check_delete(Kind::PluginMetadata, "log", &catalog(), &with(conf)), Ok(()));
     }
 }
+
+#[test]
+fn a_certificate_that_upstreams_show_is_not_deleted() {
+    let upstream = json!({"nodes": {}, "tls": {"client_cert_id": "1"}});
+    for (kind, name, value) in [
+        (Kind::Upstream, "upstream", upstream.clone()),
+        (Kind::Route, "route", json!({"uri": "/", "upstream": upstream})),
+        (Kind::Service, "service", json!({"upstream": upstream})),
+    ] {
+        let store = Store::default().with(kind, "x", value);
+        assert_eq!(
+            refused(&store, Kind::Ssl, "1"),
+            format!("can not delete this ssl, {name} [x] is still using it now")
+        );
+        assert_eq!(check_delete(Kind::Ssl, "2", &catalog(), &store), Ok(()));
+    }
+}
