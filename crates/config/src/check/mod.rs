@@ -10,6 +10,7 @@ mod batch;
 mod consumer;
 mod delete;
 mod group;
+mod literal;
 mod pem;
 mod plugins;
 mod route;

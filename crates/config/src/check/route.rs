@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Checker, Outcome, Owner, Rejection};
+use super::{Checker, Outcome, Owner, Rejection, literal};
 use crate::expr::Expr;
 use crate::resource::Kind;
 
@@ -24,6 +24,7 @@ pub(super) fn before_schema(value: &Value) -> Outcome {
 impl Checker<'_> {
     pub(super) fn route(&self, owner: Owner<'_>, conf: &Value) -> Outcome {
         without_lua(conf)?;
+        literal::route(conf)?;
         self.inline_upstream(conf)?;
         self.reference(conf, "upstream_id", Kind::Upstream)?;
         self.reference(conf, "service_id", Kind::Service)?;
@@ -34,6 +35,7 @@ impl Checker<'_> {
 
     pub(super) fn service(&self, owner: Owner<'_>, conf: &Value) -> Outcome {
         without_lua(conf)?;
+        literal::route(conf)?;
         self.inline_upstream(conf)?;
         self.reference(conf, "upstream_id", Kind::Upstream)?;
         self.plugins(owner, conf)

@@ -462,6 +462,29 @@ fn what_this_build_does_not_serve_is_refused_after_its_schema() {
 }
 
 #[test]
+fn references_are_refused_where_they_are_not_resolved() {
+    let refused = |kind, value: Value| {
+        let text = refusal(&Store::default(), kind, "x", value);
+        assert!(text.contains("references to secrets are resolved in plugins, consumers"), "{text}");
+    };
+    for field in ["uri", "host", "remote_addr"] {
+        refused(Kind::Route, json!({"uri": "/", "plugins": {}, field: "$env://BAD"}));
+    }
+    for field in ["uris", "hosts", "methods"] {
+        let mut route = json!({"plugins": {}, field: ["$env://BAD"]});
+        if field != "uris" {
+            route["uri"] = json!("/");
+        }
+        refused(Kind::Route, route);
+    }
+    refused(Kind::Service, json!({"hosts": ["$env://BAD"]}));
+    refused(Kind::Upstream, json!({"nodes": [{"host": "$env://IP", "port": 80, "weight": 1}]}));
+    refused(Kind::Upstream, json!({"nodes": {}, "pass_host": "rewrite", "upstream_host": "$secret://file/host"}));
+    let described = json!({"uri": "/", "plugins": {}, "desc": "$env://NAME", "labels": {"a": "$env://NAME"}});
+    accepts(&Store::default(), Kind::Route, "x", described);
+}
+
+#[test]
 fn numbers_that_the_schema_allows_and_the_data_plane_cannot_hold_are_refused() {
     let table = [
         json!({"nodes": {"a": 5_000_000_000_u64}}),

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Checker, Outcome, Rejection, id_text, pem};
+use super::{Checker, Outcome, Rejection, id_text, literal, pem};
 use crate::resource::{Kind, named_validator, split_host_port};
 use crate::schema::is_secret_reference;
 
@@ -12,6 +12,7 @@ const SCHEMES: [&str; 2] = ["http", "https"];
 impl Checker<'_> {
     /// `conf` has passed the schema and has its defaults.
     pub(super) fn upstream(&self, conf: &Value) -> Outcome {
+        literal::upstream(conf)?;
         nodes(conf.get("nodes"))?;
         supported(conf)?;
         self.client_certificate(conf)?;
