@@ -81,6 +81,11 @@ impl<'a> Raw<'a> {
         Elements { cursor: inside(self, Kind::Array), first: true }
     }
 
+    /// An array of strings and of nothing else.
+    pub(crate) fn is_list_of_texts(self) -> bool {
+        self.kind == Kind::Array && self.elements().all(|element| element.kind == Kind::String)
+    }
+
     /// The text of a string.
     pub fn text(self) -> Option<Cow<'a, str>> {
         self.quoted().map(unescape)

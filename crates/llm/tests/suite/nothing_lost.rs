@@ -172,10 +172,19 @@ fn values_of_a_kind_that_a_member_cannot_have_are_named() {
         (Dialect::OpenAiChat, Dialect::Anthropic, "stop", json!(5)),
         (Dialect::OpenAiChat, Dialect::Anthropic, "user", json!({"name": "n"})),
         (Dialect::OpenAiChat, Dialect::Anthropic, "stream", json!("true")),
+        (Dialect::OpenAiResponses, Dialect::Anthropic, "max_output_tokens", json!("5")),
+        (Dialect::OpenAiResponses, Dialect::Anthropic, "tools", json!({"type": "function"})),
+        (Dialect::Cohere, Dialect::OpenAiChat, "stop_sequences", json!("END")),
+        (Dialect::Cohere, Dialect::OpenAiChat, "thinking", json!("on")),
     ] {
-        let body = json!({"model": "m", "messages": said, member: value});
+        let conversation = if client == Dialect::OpenAiResponses { "input" } else { "messages" };
+        let body = json!({"model": "m", conversation: said, member: value});
         assert_eq!(asked(client, target, &body).1, format!("field:{member}"), "{body}");
     }
+    let config = json!({"maxOutputTokens": true, "stopSequences": [1]});
+    let body = json!({"contents": [{"role": "user", "parts": [{"text": "hi"}]}], "generationConfig": config});
+    let lost = asked(Dialect::Gemini, Dialect::OpenAiChat, &body).1;
+    assert_eq!(lost, "field:generationConfig.maxOutputTokens, field:generationConfig.stopSequences");
 }
 
 #[test]

@@ -53,10 +53,7 @@ fn fits(key: &[u8], value: Raw<'_>) -> bool {
         b"stream" | b"parallel_tool_calls" | b"enable_thinking" => value.kind == Kind::Bool,
         b"model" | b"user" | b"safety_identifier" | b"reasoning_effort" | b"service_tier" | b"prompt_cache_key"
         | b"verbosity" => value.kind == Kind::String,
-        b"stop" => match value.kind {
-            Kind::Array => value.elements().all(|text| text.kind == Kind::String),
-            kind => kind == Kind::String,
-        },
+        b"stop" => value.kind == Kind::String || value.is_list_of_texts(),
         b"tools" | b"functions" => value.kind == Kind::Array,
         b"metadata" | b"stream_options" => value.is_object(),
         _ => true,

@@ -18,6 +18,7 @@ pub(super) fn read(body: Raw<'_>) -> Result<Request<'_>, ReadError> {
     let (mut messages, mut strict, mut documents) = (None, None, None);
     for (key, value) in body.members().filter(|(_, value)| !value.is_null()) {
         match key {
+            _ if !fits(key, value) => request.extras.keep(key, value),
             b"messages" => messages = Some(value),
             b"model" => request.model = value.text(),
             b"stream" => request.stream = value.is_true(),
@@ -55,6 +56,19 @@ pub(super) fn read(body: Raw<'_>) -> Result<Request<'_>, ReadError> {
         request.extras.keep(key, told);
     }
     Ok(request)
+}
+
+/// `value` is of a kind that the member `key` can have. Any other can be asked of nobody else.
+fn fits(key: &[u8], value: Raw<'_>) -> bool {
+    match key {
+        b"max_tokens" => value.count().is_some(),
+        b"stream" | b"logprobs" | b"strict_tools" => value.kind == Kind::Bool,
+        b"model" => value.kind == Kind::String,
+        b"stop_sequences" => value.is_list_of_texts(),
+        b"tools" => value.kind == Kind::Array,
+        b"response_format" | b"thinking" => value.is_object(),
+        _ => true,
+    }
 }
 
 fn read_turn(raw: Raw<'_>, index: usize) -> Result<Turn<'_>, ReadError> {

@@ -58,7 +58,7 @@ fn fits(key: &[u8], value: Raw<'_>) -> bool {
         b"max_tokens" => value.count().is_some(),
         b"stream" => value.kind == Kind::Bool,
         b"model" | b"service_tier" => value.kind == Kind::String,
-        b"stop_sequences" => value.kind == Kind::Array && value.elements().all(|text| text.kind == Kind::String),
+        b"stop_sequences" => value.is_list_of_texts(),
         b"tools" => value.kind == Kind::Array,
         b"metadata" | b"thinking" | b"output_config" | b"tool_choice" => value.is_object(),
         _ => true,

@@ -1,7 +1,7 @@
 //! A request, read.
 
 use crate::dialect::{Dialect, ReadError};
-use crate::json::Raw;
+use crate::json::{Kind, Raw};
 use crate::model::{Extras, Json, Part, Request, ResponseFormat, Role, Text, Turn};
 
 use super::{keep_in, pieces, thinking, tools};
@@ -75,10 +75,24 @@ fn read_turn(value: Raw<'_>) -> Turn<'_> {
     turn
 }
 
+/// `value` is of a kind that the member `key` of `generationConfig` can have. Any other can be asked of nobody else.
+fn fits(key: &[u8], value: Raw<'_>) -> bool {
+    match key {
+        b"maxOutputTokens" | b"max_output_tokens" | b"candidateCount" | b"candidate_count" | b"logprobs" => {
+            value.count().is_some()
+        }
+        b"stopSequences" | b"stop_sequences" => part::elements(value).all(|text| text.kind == Kind::String),
+        b"responseLogprobs" | b"response_logprobs" => value.kind == Kind::Bool,
+        b"thinkingConfig" | b"thinking_config" => value.is_object(),
+        _ => true,
+    }
+}
+
 fn read_generation<'a>(config: Raw<'a>, request: &mut Request<'a>) {
     let mut format = Format::default();
     for (key, value) in config.members().filter(|(_, value)| !value.is_null()) {
         match key {
+            _ if !fits(key, value) => keep_in(&mut request.extras, "generationConfig", key, value),
             b"temperature" => request.temperature = Some(value.into()),
             b"topP" | b"top_p" => request.top_p = Some(value.into()),
             b"topK" | b"top_k" => request.top_k = Some(value.into()),

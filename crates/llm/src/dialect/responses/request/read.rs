@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::turns;
 use crate::dialect::responses::keep_nested;
 use crate::dialect::{Dialect, ReadError};
-use crate::json::{ArrayWriter, Raw};
+use crate::json::{ArrayWriter, Kind, Raw};
 use crate::model::{
     Effort, Extras, FunctionTool, Json, Part, ReasoningRequest, Request, ResponseFormat, Role, Tool, ToolBody,
     ToolChoice, Turn,
@@ -22,6 +22,7 @@ pub(in crate::dialect::responses) fn read(body: Raw<'_>) -> Result<Request<'_>, 
     let mut instructions = None;
     for (key, value) in body.members().filter(|(_, value)| !value.is_null()) {
         match key {
+            _ if !fits(key, value) => request.extras.keep(key, value),
             b"model" => request.model = value.text(),
             b"stream" => request.stream = value.is_true(),
             b"instructions" => instructions = value.text(),
@@ -48,6 +49,20 @@ pub(in crate::dialect::responses) fn read(body: Raw<'_>) -> Result<Request<'_>, 
     }
     name_end_user(&mut request);
     Ok(request)
+}
+
+/// `value` is of a kind that the member `key` can have. Any other can be asked of nobody else.
+fn fits(key: &[u8], value: Raw<'_>) -> bool {
+    match key {
+        b"max_output_tokens" | b"top_logprobs" => value.count().is_some(),
+        b"stream" | b"parallel_tool_calls" => value.kind == Kind::Bool,
+        b"model" | b"instructions" | b"safety_identifier" | b"service_tier" | b"prompt_cache_key" => {
+            value.kind == Kind::String
+        }
+        b"tools" => value.kind == Kind::Array,
+        b"text" | b"reasoning" | b"metadata" => value.is_object(),
+        _ => true,
+    }
 }
 
 /// `user` is the older name of `safety_identifier`.
