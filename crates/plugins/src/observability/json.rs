@@ -264,17 +264,28 @@ fn is_plain(text: &[u8]) -> bool {
     if let Some(last) = text.last_chunk::<16>() {
         return text.as_chunks::<16>().0.iter().all(are_plain) && are_plain(last);
     }
-    let mut few = [b' '; 16];
     if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
-        few[..8].copy_from_slice(first);
-        few[8..].copy_from_slice(last);
-    } else if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
-        few[..4].copy_from_slice(first);
-        few[4..8].copy_from_slice(last);
-    } else {
-        return !text.iter().any(is_special);
+        return special_bits(u64::from_le_bytes(*first)) | special_bits(u64::from_le_bytes(*last)) == 0;
     }
-    are_plain(&few)
+    if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        let [first, last] = [first, last].map(|half| u64::from(u32::from_le_bytes(*half)));
+        return special_bits(first << 32 | last) == 0;
+    }
+    !text.iter().any(is_special)
+}
+
+/// Not zero if one of eight bytes is special. Subtraction borrows into the top bit of each byte that is zero, or below a
+/// space, and past such a byte may do so wrongly.
+#[inline]
+fn special_bits(word: u64) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const TOPS: u64 = ONES << 7;
+    let is = |byte: u8| {
+        let zero = word ^ (ONES * u64::from(byte));
+        zero.wrapping_sub(ONES) & !zero
+    };
+    let control = word.wrapping_sub(ONES * u64::from(b' ')) & !word;
+    (word | control | is(b'"') | is(b'\\') | is(0x7f)) & TOPS
 }
 
 /// Without a branch, so that the compiler looks at all of them at once.
@@ -374,7 +385,7 @@ mod tests {
     #[test]
     fn bytes_that_need_escaping_are_found_wherever_they_stand() {
         for byte in 0..=255 {
-            for length in [1, 7, 8, 9, 20] {
+            for length in [1, 3, 4, 7, 8, 9, 15, 16, 20] {
                 for at in 0..length {
                     let mut text = vec![b'a'; length];
                     text[at] = byte;
