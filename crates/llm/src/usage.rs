@@ -187,16 +187,13 @@ impl Counts {
                 key if names(fields.completion, key) => &mut self.completion,
                 key if names(fields.total, key) => &mut self.total,
                 key if value.peek() == Some(b'{') => {
-                    let places = Places::within(fields, key);
                     return value.skim_members(|inner, value| {
-                        let count = value.skim()?;
-                        self.note_detail(places, inner, count);
+                        self.note_detail(fields, Some(key), inner, value.skim()?);
                         Some(())
                     });
                 }
                 key => {
-                    let count = value.skim()?;
-                    self.note_detail(Places::at_top(fields), key, count);
+                    self.note_detail(fields, None, key, value.skim()?);
                     return Some(());
                 }
             };
@@ -205,11 +202,19 @@ impl Counts {
         })
     }
 
-    /// Keeps `count` where one of `places` has this name.
-    fn note_detail(&mut self, places: Places, name: &[u8], count: Raw<'_>) {
-        for (found, known) in self.details.iter_mut().flatten().zip(places.0.iter().flatten()) {
-            if known.is_some_and(|known| names(known, name)) {
-                *found = count.count();
+    /// Keeps `count`, which is called `key` in the object `outer` or in the usage object itself, if it is a detail.
+    fn note_detail(&mut self, fields: &UsageFields, outer: Option<&[u8]>, key: &[u8], count: Raw<'_>) {
+        let details = [fields.cached, fields.cache_creation, fields.reasoning];
+        for (found, places) in self.details.iter_mut().zip(details) {
+            for (found, place) in found.iter_mut().zip(places) {
+                let is_here = match (*place, outer) {
+                    ([name], None) => names(name, key),
+                    ([outer_name, name], Some(outer)) => names(name, key) && names(outer_name, outer),
+                    _ => false,
+                };
+                if is_here {
+                    *found = count.count();
+                }
             }
         }
     }
@@ -230,36 +235,6 @@ impl Counts {
             reasoning,
             estimated: false,
         }
-    }
-}
-
-/// What the details are called in one object, each at the place that it has in [`Counts`].
-#[derive(Clone, Copy)]
-struct Places([[Option<&'static str>; MOST_PLACES]; 3]);
-
-impl Places {
-    /// In the usage object itself.
-    fn at_top(fields: &UsageFields) -> Self {
-        Self::of(fields, |place| match place {
-            [name] => Some(name),
-            _ => None,
-        })
-    }
-
-    /// In the object that the usage object has under `key`.
-    fn within(fields: &UsageFields, key: &[u8]) -> Self {
-        Self::of(fields, |place| match place {
-            [outer, name] if names(outer, key) => Some(name),
-            _ => None,
-        })
-    }
-
-    fn of(fields: &UsageFields, name: impl Fn(&'static [&'static str]) -> Option<&'static str>) -> Self {
-        Self([fields.cached, fields.cache_creation, fields.reasoning].map(|places| {
-            let mut names = [None; MOST_PLACES];
-            names.iter_mut().zip(places).for_each(|(slot, place)| *slot = name(place));
-            names
-        }))
     }
 }
 
