@@ -51,11 +51,14 @@ pub struct PathForm {
     pub stream: StreamFlag,
     pub names_model: NamesModel,
     pub body: BodyKind,
+    /// The suffix's.
+    pub(super) ending: Ending,
 }
 
 impl PathForm {
     pub(super) const fn of(suffix: &'static str, stream: StreamFlag) -> Self {
-        Self { suffix, id: IdPlace::Nowhere, stream, names_model: NamesModel::No, body: BodyKind::Json }
+        let ending = ending(suffix);
+        Self { suffix, id: IdPlace::Nowhere, stream, names_model: NamesModel::No, body: BodyKind::Json, ending }
     }
 
     pub(super) const fn of_model(suffix: &'static str, stream: StreamFlag) -> Self {
@@ -66,7 +69,7 @@ impl PathForm {
     pub(super) fn is(&self, path: &KnownPath<'_>) -> bool {
         match self.id {
             IdPlace::Nowhere => {
-                ends_with(path.normal.text, self.suffix)
+                self.ends(path.normal)
                     && (self.names_model != NamesModel::Must || self.model_name(path.sent.text).is_some())
             }
             // An escaped slash belongs to the identifier.
@@ -79,11 +82,15 @@ impl PathForm {
     fn has_id(&self, before: &str, path: Segmented<'_>) -> bool {
         let head = match self.suffix {
             "" => path,
-            suffix if ends_with(path.text, suffix) => Segmented::of(&path.text[..path.text.len() - suffix.len()]),
+            suffix if self.ends(path) => Segmented::of(&path.text[..path.text.len() - suffix.len()]),
             _ => return false,
         };
         let (collection, id) = head.text.split_at(head.last);
-        !id.is_empty() && ends_with(collection, before)
+        !id.is_empty() && ending(collection) == ending(before) && collection.ends_with(before)
+    }
+
+    fn ends(&self, path: Segmented<'_>) -> bool {
+        path.ending == self.ending && path.text.ends_with(self.suffix)
     }
 
     /// The model that a path of this form names.
@@ -147,19 +154,22 @@ impl<'a> From<RequestPath<'a>> for KnownPath<'a> {
 struct Segmented<'a> {
     text: &'a str,
     last: usize,
+    ending: Ending,
 }
 
 impl<'a> Segmented<'a> {
     fn of(text: &'a str) -> Self {
-        Self { text, last: memchr::memrchr(b'/', text.as_bytes()).map_or(0, |slash| slash + 1) }
+        let last = memchr::memrchr(b'/', text.as_bytes()).map_or(0, |slash| slash + 1);
+        Self { text, last, ending: ending(text) }
     }
 }
 
-/// `str::ends_with`, for suffixes that mostly differ in their last two bytes already.
-#[inline]
-fn ends_with(text: &str, suffix: &str) -> bool {
-    match (text.as_bytes().last_chunk::<2>(), suffix.as_bytes().last_chunk::<2>()) {
-        (Some(end), Some(wanted)) => end == wanted && text.ends_with(suffix),
-        _ => text.ends_with(suffix),
+/// The last two bytes of a text, by which nearly all suffixes are told apart. No suffix but the empty one is shorter.
+pub(super) type Ending = [u8; 2];
+
+const fn ending(text: &str) -> Ending {
+    match text.as_bytes() {
+        [.., before, last] => [*before, *last],
+        _ => [0; 2],
     }
 }
