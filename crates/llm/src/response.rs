@@ -17,8 +17,6 @@ use crate::usage::Usage;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ResponseFacts<'a> {
     pub usage: Option<Usage>,
-    /// The model that the provider says has answered.
-    pub model: Option<Cow<'a, str>>,
     pub has_tool_calls: bool,
     /// Why the model stopped, in the provider's words.
     pub finish_reason: Option<Cow<'a, str>>,
@@ -46,14 +44,12 @@ impl<'a> ResponseFacts<'a> {
             usage: answer.usage.as_ref().map(|counts| Usage::of(dialect, counts)),
             has_tool_calls: parts.any(|part| matches!(part.body, PartBody::ToolCall(_))),
             finish_reason: answer.choices.into_iter().find_map(|choice| choice.stop).map(|stop| stop.native),
-            model: answer.model,
         })
     }
 
     /// Takes in one top-level member.
     fn read_member(&mut self, protocol: Protocol, key: &[u8], value: &mut Cursor<'a>) -> Option<()> {
         match (protocol, key) {
-            (_, b"model") => self.model = value.skim()?.text(),
             (_, key) if endpoint(protocol).usage_at.first().is_some_and(|first| first.as_bytes() == key) => {
                 self.read_usage(protocol, value)?;
             }
