@@ -1,12 +1,14 @@
 //! The client's body: passed on as a stream unless somebody needs it whole, and then read once and shared.
 
 use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
 
 use crate::client_body::ClientBody;
+use crate::lazy_timer::LazyTimer;
 
 /// The body of a request in one of its states.
 #[derive(Debug)]
@@ -173,12 +175,18 @@ impl RequestBody {
 
 /// The next bytes of a body; `None` at its end.
 async fn next_data(incoming: &mut ClientBody, idle: Duration) -> Result<Option<Bytes>, BodyError> {
+    let mut timer = LazyTimer::default();
     loop {
-        let Ok(frame) = tokio::time::timeout(idle, poll_fn(|cx| incoming.poll_frame(cx))).await else {
-            incoming.give_up();
-            return Err(BodyError::Timeout(idle));
-        };
-        let Some(frame) = frame else { return Ok(None) };
+        // Set when the client is waited for: mostly it has sent its body with the head.
+        let mut due = None;
+        let next = poll_fn(|cx| match incoming.poll_frame(cx) {
+            Poll::Ready(frame) => Poll::Ready(Ok(frame)),
+            Poll::Pending => {
+                let due = *due.get_or_insert_with(|| Instant::now() + idle);
+                timer.poll_until(cx, due).map(|()| Err(BodyError::Timeout(idle)))
+            }
+        });
+        let Some(frame) = next.await.inspect_err(|_| incoming.give_up())? else { return Ok(None) };
         if let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() {
             return Ok(Some(data));
         }
