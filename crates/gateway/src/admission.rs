@@ -171,19 +171,19 @@ fn check_length(worker: &Worker, exchange: &Exchange) -> Result<(), Answer> {
 }
 
 pub(crate) fn announced_length(exchange: &Exchange) -> Option<u64> {
-    exchange.request.header(CONTENT_LENGTH.as_str())?.parse().ok()
+    exchange.request.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// `true` if a route's conditions look for something that the body may hold. It is read up to the bound, and bare text
 /// only up to what may be a GraphQL document; other requests go on streaming.
 fn is_read_for_routing(worker: &Worker, exchange: &Exchange) -> bool {
     const LONGEST_TEXT: u64 = 1 << 20;
-    let length = announced_length(exchange);
+    let length = || announced_length(exchange);
     match exchange.plan.reads_bodies() {
         BodyReads::Nothing => false,
-        _ if has_fields(exchange) => length.is_none_or(|length| length <= worker.max_buffered_body()),
+        _ if has_fields(exchange) => length().is_none_or(|length| length <= worker.max_buffered_body()),
         BodyReads::Fields => false,
-        BodyReads::Text => length.is_some_and(|length| length <= LONGEST_TEXT.min(worker.max_buffered_body())),
+        BodyReads::Text => length().is_some_and(|length| length <= LONGEST_TEXT.min(worker.max_buffered_body())),
     }
 }
 

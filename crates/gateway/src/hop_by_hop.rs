@@ -1,24 +1,17 @@
 //! Headers that concern one connection only. They never go from one side to the other: admission takes a client's out,
 //! dispatches an upstream's, and plugins set none.
 
-use http::header::{CONNECTION, HeaderMap, HeaderName, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, HeaderMap, HeaderName};
 
 use crate::headers;
-
-const HOP_BY_HOP: [HeaderName; 7] = [
-    CONNECTION,
-    UPGRADE,
-    TE,
-    TRANSFER_ENCODING,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    TRAILER,
-];
 
 /// `true` if a header of this name always concerns one connection only.
 #[inline]
 pub fn is_hop_by_hop(name: &HeaderName) -> bool {
-    HOP_BY_HOP.contains(name)
+    matches!(
+        name.as_str(),
+        "connection" | "upgrade" | "te" | "transfer-encoding" | "keep-alive" | "proxy-connection" | "trailer"
+    )
 }
 
 /// Removes from a request what `Connection` names, and the headers that always concern one connection only. The others
@@ -36,7 +29,8 @@ pub(crate) fn remove_from_answer(headers: &mut HeaderMap) {
     if !headers.keys().any(is_hop_by_hop) {
         return;
     }
-    for name in named(headers).iter().chain(&HOP_BY_HOP) {
+    let own: Vec<HeaderName> = headers.keys().filter(|name| is_hop_by_hop(name)).cloned().collect();
+    for name in named(headers).iter().chain(&own) {
         headers.remove(name);
     }
 }

@@ -229,7 +229,7 @@ pub fn is_host(text: &[u8]) -> bool {
 /// The host of `host[:port]`; brackets of IPv6 addresses stay.
 pub fn without_port(host: &str) -> &str {
     let bytes = host.as_bytes();
-    match bytes.iter().rposition(|byte| matches!(byte, b':' | b']')) {
+    match memchr::memrchr2(b':', b']', bytes) {
         Some(colon) if bytes[colon] == b':' => &host[..colon],
         _ => host,
     }

@@ -26,10 +26,18 @@ pub struct Admission {
 /// # Errors
 /// The answer for a request that is none: wrong content type, no body, no JSON, no known protocol.
 pub async fn admit(exchange: &mut Exchange, admission: Admission) -> Result<(), Answer> {
-    if let Some(passing) = llm::passing(path(exchange), content(exchange)) {
+    let foreign_type = foreign_type(exchange);
+    let content = match foreign_type {
+        _ if exchange.body.is_empty() => Content::Nothing,
+        None => Content::Json,
+        Some(_) => Content::Other,
+    };
+    if let Some(passing) = llm::passing(path(exchange), content) {
         return passed::admit(exchange, passing, admission).await;
     }
-    check_content_type(exchange)?;
+    if let Some(foreign_type) = foreign_type {
+        return Err(refuse_type(foreign_type));
+    }
     let unread = matches!(exchange.body, RequestBody::Stream(_));
     let body = exchange
         .body
@@ -58,16 +66,6 @@ fn path(exchange: &Exchange) -> RequestPath<'_> {
     RequestPath { normal: exchange.request.path(), sent: exchange.request.uri.path() }
 }
 
-fn content(exchange: &Exchange) -> Content {
-    if exchange.body.is_empty() {
-        return Content::Nothing;
-    }
-    match foreign_type(exchange) {
-        None => Content::Json,
-        Some(_) => Content::Other,
-    }
-}
-
 /// The content type, if it is not JSON's. A missing type counts as JSON.
 fn foreign_type(exchange: &Exchange) -> Option<&HeaderValue> {
     let json = b"application/json";
@@ -76,11 +74,10 @@ fn foreign_type(exchange: &Exchange) -> Option<&HeaderValue> {
     exchange.request.headers.get(CONTENT_TYPE).filter(is_foreign)
 }
 
-fn check_content_type(exchange: &Exchange) -> Result<(), Answer> {
-    let Some(value) = foreign_type(exchange) else { return Ok(()) };
-    let shown = String::from_utf8_lossy(value.as_bytes());
+fn refuse_type(foreign: &HeaderValue) -> Answer {
+    let shown = String::from_utf8_lossy(foreign.as_bytes());
     let message = format!("unsupported content-type: {shown}, only application/json is supported");
-    Err(Answer::text(StatusCode::BAD_REQUEST, message))
+    Answer::text(StatusCode::BAD_REQUEST, message)
 }
 
 pub(super) fn refuse_body(error: &BodyError) -> Answer {

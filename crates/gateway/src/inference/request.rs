@@ -253,9 +253,7 @@ pub(super) fn add_own(backend: &Backend, headers: &mut HeaderMap) {
         headers.entry(name).or_insert_with(|| value.clone());
     }
     headers.insert(HOST, backend.host.clone());
-    for name in [AUTHORIZATION, COOKIE] {
-        if let Some(value) = headers.get_mut(name) {
-            value.set_sensitive(true);
-        }
+    for (_, value) in headers.iter_mut().filter(|(name, _)| **name == AUTHORIZATION || **name == COOKIE) {
+        value.set_sensitive(true);
     }
 }

@@ -137,7 +137,7 @@ impl Targets {
 
     /// The URI for a request in `capability`'s protocol; `None` if its path cannot be told.
     pub(super) fn of(&self, capability: &Capability, wanted: Wanted<'_>) -> Option<Uri> {
-        let target = self.rows.iter().find(|target| target.capability == capability)?;
+        let target = self.rows.iter().find(|target| std::ptr::eq(target.capability, capability))?;
         let plan = if wanted.stream { &target.stream } else { &target.whole };
         let template = match plan {
             PathPlan::Fixed(uri) => return Some(uri.clone()),

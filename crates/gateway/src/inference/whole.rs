@@ -178,11 +178,12 @@ async fn read_whole(exchange: &mut Exchange, mut body: UpstreamBody, limit: Opti
 
 /// Notes that the answer has come.
 fn note_time(exchange: &mut Exchange) {
+    let now = Instant::now();
     if let Some(attempt) = exchange.settlement.attempts.last_mut() {
-        attempt.response_time = Some(attempt.started.elapsed());
+        attempt.response_time = Some(now.saturating_duration_since(attempt.started));
     }
     let Some(call) = exchange.llm.as_mut() else { return };
-    let took = call.attempt_started.map(|started| started.elapsed());
+    let took = call.attempt_started.map(|started| now.saturating_duration_since(started));
     call.time_to_first_token = took;
     call.provider_time = took;
 }
