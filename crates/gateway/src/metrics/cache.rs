@@ -14,9 +14,11 @@ const MOST_ENTRIES: usize = 16_384;
 pub struct HandleCache<T> {
     hasher: foldhash::fast::RandomState,
     generation: u64,
-    entries: HashMap<u64, Entry<T>, foldhash::fast::RandomState>,
-    /// The entry that was asked for last; mostly it is asked for again.
-    recent: u64,
+    entries: Vec<Entry<T>>,
+    /// Where in `entries` the one is that was asked for last; mostly it is asked for again.
+    recent: usize,
+    /// Where in `entries` others are, by the hash of what they belong to.
+    places: HashMap<u64, usize, foldhash::fast::RandomState>,
 }
 
 /// Two combinations of values may have the same hash, so that they are kept beside the handles.
@@ -30,7 +32,7 @@ struct Entry<T> {
 impl<T> HandleCache<T> {
     /// Nothing remembered.
     pub fn new() -> Self {
-        Self { hasher: Default::default(), generation: 0, entries: HashMap::default(), recent: 0 }
+        Self { hasher: Default::default(), generation: 0, entries: Vec::new(), recent: 0, places: HashMap::default() }
     }
 
     /// The handles for `values` of `owner`, whose labels mean the same every time; `bind` makes them. `None` if it
@@ -45,17 +47,32 @@ impl<T> HandleCache<T> {
         let generation = metrics.generation();
         if self.generation != generation || self.entries.len() >= MOST_ENTRIES {
             self.entries.clear();
+            self.places.clear();
             self.generation = generation;
         }
-        if !self.is_known(self.recent, owner, values.clone()) {
-            self.recent = self.hash(owner, values.clone());
-            if !self.is_known(self.recent, owner, values.clone()) {
-                let handles = bind()?;
-                let values = values.map(Box::from).collect();
-                self.entries.insert(self.recent, Entry { owner, values, handles });
-            }
+        if !self.is_of(self.recent, owner, values.clone()) {
+            self.recent = self.find(owner, values, bind)?;
         }
-        self.entries.get(&self.recent).map(|known| &known.handles)
+        self.entries.get(self.recent).map(|known| &known.handles)
+    }
+
+    /// Where the entry for `values` of `owner` is, which `bind` makes if there is none.
+    fn find<'v>(
+        &mut self,
+        owner: u64,
+        values: impl Iterator<Item = &'v str> + Clone,
+        bind: impl FnOnce() -> Option<T>,
+    ) -> Option<usize> {
+        let hash = self.hash(owner, values.clone());
+        let place = self.places.get(&hash).copied().filter(|place| self.is_of(*place, owner, values.clone()));
+        if place.is_some() {
+            return place;
+        }
+        let handles = bind()?;
+        self.entries.push(Entry { owner, values: values.map(Box::from).collect(), handles });
+        let place = self.entries.len() - 1;
+        self.places.insert(hash, place);
+        Some(place)
     }
 
     fn hash<'v>(&self, owner: u64, values: impl Iterator<Item = &'v str>) -> u64 {
@@ -68,9 +85,9 @@ impl<T> HandleCache<T> {
         hasher.finish()
     }
 
-    /// `true` if what is remembered under `hash` belongs to `owner` and `values`.
-    fn is_known<'v>(&self, hash: u64, owner: u64, values: impl Iterator<Item = &'v str>) -> bool {
-        let known = self.entries.get(&hash);
+    /// `true` if the entry at `place` belongs to `owner` and `values`.
+    fn is_of<'v>(&self, place: usize, owner: u64, values: impl Iterator<Item = &'v str>) -> bool {
+        let known = self.entries.get(place);
         known.is_some_and(|known| known.owner == owner && values.eq(known.values.iter().map(|value| &**value)))
     }
 }

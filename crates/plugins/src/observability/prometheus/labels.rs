@@ -236,18 +236,25 @@ impl<'e> Facts<'e> {
 
 /// The model names that a thread has shown.
 #[derive(Debug, Default)]
-pub(super) struct ModelNames(HashSet<Box<str>, foldhash::fast::RandomState>);
+pub(super) struct ModelNames {
+    shown: HashSet<Box<str>, foldhash::fast::RandomState>,
+    /// The one that was shown last; mostly it is asked for again.
+    recent: Box<str>,
+}
 
 impl ModelNames {
     /// The name itself while there is room for it.
     fn shown<'m>(&mut self, name: &'m str) -> &'m str {
-        if name.is_empty() || self.0.contains(name) {
+        if name.is_empty() || *name == *self.recent {
             return name;
         }
-        if self.0.len() >= MOST_MODELS {
-            return OTHER_MODEL;
+        if !self.shown.contains(name) {
+            if self.shown.len() >= MOST_MODELS {
+                return OTHER_MODEL;
+            }
+            self.shown.insert(name.into());
         }
-        self.0.insert(name.into());
+        self.recent = name.into();
         name
     }
 }
