@@ -34,42 +34,41 @@ impl HeaderNames {
     pub fn set(&self, exchange: &mut Exchange, decision: &Decision) {
         exchange.set_response_header(self.limit.clone(), HeaderValue::from(decision.limit));
         exchange.set_response_header(self.remaining.clone(), HeaderValue::from(decision.remaining));
-        if let Ok(reset) = HeaderValue::from_str(Seconds::new(decision.reset).as_str()) {
+        if let Some(reset) = Seconds::new(decision.reset).to_header() {
             exchange.set_response_header(self.reset.clone(), reset);
         }
     }
 }
 
-/// Seconds as APISIX prints them: at most two decimals, no zeros at the end. Lives on the stack.
+/// Seconds as APISIX prints them: at most two decimals, no zeros at the end.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Seconds {
-    text: [u8; Self::LONGEST],
-    length: usize,
+    hundredths: u64,
 }
 
 impl Seconds {
-    /// The digits of a `u64`, a point and two more.
-    const LONGEST: usize = 23;
-
     /// Rounded to hundredths; what is negative or no number is 0.
     pub fn new(seconds: f64) -> Self {
-        let hundredths = (seconds * 100.0).round() as u64;
-        let mut seconds = Self { text: [0; Self::LONGEST], length: 0 };
-        seconds.push(itoa::Buffer::new().format(hundredths / 100).as_bytes());
-        let (tenth, hundredth) = ((hundredths / 10 % 10) as u8, (hundredths % 10) as u8);
-        match (tenth, hundredth) {
-            (0, 0) => {}
-            (tenth, 0) => seconds.push(&[b'.', b'0' + tenth]),
-            (tenth, hundredth) => seconds.push(&[b'.', b'0' + tenth, b'0' + hundredth]),
+        Self { hundredths: (seconds * 100.0).round() as u64 }
+    }
+
+    /// Appends them to `text`.
+    pub fn write(self, text: &mut String) {
+        text.push_str(itoa::Buffer::new().format(self.hundredths / 100));
+        let (tenth, hundredth) = ((self.hundredths / 10 % 10) as u8, (self.hundredths % 10) as u8);
+        if (tenth, hundredth) == (0, 0) {
+            return;
         }
-        seconds
+        text.push('.');
+        text.push(char::from(b'0' + tenth));
+        if hundredth > 0 {
+            text.push(char::from(b'0' + hundredth));
+        }
     }
 
-    pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.text[..self.length]).unwrap_or("0")
-    }
-
-    fn push(&mut self, more: &[u8]) {
-        self.text[self.length..self.length + more.len()].copy_from_slice(more);
-        self.length += more.len();
+    fn to_header(self) -> Option<HeaderValue> {
+        let mut text = String::new();
+        self.write(&mut text);
+        HeaderValue::try_from(text).ok()
     }
 }

@@ -7,7 +7,7 @@ use config::template::Template;
 use config::vars::{Var, Vars};
 use limits::{Decision, Limit, Limiter, Scope, Window};
 
-use super::headers::HeaderNames;
+use super::headers::{HeaderNames, Seconds};
 use super::settings::{self, Config, KeyType, Quantity, WindowType};
 
 /// A compiled limit.
@@ -199,7 +199,7 @@ fn info(key: &str, decision: &Decision) -> String {
     info.push_str(",\"rate_limiting_remaining\":");
     info.push_str(number.format(decision.remaining));
     info.push_str(",\"rate_limiting_reset\":");
-    info.push_str(super::headers::Seconds::new(decision.reset).as_str());
+    Seconds::new(decision.reset).write(&mut info);
     info.push('}');
     info
 }
