@@ -150,6 +150,22 @@ impl Request {
         self.path.routed(&self.uri)
     }
 
+    /// `$real_request_uri`: path and query as the client sent them.
+    pub fn sent_target(&self) -> &str {
+        self.uri.path_and_query().map_or("/", |target| target.as_str())
+    }
+
+    /// `$request_uri`: the normalised path with the query as sent.
+    pub fn target(&self) -> Cow<'_, str> {
+        if self.path() == self.uri.path() {
+            return Cow::Borrowed(self.sent_target());
+        }
+        match self.query() {
+            Some(query) => Cow::Owned(format!("{}?{query}", self.path())),
+            None => Cow::Borrowed(self.path()),
+        }
+    }
+
     /// `$args`, without the question mark.
     pub fn query(&self) -> Option<&str> {
         self.uri.query()

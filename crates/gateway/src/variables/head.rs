@@ -18,8 +18,8 @@ pub(super) fn var<'e>(exchange: &'e Exchange, name: &str) -> Option<Var<'e>> {
     let (request, connection) = (&exchange.request, &*exchange.connection);
     Some(match name {
         "uri" | "document_uri" => borrowed(request.path()),
-        "request_uri" => request_uri(exchange),
-        "real_request_uri" => borrowed(raw_target(exchange)),
+        "request_uri" => Var::Text(request.target()),
+        "real_request_uri" => borrowed(request.sent_target()),
         "args" | "query_string" => optional(request.query()),
         "is_args" => borrowed(if request.query().is_some() { "?" } else { "" }),
         "method" | "request_method" => borrowed(request.method.as_str()),
@@ -54,27 +54,10 @@ pub(super) fn var<'e>(exchange: &'e Exchange, name: &str) -> Option<Var<'e>> {
     })
 }
 
-/// Path and query as the client sent them.
-pub(super) fn raw_target(exchange: &Exchange) -> &str {
-    exchange.request.uri.path_and_query().map_or("/", |target| target.as_str())
-}
-
-/// The normalised path with the query as sent.
-fn request_uri(exchange: &Exchange) -> Var<'_> {
-    let request = &exchange.request;
-    if request.path() == request.uri.path() {
-        return borrowed(raw_target(exchange));
-    }
-    Var::Text(match request.query() {
-        Some(query) => Cow::Owned(format!("{}?{query}", request.path())),
-        None => Cow::Borrowed(request.path()),
-    })
-}
-
 /// For logs, so that keys are hidden.
 fn request_line(exchange: &Exchange) -> String {
     let request = &exchange.request;
-    let target = exchange.without_keys(raw_target(exchange));
+    let target = exchange.without_keys(request.sent_target());
     format!("{} {target} {}", request.method, protocol(request.version))
 }
 

@@ -90,7 +90,7 @@ fn upstream<'e>(exchange: &'e Exchange, fact: &str) -> Var<'e> {
         },
         "uri" => match &exchange.forward.uri {
             Some(uri) => borrowed(uri),
-            None => borrowed(super::head::raw_target(exchange)),
+            None => borrowed(exchange.request.sent_target()),
         },
         _ => fact.strip_prefix("http_").map_or(Var::Nil, |name| upstream_header(exchange, name)),
     }

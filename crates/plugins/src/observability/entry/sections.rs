@@ -36,8 +36,7 @@ pub(super) fn upstream(exchange: &Exchange, entry: &mut Object<'_>) {
 
 pub(super) fn request(exchange: &Exchange, body: Option<&str>, entry: &mut Object<'_>) {
     let head = &exchange.request;
-    let target = exchange.var("request_uri");
-    let target = target.to_text().unwrap_or_default();
+    let target = head.target();
     let target = exchange.without_keys(&target);
     let mut request = entry.object(name!("request"));
     let connection = &exchange.connection;
