@@ -222,7 +222,7 @@ impl EntryWriter {
         sections::request(exchange, bodies.request, entry);
         let mut response = entry.object(name!("response"));
         response.integer(name!("status"), exchange.response.status.into());
-        sections::headers(exchange.response.headers.as_deref(), &mut response);
+        sections::headers(exchange.response.headers.as_deref(), &[], &mut response);
         response.integer(name!("size"), exchange.settlement.bytes_sent());
         response.optional_text(name!("body"), bodies.response);
         response.end();

@@ -67,6 +67,15 @@ fn keys_in_headers_and_arguments_are_hidden() {
 }
 
 #[test]
+fn a_header_that_a_route_names_for_its_credential_is_hidden() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("access.log");
+    let plugins = json!({"file-logger": {"path": file}, "key-auth": {"header": "X-Own-Key"}});
+    assert_eq!(Gateway::with_plugins(plugins).get("/", &[("X-Own-Key", "secret")]).status, 401);
+    assert_eq!(log_entries(&file, 1)[0]["request"]["headers"]["x-own-key"], "[hidden]");
+}
+
+#[test]
 fn an_entry_shows_fields_of_the_body_and_the_host_that_was_sent() {
     for (pass_host, sent) in [("pass", "test.com"), ("node", "127.0.0.1:"), ("rewrite", "rewritten.test")] {
         let folder = tempfile::tempdir().expect("a folder");

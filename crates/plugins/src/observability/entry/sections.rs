@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use config::vars::Vars as _;
+use gateway::credential::CredentialPlace;
 use gateway::exchange::Exchange;
 use gateway::inference::{LlmCall, offers_key};
 use http::header::SEC_WEBSOCKET_PROTOCOL;
@@ -44,7 +45,7 @@ pub(super) fn request(exchange: &Exchange, body: Option<&str>, entry: &mut Objec
     request.pieces(name!("url"), &[connection.scheme(), "://", &head.host(), ":", port, &target]);
     request.text(name!("uri"), &target);
     request.text(name!("method"), head.method.as_str());
-    headers(Some(&head.headers), &mut request);
+    headers(Some(&head.headers), exchange.credential_places(), &mut request);
     query(target.split_once('?').map_or("", |(_, query)| query), &mut request);
     request.integer(name!("size"), head.length);
     request.optional_text(name!("body"), body);
@@ -72,8 +73,12 @@ fn is_secret(name: &str) -> bool {
 /// What stands in the place of a secret.
 const HIDDEN: &[u8] = b"[hidden]";
 
-/// By lower-case name; a header that came several times is a list.
-pub(super) fn headers(headers: Option<&HeaderMap>, into: &mut Object<'_>) {
+/// By lower-case name; a header that came several times is a list. What stands in `credentials` is hidden.
+pub(super) fn headers(headers: Option<&HeaderMap>, credentials: &[CredentialPlace], into: &mut Object<'_>) {
+    let carried = |name: &HeaderName| {
+        credentials.iter().any(|place| matches!(place, CredentialPlace::Header(known) if known == name))
+    };
+    let shown = |name, value| if carried(name) { HIDDEN } else { shown(name, value) };
     let mut object = into.object(name!("headers"));
     match headers {
         Some(headers) if headers.keys_len() == headers.len() => {
