@@ -57,25 +57,48 @@ pub(crate) fn can_be_made<P: FromConfig>(config: &Value) -> Result<(), String> {
     refused_now(config, |config| P::from_config(read(config)?).map(drop))
 }
 
-/// Makes what a plugin is compiled to, to see whether it can be. What a reference stands for is not known yet: any word
-/// may stand there.
+/// Makes what a plugin is compiled to, to see whether it can be. What a reference stands for is not known yet: it may be
+/// a word, a URL, or one of a few words, which is as good as left out.
 ///
 /// # Errors
 /// What `make` refuses, unless a reference alone is the reason.
 pub(crate) fn refused_now(config: &Value, make: impl Fn(&Value) -> Result<(), String>) -> Result<(), String> {
     make(config).or_else(|refusal| {
-        let mut resolved = config.clone();
-        resolve_all(&mut resolved, &AnyWord);
-        if resolved == *config { Err(refusal) } else { make(&resolved).map_err(|_| refusal) }
+        let meaning = |text: &'static str| {
+            let mut resolved = config.clone();
+            resolve_all(&mut resolved, &Always(text));
+            resolved
+        };
+        let mut without = config.clone();
+        leave_out_references(&mut without);
+        // A name, a value or a number; an address; nothing.
+        let forms = [meaning("1"), meaning("http://localhost/"), without];
+        let can_be_made = forms.iter().any(|form| form != config && make(form).is_ok());
+        if can_be_made { Ok(()) } else { Err(refusal) }
     })
 }
 
-/// Knows for every reference a word that may be a name, a value and a number.
-struct AnyWord;
+/// Knows the same text for every reference.
+struct Always(&'static str);
 
-impl Resolver for AnyWord {
+impl Resolver for Always {
     fn resolve(&self, _: &Reference) -> Option<String> {
-        Some("1".to_owned())
+        Some(self.0.to_owned())
+    }
+}
+
+fn leave_out_references(value: &mut Value) {
+    let refers = |value: &Value| value.as_str().is_some_and(|text| Reference::parse(text).is_some());
+    match value {
+        Value::Array(items) => {
+            items.retain(|item| !refers(item));
+            items.iter_mut().for_each(leave_out_references);
+        }
+        Value::Object(fields) => {
+            fields.retain(|_, field| !refers(field));
+            fields.values_mut().for_each(leave_out_references);
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

@@ -164,6 +164,10 @@ fn what_is_known_only_later_is_taken() {
         ("limit-count", json!({"count": "$http_x_count", "time_window": "${http_x_window ?? 60}"})),
         ("limit-count", json!({"count": "$env://LIMIT", "time_window": "60"})),
         ("key-auth", json!({"header": "$env://HEADER"})),
+        ("http-logger", json!({"uri": "$env://LOG_URL"})),
+        ("proxy-rewrite", json!({"uri": "/", "method": "$env://METHOD"})),
+        ("request-id", json!({"algorithm": "$env://ALGORITHM"})),
+        ("consumer-restriction", json!({"type": "$env://TYPE", "whitelist": ["jack"]})),
     ];
     for (name, config) in rows {
         assert_eq!(refusal(name, config.clone()), None, "{name} {config}");

@@ -259,13 +259,16 @@ impl PluginCompiler {
         let filter = meta.filter.as_ref().map(Expr::parse).transpose();
         let filter = filter.map_err(|error| Refusal::Wrong(error.to_string()))?;
         let written = config.clone();
-        for unresolved in resolve_all(&mut config, self.secrets()) {
-            let (plugin, at, reference) = (def.info.name, unresolved.pointer, unresolved.reference);
-            if self.complaints.is_new(&format!("{owner} {plugin} {at}"), source, &reference) {
-                tracing::error!(owner = &**owner, plugin, at, reference, "a secret cannot be resolved");
+        let mut error_response = meta.error_response.clone();
+        for value in [Some(&mut config), error_response.as_mut()].into_iter().flatten() {
+            for unresolved in resolve_all(value, self.secrets()) {
+                let (plugin, at, reference) = (def.info.name, unresolved.pointer, unresolved.reference);
+                if self.complaints.is_new(&format!("{owner} {plugin} {at}"), source, &reference) {
+                    tracing::error!(owner = &**owner, plugin, at, reference, "a secret cannot be resolved");
+                }
             }
         }
-        let error_response = meta.error_response.as_ref().map(ErrorResponse::new);
+        let error_response = error_response.as_ref().map(ErrorResponse::new);
         let metadata = metadata.map(|metadata| self.metadata(def, metadata)).transpose().map_err(Refusal::NotNow)?;
         let context = CompileContext {
             owner,

@@ -90,7 +90,7 @@ fn schema() -> Value {
 
 fn check(config: &Value, side: Side) -> Result<(), String> {
     match side {
-        Side::Route => check_own(config),
+        Side::Route => definition::refused_now(config, check_own),
         Side::Metadata => entry::check_defaults(&definition::read::<Metadata>(config)?.format),
         Side::Consumer => Ok(()),
     }

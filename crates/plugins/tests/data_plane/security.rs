@@ -35,3 +35,12 @@ fn preflights_are_answered_and_responses_say_who_may_read_them() {
     assert_eq!(foreign.header("access-control-allow-origin"), None);
     assert_eq!(foreign.header("vary").as_deref(), Some("Origin"));
 }
+
+#[test]
+fn the_text_of_a_refusal_may_be_a_reference() {
+    // Set by cargo for every test.
+    let meta = json!({"error_response": {"error": "$env://CARGO_PKG_NAME"}});
+    let gateway = Gateway::with_plugins(json!({"ip-restriction": {"blacklist": ["127.0.0.1"], "_meta": meta}}));
+    let refused = gateway.get("/", &[]);
+    assert_eq!((refused.status, refused.body.as_str()), (403, "{\"error\":\"tidegate-plugins\"}\n"));
+}
