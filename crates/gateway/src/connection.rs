@@ -41,6 +41,9 @@ pub(crate) const MAX_HEADERS: usize = 100;
 /// How long a connection may take to end once it was told to and has no requests; begun anew with each sign of life.
 const LONGEST_FAREWELL: Duration = Duration::from_secs(1);
 
+/// How long a connection may ask for nothing when the process is out of file descriptors.
+const IDLE_IN_A_CROWD: Duration = Duration::from_secs(1);
+
 /// Numbers client connections.
 static NEXT_SERIAL: AtomicU64 = AtomicU64::new(1);
 
@@ -63,11 +66,19 @@ pub async fn serve(worker: Rc<Worker>, socket: TcpStream, peer: SocketAddr, tls:
     let protocol = tokio::select! {
         protocol = tokio::time::timeout(head_timeout, first_bytes(&socket)) => protocol,
         // A connection that has said nothing yet holds up no drain.
-        _ = life.wait_for(|life| *life > Life::Serving) => return,
+        () = unwelcome(&mut life) => return,
     };
     let Ok(Ok(protocol)) = protocol else { return };
     let connection = connection_of(&worker, peer, local, None);
     serve_http(worker, socket, protocol, connection).await;
+}
+
+/// Returns when a connection that has said nothing since now is to go.
+async fn unwelcome(life: &mut tokio::sync::watch::Receiver<Life>) {
+    let since = Instant::now();
+    let is_over = |life: &Life| *life > Life::Serving || (*life == Life::Crowded && since.elapsed() >= IDLE_IN_A_CROWD);
+    // An error means that the data plane is gone.
+    let _ = life.wait_for(is_over).await;
 }
 
 async fn serve_tls(worker: Rc<Worker>, socket: TcpStream, peer: SocketAddr, local: SocketAddr, head_timeout: Duration) {
@@ -75,7 +86,7 @@ async fn serve_tls(worker: Rc<Worker>, socket: TcpStream, peer: SocketAddr, loca
     let accepted = tokio::select! {
         accepted = tokio::time::timeout(head_timeout, accept_tls(&worker, socket)) => accepted,
         // As without TLS.
-        _ = life.wait_for(|life| *life > Life::Serving) => return,
+        () = unwelcome(&mut life) => return,
     };
     match accepted {
         Ok(Ok((stream, facts, protocol))) => {
@@ -290,6 +301,11 @@ impl HeadLimit {
         Self { client, limit, timer: LazyTimer::default(), waiting_since: now, from: now }
     }
 
+    /// `true` if the connection is one that others may have the place of.
+    fn is_idle_in_a_crowd(&self) -> bool {
+        self.client.connection.waiting_since.get().is_some_and(|since| since.elapsed() >= IDLE_IN_A_CROWD)
+    }
+
     /// Ready when it has taken too long.
     fn poll_passed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(since) = self.client.connection.waiting_since.get() else { return Poll::Pending };
@@ -317,7 +333,7 @@ async fn while_alive<C>(
 where
     C: Future<Output = hyper::Result<()>>,
 {
-    let changes = life.clone();
+    let mut changes = life.clone();
     let mut reached = pin!(life.wait_for(|life| *life >= end));
     let mut looked = false;
     let mut waker: Option<TaskWaker> = None;
@@ -333,6 +349,10 @@ where
             return Poll::Pending;
         }
         looked = true;
+        let is_crowded = *changes.borrow_and_update() == Life::Crowded;
+        if is_crowded && head_limit.as_ref().is_some_and(HeadLimit::is_idle_in_a_crowd) {
+            return Poll::Ready(None);
+        }
         reached.as_mut().poll(cx).map(|_| None)
     })
     .await

@@ -26,7 +26,7 @@ pub struct DataPlane {
     plan: PlanHandle,
     health: Arc<health::Registry>,
     workers: Arc<Vec<WorkerHandle>>,
-    life: watch::Sender<Life>,
+    life: Arc<watch::Sender<Life>>,
     in_force: watch::Receiver<u64>,
     rebuilds: mpsc::UnboundedSender<Rebuild>,
 }
@@ -51,6 +51,7 @@ impl DataPlane {
         let health = planner.health().clone();
         let plan: PlanHandle = Arc::new(ArcSwap::from_pointee(planner.build(&first)));
         let (life, lived) = watch::channel(Life::Serving);
+        let life = Arc::new(life);
         let early_bodies = Arc::new(EarlyBodies::new(services.settings.tidegate.max_early_body_bytes));
         let context =
             WorkerContext { plan: plan.clone(), services: services.clone(), early_bodies, life: lived.clone() };
@@ -58,7 +59,7 @@ impl DataPlane {
             (0..workers).map(|number| WorkerHandle::start(number, context.clone())).collect::<Result<_, _>>()?;
         let workers = Arc::new(workers);
         for listener in listeners {
-            services.side.spawn(listener::accept(listener, workers.clone(), lived.clone()));
+            services.side.spawn(listener::accept(listener, workers.clone(), life.clone()));
         }
         let followed = plan.clone();
         let (reached, in_force) = watch::channel(first.revision);
@@ -103,7 +104,7 @@ impl DataPlane {
 
     /// `true` from the moment in which [`DataPlane::drain`] was called.
     pub fn is_draining(&self) -> bool {
-        *self.life.borrow() != Life::Serving
+        *self.life.borrow() > Life::Serving
     }
 
     /// Stops accepting and lets requests in flight finish, for at most `limit`; what is left is then cut, and

@@ -3,6 +3,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::watch;
@@ -11,6 +12,12 @@ use crate::worker::{Accepted, Life, WorkerHandle};
 
 /// Connections waiting to be accepted, per listener.
 const BACKLOG: i32 = 1024;
+
+/// Between two tries to accept, after a failure.
+const RETRY_PAUSE: Duration = Duration::from_millis(20);
+
+/// How often failures are told of, and idle connections asked to go.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// A port on which requests come in.
 pub struct Listener {
@@ -35,7 +42,7 @@ pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 /// Accepts on `listener` until the process drains.
-pub async fn accept(listener: Listener, workers: Arc<Vec<WorkerHandle>>, mut life: watch::Receiver<Life>) {
+pub async fn accept(listener: Listener, workers: Arc<Vec<WorkerHandle>>, life: Arc<watch::Sender<Life>>) {
     let tls = listener.tls;
     let socket = match tokio::net::TcpListener::from_std(listener.socket) {
         Ok(socket) => socket,
@@ -44,22 +51,78 @@ pub async fn accept(listener: Listener, workers: Arc<Vec<WorkerHandle>>, mut lif
             return;
         }
     };
+    let mut failures = Failures::default();
+    let mut lived = life.subscribe();
     loop {
         let accepted = tokio::select! {
             accepted = socket.accept() => accepted,
-            _ = life.wait_for(|life| *life > Life::Serving) => return,
+            _ = lived.wait_for(|life| *life > Life::Serving) => return,
         };
         match accepted {
-            Ok((stream, peer)) => match stream.into_std() {
-                Ok(socket) => hand_over(&workers, Accepted { socket, peer, tls }),
-                Err(error) => tracing::warn!(%error, "a connection could not be handed over"),
-            },
+            Ok((stream, peer)) => {
+                if failures.end() {
+                    change(&life, Life::Crowded, Life::Serving);
+                }
+                match stream.into_std() {
+                    Ok(socket) => hand_over(&workers, Accepted { socket, peer, tls }),
+                    Err(error) => tracing::warn!(%error, "a connection could not be handed over"),
+                }
+            }
             Err(error) => {
-                // Out of file descriptors, mostly: let some connections end before the next try.
-                tracing::warn!(%error, "accepting a connection failed");
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                if failures.are_to_be_told() {
+                    tracing::warn!(%error, failures = failures.count, "accepting connections fails");
+                    if is_exhaustion(&error) {
+                        // Also where it is crowded already: whoever has been idle since goes now.
+                        change(&life, Life::Crowded, Life::Crowded);
+                        change(&life, Life::Serving, Life::Crowded);
+                    }
+                }
+                // Let some connections end before the next try.
+                tokio::time::sleep(RETRY_PAUSE).await;
             }
         }
+    }
+}
+
+/// Tells everybody that life is `new`, if it was `old`.
+fn change(life: &watch::Sender<Life>, old: Life, new: Life) {
+    life.send_if_modified(|life| {
+        let fits = *life == old;
+        if fits {
+            *life = new;
+        }
+        fits
+    });
+}
+
+/// `true` if the process or the machine is out of file descriptors or memory for sockets.
+fn is_exhaustion(error: &std::io::Error) -> bool {
+    use rustix::io::Errno;
+    let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    error.raw_os_error().is_some_and(|code| exhausted.iter().any(|errno| errno.raw_os_error() == code))
+}
+
+/// Failures to accept since the last success.
+#[derive(Default)]
+struct Failures {
+    count: u64,
+    told: Option<Instant>,
+}
+
+impl Failures {
+    /// Counts one more. `true` if it is to be told: the first, and one each second.
+    fn are_to_be_told(&mut self) -> bool {
+        self.count += 1;
+        let is_time = self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY);
+        if is_time {
+            self.told = Some(Instant::now());
+        }
+        is_time
+    }
+
+    /// An attempt has succeeded. `true` if there were failures.
+    fn end(&mut self) -> bool {
+        std::mem::take(&mut self.count) > 0
     }
 }
 

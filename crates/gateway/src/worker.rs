@@ -22,6 +22,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// How far the process is on its way out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Life {
+    /// As `Serving`, but no file descriptor is left for a new connection: those that ask for nothing may go.
+    Crowded,
     Serving,
     /// No new requests; those in flight may finish.
     Draining,

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 
 use crate::harness::{ADMIN_KEY, Connection, Gateway, Launch, Request, free_port, get, post, run_in, wait_until};
-use rustix::process::Signal;
+use rustix::process::{Resource, Signal};
 use serde_json::{Value, json};
 
 /// A route to a simulator, without a key.
@@ -342,6 +342,29 @@ fn what_was_logged_is_in_the_file_when_the_process_has_ended() {
     }
     assert_eq!(gateway.terminate().code(), Some(0));
     assert_eq!(std::fs::read_to_string(&log).unwrap().lines().count(), 50);
+}
+
+#[test]
+fn idle_connections_make_room_when_no_more_can_be_opened() {
+    let gateway = Gateway::start();
+    gateway.put("/routes/1", &json!({"uri": "/*", "plugins": {"mocking": {"response_example": "m"}}}));
+    gateway.limit(Resource::Nofile, gateway.open_files() as u64 + 8);
+    let silent: Vec<Connection> = (0..20).map(|_| Connection::open(gateway.proxy)).collect();
+    assert_eq!(gateway.send(get("/")).status, 200);
+    drop(silent);
+    let told = gateway.log().matches("accepting connections fails").count();
+    assert!((1..20).contains(&told), "{told} lines: {}", gateway.log());
+}
+
+#[test]
+fn a_file_that_may_not_grow_fails_a_write_and_not_the_process() {
+    let mut gateway = Gateway::start();
+    let route = json!({"uri": "/*", "plugins": {"mocking": {"response_example": "x".repeat(10_000)}}});
+    gateway.put("/routes/1", &route);
+    gateway.limit(Resource::Fsize, 1);
+    assert_eq!(gateway.admin("PUT", "/routes/2", Some(&route)).status, 503);
+    assert_eq!(gateway.send(get("/")).status, 200);
+    assert!(gateway.is_running());
 }
 
 #[test]
