@@ -353,6 +353,17 @@ static ROWS: [Endpoint; Protocol::ALL.len()] = [
         ..PLAIN
     },
     Endpoint {
+        protocol: Protocol::BedrockCountTokens,
+        name: "bedrock-count-tokens",
+        family: Dialect::BedrockConverse,
+        unlisted: Unlisted::Counted,
+        paths: &[PathForm::of_model("/count-tokens", StreamFlag::Never)],
+        body: BodyRule::HasField("input"),
+        prompt_fields: &["input"],
+        endpoint_path: EndpointPath::Ignored,
+        ..PLAIN
+    },
+    Endpoint {
         protocol: Protocol::GeminiEmbed,
         name: "gemini-embed",
         family: Dialect::Gemini,

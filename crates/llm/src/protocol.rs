@@ -26,6 +26,8 @@ pub enum Protocol {
     Rerank,
     AnthropicCountTokens,
     GeminiCountTokens,
+    /// Of a Converse body, or of an `invoke` body in base64.
+    BedrockCountTokens,
     GeminiEmbed,
     GeminiBatchEmbed,
     /// A model family's own body in Bedrock's `invoke` and `invoke-with-response-stream`.
@@ -72,7 +74,7 @@ pub enum Protocol {
 
 impl Protocol {
     /// Every protocol; the order has no meaning.
-    pub const ALL: [Protocol; 34] = [
+    pub const ALL: [Protocol; 35] = [
         Protocol::OpenAiChat,
         Protocol::OpenAiResponses,
         Protocol::OpenAiEmbeddings,
@@ -85,6 +87,7 @@ impl Protocol {
         Protocol::Rerank,
         Protocol::AnthropicCountTokens,
         Protocol::GeminiCountTokens,
+        Protocol::BedrockCountTokens,
         Protocol::GeminiEmbed,
         Protocol::GeminiBatchEmbed,
         Protocol::BedrockInvoke,

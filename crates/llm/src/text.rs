@@ -4,6 +4,9 @@
 
 use std::borrow::Cow;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
 use crate::endpoint::endpoint;
 use crate::json::Raw;
 use crate::protocol::Protocol;
@@ -34,6 +37,9 @@ pub fn for_each_prompt_text<'a>(protocol: Protocol, scan: &'a BodyScan, mut visi
     }
 }
 
+/// How deep a body in base64 may nest that is still read.
+const MAX_CODED_DEPTH: usize = 64;
+
 /// Members whose strings are data or names, not words.
 const NOT_WORDS: [&[u8]; 23] = [
     b"type",
@@ -61,7 +67,7 @@ const NOT_WORDS: [&[u8]; 23] = [
     b"redactedContent",
 ];
 
-fn visit_words<'a>(value: Raw<'a>, visit: &mut impl FnMut(Cow<'a, str>)) {
+fn visit_words<'a>(value: Raw<'a>, visit: &mut dyn FnMut(Cow<'a, str>)) {
     if let Some(text) = value.text() {
         visit(text);
         return;
@@ -70,8 +76,19 @@ fn visit_words<'a>(value: Raw<'a>, visit: &mut impl FnMut(Cow<'a, str>)) {
         visit_words(element, visit);
     }
     for (key, member) in value.members() {
-        if !NOT_WORDS.contains(&key) {
-            visit_words(member, visit);
+        match key {
+            b"invokeModel" => visit_coded_words(member, visit),
+            _ if NOT_WORDS.contains(&key) => {}
+            _ => visit_words(member, visit),
         }
+    }
+}
+
+/// The words of a body whose JSON is in base64, as Bedrock takes it to count its tokens.
+fn visit_coded_words<'a>(invoked: Raw<'_>, visit: &mut dyn FnMut(Cow<'a, str>)) {
+    let coded = invoked.get("body").and_then(Raw::text);
+    let Some(body) = coded.and_then(|coded| BASE64_STANDARD.decode(coded.as_bytes()).ok()) else { return };
+    if let Ok(body) = BodyScan::parse(&body.into(), MAX_CODED_DEPTH) {
+        visit_words(body.raw(), &mut |words| visit(Cow::Owned(words.into_owned())));
     }
 }

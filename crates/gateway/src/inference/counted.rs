@@ -3,7 +3,7 @@
 
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
-use llm::{BodyScan, Protocol};
+use llm::{BodyScan, Dialect, Protocol};
 
 use super::retelling::JSON;
 use crate::answer::Answer;
@@ -14,7 +14,11 @@ const ESTIMATED: HeaderName = HeaderName::from_static("x-tidegate-estimated");
 /// The count of a request's tokens as `protocol` tells it.
 pub(super) fn count(protocol: Protocol, scan: &BodyScan) -> Answer {
     let tokens = llm::estimate_request(protocol, scan);
-    let field = if protocol == Protocol::GeminiCountTokens { "totalTokens" } else { "input_tokens" };
+    let field = match protocol.family() {
+        Dialect::Gemini => "totalTokens",
+        Dialect::BedrockConverse => "inputTokens",
+        Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Anthropic | Dialect::Cohere => "input_tokens",
+    };
     Answer::text(StatusCode::OK, format!("{{\"{field}\":{tokens}}}"))
         .with_content_type(JSON)
         .with_header(ESTIMATED, HeaderValue::from_static("true"))

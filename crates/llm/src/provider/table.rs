@@ -310,6 +310,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
                 stream_path: Some("/model/{model}/invoke-with-response-stream"),
                 ..at(Protocol::BedrockInvoke, "/model/{model}/invoke")
             },
+            at(Protocol::BedrockCountTokens, "/model/{model}/count-tokens"),
         ],
         removes_model: true,
         key: KeyPlace::SigV4,

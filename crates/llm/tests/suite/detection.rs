@@ -40,6 +40,7 @@ fn the_first_matching_row_names_the_protocol() {
         ("/v1beta/models/m:generateContent", r#"{"messages":[]}"#, Some(OpenAiChat)),
         ("/v1beta/models/m:streamGenerateContent", r#"{"contents":[]}"#, Some(GeminiGenerate)),
         ("/v1beta/models/m:countTokens", r#"{"contents":[]}"#, Some(GeminiCountTokens)),
+        ("/model/x/count-tokens", r#"{"input":{"converse":{}}}"#, Some(BedrockCountTokens)),
         ("/v1beta/models/m:embedContent", r#"{"content":{}}"#, Some(GeminiEmbed)),
         ("/v1beta/models/m:batchEmbedContents", r#"{"requests":[]}"#, Some(GeminiBatchEmbed)),
         ("/model/x/converse-stream", r#"{"messages":[]}"#, Some(BedrockConverse)),
@@ -340,7 +341,7 @@ fn vertex_is_asked_at_the_paths_that_its_models_have() {
 
 #[test]
 fn counting_tokens_costs_none_and_obeys_no_endpoints_path() {
-    for protocol in [Protocol::AnthropicCountTokens, Protocol::GeminiCountTokens] {
+    for protocol in [Protocol::AnthropicCountTokens, Protocol::GeminiCountTokens, Protocol::BedrockCountTokens] {
         assert!(!endpoint(protocol).costs_tokens(), "{protocol}");
         assert_eq!(endpoint(protocol).endpoint_path, EndpointPath::Ignored, "{protocol}");
     }

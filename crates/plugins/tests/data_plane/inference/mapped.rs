@@ -1,5 +1,8 @@
 //! Embeddings, rankings and token counts where client and provider have different forms.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
 use super::*;
 use crate::provider::Provider;
 
@@ -139,9 +142,13 @@ fn tokens_are_counted_by_the_gateway_where_the_provider_counts_none() {
     let inference = in_front_of("openai", &provider);
     let anthropic = json!({"model": "m", "messages": [{"role": "user", "content": "Say something nice."}]});
     let gemini = json!({"contents": [{"parts": [{"text": "Say something nice."}]}]});
+    let converse = json!({"messages": [{"role": "user", "content": [{"text": "Say something nice."}]}]});
+    let invoked = BASE64_STANDARD.encode(anthropic.to_string());
     for (path, request, field) in [
         ("/v1/messages/count_tokens", anthropic, "input_tokens"),
         ("/v1beta/models/m:countTokens", gemini, "totalTokens"),
+        ("/model/m/count-tokens", json!({"input": {"converse": converse}}), "inputTokens"),
+        ("/model/m/count-tokens", json!({"input": {"invokeModel": {"body": invoked}}}), "inputTokens"),
     ] {
         let response = inference.gateway.post(path, &[], &request);
         assert_eq!(response.status, 200, "{}", response.body);
