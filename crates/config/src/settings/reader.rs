@@ -292,7 +292,9 @@ impl<'a> Entry<'a> {
             Value::String(text) => units::duration(text),
             _ => None,
         };
-        duration.ok_or_else(|| self.invalid("a time like 60s, 10m or 1h30m"))
+        duration
+            .filter(|duration| *duration <= units::LONGEST)
+            .ok_or_else(|| self.invalid("a time like 60s, 10m or 1h30m"))
     }
 
     pub(super) fn bytes(&self) -> Result<u64, SettingsError> {

@@ -301,6 +301,10 @@ fn a_wrong_value_is_refused_with_its_place_and_what_would_be_right() {
             "nginx_config.http.send_timeout must be a time like 60s, 10m or 1h30m, got \"1x\"",
         ),
         (
+            "nginx_config: {http: {send_timeout: 101y}}",
+            "nginx_config.http.send_timeout must be a time like 60s, 10m or 1h30m, got \"101y\"",
+        ),
+        (
             "nginx_config: {http: {client_max_body_size: -1}}",
             "nginx_config.http.client_max_body_size must be a size like 0, 512k or 10m, got -1",
         ),

@@ -14,6 +14,9 @@ const TIME_UNITS: [(&str, u64); 8] = [
     ("y", 31_536_000_000),
 ];
 
+/// A century. Longer times would run over what a clock can count.
+pub const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// A time: parts of number and unit, or a bare number of seconds. `None` if it is none or does not fit.
 pub fn duration(text: &str) -> Option<Duration> {
     let text = text.trim();
