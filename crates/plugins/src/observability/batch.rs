@@ -1,7 +1,8 @@
 //! Batches: log entries are collected and sent together, by a task on the side runtime. Invariants: handing an entry
-//! over never waits; at most `max_pending_entries` wait, of a bounded length in all, and newer ones are dropped then; an entry that was taken is
-//! sent or, after the last retry, dropped with a line in the error log. When the logger is gone, what is left is sent;
-//! so it is when the process ends, as far as there is time, and what was not is counted in the error log.
+//! over never waits; at most `max_pending_entries` wait, of a bounded length in all, and newer ones are dropped then; an
+//! entry that was taken is sent or, after the last retry, dropped with a line in the error log. When the logger is gone,
+//! what is left is sent; so it is when the process ends, as far as there is time, and what was not is counted in the
+//! error log.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -17,6 +18,9 @@ use tokio::time::Instant;
 
 /// No entry is added to so many bytes that wait. An entry is taken whole, however long it is.
 const MAX_PENDING_BYTES: usize = 64 << 20;
+
+/// A batch of so many bytes is sent, however few its entries are: while they gather, others could find no room.
+const FULL_BATCH_BYTES: usize = 8 << 20;
 
 /// Entries that may wait where the metadata says nothing.
 pub(super) const DEFAULT_MAX_PENDING: usize = 8_192;
@@ -208,14 +212,18 @@ impl<R: Receiver> Sending<R> {
         self.entries.recv().await
     }
 
-    /// Waits until the batch is full, nothing more comes, or the oldest entry is old enough.
+    /// Waits until the batch is full or long, nothing more comes, or the oldest entry is old enough.
     async fn collect(&mut self, first: Entry) -> Vec<Entry> {
         let too_old = Instant::now() + self.rules.oldest;
+        let mut bytes = first.text.len();
         let mut batch = vec![first];
-        while batch.len() < self.rules.max_entries {
+        while batch.len() < self.rules.max_entries && bytes < FULL_BATCH_BYTES {
             let idle = Instant::now() + self.rules.inactive;
             match tokio::time::timeout_at(idle.min(too_old), self.next()).await {
-                Ok(Some(entry)) => batch.push(entry),
+                Ok(Some(entry)) => {
+                    bytes += entry.text.len();
+                    batch.push(entry);
+                }
                 Ok(None) | Err(_) => break,
             }
         }
@@ -367,6 +375,16 @@ mod tests {
         bench.push("2");
         drop(bench.batch);
         assert_eq!(bench.batches.recv().await.expect("a batch"), ["2"]);
+    }
+
+    #[tokio::test]
+    async fn a_long_batch_is_sent_though_it_has_few_entries() {
+        let mut bench = bench(|_| {}, &[]);
+        let half = || Bytes::from(vec![b'x'; FULL_BATCH_BYTES / 2]);
+        (0..3).for_each(|_| bench.batch.push(half(), || ("r1".to_owned(), "127.0.0.1".to_owned())));
+        assert_eq!(bench.next().await.len(), 2);
+        drop(bench.batch);
+        assert_eq!(bench.batches.recv().await.expect("the rest").len(), 1);
     }
 
     #[tokio::test]
