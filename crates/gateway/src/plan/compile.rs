@@ -113,17 +113,20 @@ impl PluginCompiler {
         self.surroundings.secrets_revision
     }
 
-    /// Decrypts and resolves an authentication plugin's consumer-side configuration. `None` if a secret is missing, or
-    /// is what no write of it would have passed with, such as an empty one: the consumer cannot be found by it then.
-    pub fn credential(&self, def: &PluginDef, source: &Value) -> Option<Value> {
+    /// Decrypts and resolves an authentication plugin's consumer-side configuration.
+    ///
+    /// # Errors
+    /// If a secret is missing, or is what no write of it would have passed with, such as an empty one: the consumer
+    /// cannot be found by it then. The reason tells no secret.
+    pub fn credential(&self, def: &PluginDef, source: &Value) -> Result<Value, String> {
         let mut config = source.clone();
         self.keyring.decrypt_fields(&mut config, def.info.encrypt_fields);
-        self.check_and_fill(def, Side::Consumer, &mut config).ok()?;
-        if !resolve_all(&mut config, self.secrets()).is_empty() {
-            return None;
+        self.check_and_fill(def, Side::Consumer, &mut config).map_err(|_| "it does not fit the plugin's schema")?;
+        if let Some(unresolved) = resolve_all(&mut config, self.secrets()).first() {
+            return Err(format!("{}: {} cannot be resolved", unresolved.pointer, unresolved.reference));
         }
-        self.check_and_fill(def, Side::Consumer, &mut config).ok()?;
-        Some(config)
+        self.check_and_fill(def, Side::Consumer, &mut config).map_err(|_| BEHIND_REFERENCE)?;
+        Ok(config)
     }
 
     /// Holds `config` against the plugin's schema, if it has one there, and fills in the defaults.

@@ -144,10 +144,13 @@ impl Planner {
             let credential = match known.map(|(_, known)| known.credential.clone()).next() {
                 Some(credential) => credential,
                 None => {
-                    let Some(config) = self.compiler.credential(def, source) else {
-                        let error = format!("the {name} of {} cannot be read", consumer.username);
-                        self.complain("a credential", &format!("{key} {name}"), source, &error);
-                        continue;
+                    let config = match self.compiler.credential(def, source) {
+                        Ok(config) => config,
+                        Err(reason) => {
+                            let error = format!("the {name} of {}: {reason}", consumer.username);
+                            self.complain("a credential", &format!("{key} {name}"), source, &error);
+                            continue;
+                        }
                     };
                     let (consumer, id) = (consumer.clone(), id.map(Arc::from));
                     Arc::new(Credential { consumer, id, config, compiled: OnceLock::new() })
