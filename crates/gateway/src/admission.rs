@@ -18,6 +18,7 @@ use crate::exchange::{Connection, Exchange, Request};
 use crate::forwarded;
 use crate::hop_by_hop::remove_from_request;
 use crate::path::{NormalPath, is_host};
+use crate::plan::{Plan, Unread};
 use crate::request_body::{BodyError, RequestBody};
 use crate::variables::reads::BodyReads;
 use crate::worker::Worker;
@@ -77,8 +78,16 @@ fn asks_to_close(parts: &http::request::Parts) -> bool {
     parts.version == Version::HTTP_11 && items.any(|item| item.trim_ascii().eq_ignore_ascii_case(b"close"))
 }
 
-/// Refuses what no route should see.
-pub(crate) async fn admit(worker: &Worker, exchange: &mut Exchange) -> Result<(), Answer> {
+/// What awaits a request that was admitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Prospect {
+    Open,
+    /// Its route is set, and will refuse it for want of a credential.
+    Refusal,
+}
+
+/// Refuses what no route should see. A body that decides which route it is, is read here, but not for strangers.
+pub(crate) async fn admit(worker: &Worker, exchange: &mut Exchange) -> Result<Prospect, Answer> {
     let request = &exchange.request;
     if request.has_too_many_headers {
         return Err(Answer::page(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
@@ -107,9 +116,16 @@ pub(crate) async fn admit(worker: &Worker, exchange: &mut Exchange) -> Result<()
     }
     check_length(worker, exchange)?;
     if is_read_for_routing(worker, exchange) {
-        read_body(worker, exchange).await?;
+        match Plan::route_unread(exchange) {
+            Unread::Decided => {}
+            Unread::Open => read_body(worker, exchange).await?,
+            Unread::Refused(route) => {
+                exchange.route = Some(route);
+                return Ok(Prospect::Refusal);
+            }
+        }
     }
-    Ok(())
+    Ok(Prospect::Open)
 }
 
 /// `true` if the body has another transfer coding than `chunked`, or that one twice. The headers go, and with them

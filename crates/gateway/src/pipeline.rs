@@ -6,6 +6,7 @@ use std::rc::Rc;
 use http::StatusCode;
 use hyper::body::Incoming;
 
+use crate::admission::Prospect;
 use crate::answer::Answer;
 use crate::delivery::{self, Delivery};
 use crate::exchange::{Connection, Dispatch, Exchange};
@@ -27,23 +28,26 @@ pub async fn serve(
 ) -> http::Response<Delivery> {
     let upgrade = websocket::take_upgrade(&mut incoming);
     let mut exchange = admission::begin(&worker, connection, incoming);
-    if let Err(refusal) = admission::admit(&worker, &mut exchange).await {
-        return delivery::answer(exchange, refusal);
-    }
+    let prospect = match admission::admit(&worker, &mut exchange).await {
+        Ok(prospect) => prospect,
+        Err(refusal) => return delivery::answer(exchange, refusal),
+    };
     if stub_status::is_reserved(exchange.request.path()) {
         let totals = worker.services.metrics.traffic().totals();
         let answer = stub_status::answer(&exchange.request.method, exchange.remote_addr, totals);
         return delivery::answer(exchange, answer);
     }
-    exchange.route = Plan::route(&exchange);
-    match request_phases(&worker, &mut exchange).await {
+    if prospect == Prospect::Open {
+        exchange.route = Plan::route(&exchange);
+    }
+    match request_phases(&worker, &mut exchange, prospect).await {
         Some(answer) => delivery::answer(exchange, answer),
         None => dispatch(worker, exchange, upgrade).await,
     }
 }
 
 /// Global rules, the route's plugins, the consumer's plugins; an answer ends the request.
-async fn request_phases(worker: &Worker, exchange: &mut Exchange) -> Option<Answer> {
+async fn request_phases(worker: &Worker, exchange: &mut Exchange, mut prospect: Prospect) -> Option<Answer> {
     if exchange.plan.is_broken() {
         return Some(Answer::page(StatusCode::SERVICE_UNAVAILABLE));
     }
@@ -62,14 +66,27 @@ async fn request_phases(worker: &Worker, exchange: &mut Exchange) -> Option<Answ
         return Some(Answer::page(status));
     }
     exchange.chain = ChainRef::Route(route.clone());
-    if let Err(refusal) = read_needed_body(worker, exchange, global.needs().merge(route.chain.needs())).await {
-        return Some(refusal);
+    let needs = global.needs().merge(route.chain.needs());
+    if is_wanted(exchange, needs) && plan.refuses_unread(exchange, &route.chain) {
+        prospect = Prospect::Refusal;
+    }
+    match prospect {
+        Prospect::Refusal => {}
+        Prospect::Open => {
+            if let Err(refusal) = read_needed_body(worker, exchange, needs).await {
+                return Some(refusal);
+            }
+        }
     }
     if let Some(answer) = global.rewrite(exchange, Scope::Global).await {
         return Some(answer);
     }
     if let Some(answer) = route.chain.rewrite(exchange, Scope::Route).await {
         return Some(answer);
+    }
+    if prospect == Prospect::Refusal {
+        // A token that was too young a moment ago: nothing may follow, for which the body should have been read.
+        return Some(Answer::page(StatusCode::UNAUTHORIZED));
     }
     if let Some(answer) = join_consumer(worker, exchange).await {
         return Some(answer);
@@ -98,11 +115,16 @@ async fn join_consumer(worker: &Worker, exchange: &mut Exchange) -> Option<Answe
 
 /// Reads the body ahead of the phases of plugins that look into it.
 async fn read_needed_body(worker: &Worker, exchange: &mut Exchange, needs: Needs) -> Result<(), Answer> {
-    let needed = needs.body_before_rewrite || needs.request_body_bytes > 0;
-    if needed && matches!(exchange.body, RequestBody::Stream(_)) {
+    if is_wanted(exchange, needs) {
         return admission::read_body(worker, exchange).await;
     }
     Ok(())
+}
+
+/// `true` if plugins look into a body that is still unread.
+fn is_wanted(exchange: &Exchange, needs: Needs) -> bool {
+    let needed = needs.body_before_rewrite || needs.request_body_bytes > 0;
+    needed && matches!(exchange.body, RequestBody::Stream(_))
 }
 
 async fn dispatch(

@@ -115,6 +115,18 @@ pub trait Plugin: Send + Sync + 'static {
         Step::Next
     }
 
+    /// Of a plugin that authenticates: `true` if [`Plugin::rewrite`] will refuse this request for want of a credential.
+    /// Asked before the body is read, so that strangers' bodies take no memory.
+    fn refuses_unread(&self, exchange: &Exchange) -> bool {
+        let _ = exchange;
+        false
+    }
+
+    /// `true` if [`Plugin::rewrite`] changes nothing in which a client shows its credential.
+    fn leaves_credentials_alone(&self) -> bool {
+        false
+    }
+
     /// Second phase, with the consumer known: limits, restrictions, choice of the backend.
     fn access<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
         let _ = exchange;

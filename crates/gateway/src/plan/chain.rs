@@ -59,6 +59,16 @@ pub enum Scope {
     Global,
 }
 
+/// What becomes of a request in a chain, as far as it is known before the body is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Foreseen {
+    /// It is refused for want of a credential.
+    Refused,
+    Unknown,
+    /// No plugin asks for a credential or changes one.
+    NothingYet,
+}
+
 impl Chain {
     /// Puts `set` in order: higher priority first, names decide ties.
     pub fn new(set: &PluginSet) -> Self {
@@ -113,6 +123,19 @@ impl Chain {
             }
         }
         None
+    }
+
+    /// What `rewrite` comes to before the request's body is read, as far as that can be told.
+    pub fn foresee(&self, exchange: &Exchange) -> Foreseen {
+        for entry in self.phase(&self.rewrite) {
+            if entry.authenticates && entry.filter.is_none() && entry.plugin.refuses_unread(exchange) {
+                return Foreseen::Refused;
+            }
+            if !entry.plugin.leaves_credentials_alone() {
+                return Foreseen::Unknown;
+            }
+        }
+        Foreseen::NothingYet
     }
 
     /// Runs `rewrite` of the plugins that `before` does not have: those that a consumer brought along.

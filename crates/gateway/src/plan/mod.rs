@@ -17,22 +17,33 @@ pub mod upstream;
 pub(crate) mod tests;
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use http::HeaderValue;
 
 pub use build::Planner;
-use chain::Chain;
+use chain::{Chain, Foreseen};
 use consumers::{Consumer, CredentialIndex};
 pub use local::{ChainRef, CurrentPlan, LocalPlan, RouteRef, UpstreamRef};
 use route::{Route, RouteMatch};
 use upstream::Upstream;
 
 use crate::exchange::Exchange;
-use crate::router::{Lookup, Router};
+use crate::router::{Lookup, Match, Possible, Router};
 use crate::tls::server::Certificates;
 use crate::variables::reads::BodyReads;
+
+/// What can be said of a request's route before its body is read.
+pub enum Unread {
+    /// The body plays no part in it.
+    Decided,
+    /// The body decides.
+    Open,
+    /// The body decides, but whichever route it is refuses the request for want of a credential: this one does.
+    Refused(RouteMatch),
+}
 
 /// Everything a request can meet, ready for use.
 pub struct Plan {
@@ -58,22 +69,37 @@ pub type PlanHandle = Arc<ArcSwap<Plan>>;
 impl Plan {
     /// The route for `exchange`'s request, if one matches.
     pub fn route(exchange: &Exchange) -> Option<RouteMatch> {
+        let host = exchange.request.host();
+        let found = exchange.plan.router.find(&lookup(exchange, &host), exchange)?;
+        Some(route_match(exchange, found))
+    }
+
+    /// What can be said of the route of a request whose body is unread, though conditions may look into it.
+    pub fn route_unread(exchange: &Exchange) -> Unread {
         let plan = &exchange.plan;
-        let request = &exchange.request;
-        let host = request.host();
-        let lookup = Lookup {
-            host: &host,
-            host_with_port: request.host_with_port(),
-            path: request.routed_path(),
-            method: &request.method,
-            remote_addr: exchange.remote_addr,
-        };
-        let found = plan.router.find(&lookup, exchange)?;
-        Some(RouteMatch {
-            route: RouteRef::new(plan, found.target),
-            pattern_id: found.pattern_id,
-            host: found.host_pattern.cloned(),
-        })
+        let host = exchange.request.host();
+        let (mut first, mut depends, mut all_refuse) = (None, false, true);
+        plan.router.each_possible(&lookup(exchange, &host), exchange, |possible| {
+            depends |= matches!(possible, Possible::ByBody(_));
+            let (Possible::ByBody(found) | Possible::AnyBody(found)) = possible;
+            first.get_or_insert(found);
+            all_refuse &= depends && plan.refuses_unread(exchange, &plan.routes[found.target].chain);
+            if all_refuse { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        match first.filter(|_| depends) {
+            Some(found) if all_refuse => Unread::Refused(route_match(exchange, found)),
+            Some(_) => Unread::Open,
+            None => Unread::Decided,
+        }
+    }
+
+    /// `true` if the global rules or, behind them, `chain` will refuse the request for want of a credential.
+    pub fn refuses_unread(&self, exchange: &Exchange, chain: &Chain) -> bool {
+        match self.global.foresee(exchange) {
+            Foreseen::Refused => true,
+            Foreseen::Unknown => false,
+            Foreseen::NothingYet => chain.foresee(exchange) == Foreseen::Refused,
+        }
     }
 
     /// The path pattern of a matched request, as configured.
@@ -139,5 +165,24 @@ impl Plan {
     /// The certificates to show to clients.
     pub fn certificates(&self) -> &Certificates {
         &self.certificates
+    }
+}
+
+fn lookup<'a>(exchange: &'a Exchange, host: &'a str) -> Lookup<'a> {
+    let request = &exchange.request;
+    Lookup {
+        host,
+        host_with_port: request.host_with_port(),
+        path: request.routed_path(),
+        method: &request.method,
+        remote_addr: exchange.remote_addr,
+    }
+}
+
+fn route_match(exchange: &Exchange, found: Match<'_>) -> RouteMatch {
+    RouteMatch {
+        route: RouteRef::new(&exchange.plan, found.target),
+        pattern_id: found.pattern_id,
+        host: found.host_pattern.cloned(),
     }
 }

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use super::{Lookup, MethodSet, RouteEntry, RouterMode};
 use crate::path::{port_of, without_port};
+use crate::variables::reads::BodyReads;
 
 /// A request as conditions see it.
 pub(super) struct Subject<'a> {
@@ -24,6 +25,8 @@ pub(super) struct Conditions {
     /// Empty when any host will do, or when the host index has decided already.
     hosts: Box<[HostPattern]>,
     vars: Option<Expr>,
+    /// `vars` look for something in the body.
+    pub reads_body: bool,
 }
 
 /// What is known about the host once all conditions hold.
@@ -50,22 +53,31 @@ impl Conditions {
             methods: route.methods,
             remote_addrs: route.remote_addrs.into(),
             hosts: hosts.iter().map(|host| HostPattern::compile(host)).collect(),
+            reads_body: route.vars.as_ref().is_some_and(|vars| BodyReads::of(vars) != BodyReads::Nothing),
             vars: route.vars,
         }
     }
 
     /// `None` as soon as one condition fails.
     pub(super) fn hold(&self, subject: &Subject<'_>) -> Option<HostVerdict<'_>> {
+        let verdict = self.hold_but_vars(subject)?;
+        self.vars.as_ref().is_none_or(|vars| vars.eval(subject.vars)).then_some(verdict)
+    }
+
+    /// As [`Self::hold`], with a body that is not read yet: what looks into it may hold.
+    pub(super) fn may_hold(&self, subject: &Subject<'_>) -> Option<HostVerdict<'_>> {
+        if self.reads_body { self.hold_but_vars(subject) } else { self.hold(subject) }
+    }
+
+    fn hold_but_vars(&self, subject: &Subject<'_>) -> Option<HostVerdict<'_>> {
         let query = subject.query;
         if !self.methods.accepts(subject.method) || !self.admits(query) {
             return None;
         }
-        let verdict = if self.hosts.is_empty() {
-            HostVerdict::NotAsked
-        } else {
-            HostVerdict::Fits(self.hosts.iter().find(|host| host.fits(query))?)
-        };
-        self.vars.as_ref().is_none_or(|vars| vars.eval(subject.vars)).then_some(verdict)
+        if self.hosts.is_empty() {
+            return Some(HostVerdict::NotAsked);
+        }
+        self.hosts.iter().find(|host| host.fits(query)).map(HostVerdict::Fits)
     }
 
     fn admits(&self, query: &Lookup<'_>) -> bool {

@@ -16,6 +16,7 @@ mod trie;
 mod tests;
 
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use config::expr::Expr;
@@ -89,6 +90,15 @@ pub struct Match<'r> {
     pub pattern_id: PatternId,
     /// The host pattern that matched; `None` when the route asks for no host.
     pub host_pattern: Option<&'r Arc<str>>,
+}
+
+/// A route that may answer a request whose body is unread.
+#[derive(Debug, Clone, Copy)]
+pub enum Possible<'r> {
+    /// Its conditions look into the body.
+    ByBody(Match<'r>),
+    /// Whatever the body says.
+    AnyBody(Match<'r>),
 }
 
 /// A route that cannot be compiled.
@@ -203,6 +213,34 @@ impl Router {
             }
         }
         self.find_in(&self.any_host, &subject)
+    }
+
+    /// Calls `each` with every route that may answer while the body is unread, best first, until it breaks. The last
+    /// one does not look into the body, if there is such a one.
+    pub fn each_possible<'r>(
+        &'r self,
+        query: &Lookup<'_>,
+        vars: &dyn Vars,
+        mut each: impl FnMut(Possible<'r>) -> ControlFlow<()>,
+    ) {
+        let subject = Subject { query, vars, method: MethodSet::of(query.method) };
+        let tables = self.by_host.tables(query.host, port_of(query.host_with_port));
+        let tables = tables.map(|(host_pattern, table)| (Some(host_pattern), table));
+        for (host, table) in tables.chain([(None, &self.any_host)]) {
+            for seat in table.candidates(query.path) {
+                let conditions = &self.conditions[seat.rule as usize];
+                let pattern = &self.patterns[seat.pattern as usize];
+                let Some(verdict) = conditions.may_hold(&subject).filter(|_| pattern.fits(query.path)) else {
+                    continue;
+                };
+                let (target, pattern_id) = (conditions.target, PatternId(seat.pattern));
+                let found = Match { target, pattern, pattern_id, host_pattern: host.or(verdict.named()) };
+                let possible = if conditions.reads_body { Possible::ByBody(found) } else { Possible::AnyBody(found) };
+                if each(possible).is_break() || !conditions.reads_body {
+                    return;
+                }
+            }
+        }
     }
 
     /// The pattern that an earlier [`Match::pattern_id`] of this router names.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use config::catalog::Side;
 use gateway::exchange::Exchange;
-use gateway::plan::consumers::Credential;
+use gateway::plan::consumers::{Credential, CredentialIndex};
 use gateway::plugin::{Phases, Plugin, PluginDef, Step};
 use http::HeaderName;
 use schemars::JsonSchema;
@@ -182,6 +182,14 @@ impl Plugin for JwtAuth {
         Phases::REWRITE
     }
 
+    fn refuses_unread(&self, exchange: &Exchange) -> bool {
+        let verified = |text: &str| {
+            Token::parse(text).is_some_and(|token| self.verified(&token, exchange.plan.credentials(NAME)).is_ok())
+        };
+        let found = || self.location.find(&exchange.request);
+        self.refusal.anonymous.is_none() && !found().is_some_and(|found| verified(&found.token))
+    }
+
     fn rewrite<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
         match self.authenticate(exchange) {
             Ok(credential) => {
@@ -202,21 +210,26 @@ impl JwtAuth {
             self.location.hide(exchange, place);
         }
         let token = Token::parse(&text).ok_or(Failure::Invalid)?;
-        let key = token.payload.get(&*self.key_claim_name).filter(|key| !key.is_null()).ok_or(Failure::NoUserKey)?;
-        let credentials = exchange.plan.credentials(NAME);
-        let credential = key.as_str().and_then(|key| credentials.find(key)).ok_or(Failure::UnknownUserKey)?;
-        let now = jsonwebtoken::get_current_timestamp() as f64;
-        let key = Prepared::of(credential).ok_or(Failure::NotVerified)?;
-        let verified = key.verification.verifies(&token)
-            && token.claims_hold(self.claims_to_verify.as_deref(), now, key.grace_seconds);
-        if !verified {
-            return Err(Failure::NotVerified);
-        }
-        let credential = credential.clone();
+        let credential = self.verified(&token, exchange.plan.credentials(NAME))?.clone();
         if self.store_in_ctx {
             exchange.set_variable("jwt_auth_payload", token.payload_json());
         }
         Ok(credential)
+    }
+
+    /// The credential that `token` names, if it is signed with its key and its claims hold.
+    fn verified<'c>(
+        &self,
+        token: &Token<'_>,
+        credentials: &'c CredentialIndex,
+    ) -> Result<&'c Arc<Credential>, Failure> {
+        let key = token.payload.get(&*self.key_claim_name).filter(|key| !key.is_null()).ok_or(Failure::NoUserKey)?;
+        let credential = key.as_str().and_then(|key| credentials.find(key)).ok_or(Failure::UnknownUserKey)?;
+        let now = jsonwebtoken::get_current_timestamp() as f64;
+        let key = Prepared::of(credential).ok_or(Failure::NotVerified)?;
+        let verified = key.verification.verifies(token)
+            && token.claims_hold(self.claims_to_verify.as_deref(), now, key.grace_seconds);
+        if verified { Ok(credential) } else { Err(Failure::NotVerified) }
     }
 }
 

@@ -1,9 +1,12 @@
 //! `key-auth`: the consumer is found by a key that the client sends in a header or, failing that, in a query
 //! argument.
 
+use std::sync::Arc;
+
 use gateway::credential::CredentialPlace;
-use gateway::exchange::Exchange;
+use gateway::exchange::{Exchange, Request};
 use gateway::headers;
+use gateway::plan::consumers::{Credential, CredentialIndex};
 use gateway::plugin::{Phases, Plugin, PluginDef, Step};
 use http::HeaderName;
 use http::header::AUTHORIZATION;
@@ -85,16 +88,17 @@ impl Plugin for KeyAuth {
         Phases::REWRITE
     }
 
+    fn refuses_unread(&self, exchange: &Exchange) -> bool {
+        let shown = || self.shown(&exchange.request, exchange.plan.credentials(NAME));
+        self.refusal.anonymous.is_none() && !matches!(shown(), Shown::Right(_))
+    }
+
     fn rewrite<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
         let plan = exchange.plan.clone();
-        let credentials = plan.credentials(NAME);
-        let found = if let Some(key) = exchange.request.headers.get(&self.header) {
-            let key = std::str::from_utf8(key.as_bytes()).ok();
-            key.and_then(|key| credentials.find(key).or_else(|| credentials.find(self.bearer(key)?)))
-        } else if let Some(key) = exchange.request.query().and_then(|query| query::argument(query, &self.query)) {
-            credentials.find(&key)
-        } else {
-            return self.refusal.apply(exchange, "Missing API key in request");
+        let found = match self.shown(&exchange.request, plan.credentials(NAME)) {
+            Shown::Nothing => return self.refusal.apply(exchange, "Missing API key in request"),
+            Shown::Wrong => None,
+            Shown::Right(credential) => Some(credential),
         };
         // Also when the key is wrong: on anonymous access it must not reach the upstream either.
         self.note(exchange);
@@ -111,7 +115,26 @@ impl Plugin for KeyAuth {
     }
 }
 
+/// The key that a request shows.
+enum Shown<'c> {
+    Nothing,
+    Wrong,
+    Right(&'c Arc<Credential>),
+}
+
 impl KeyAuth {
+    fn shown<'c>(&self, request: &Request, credentials: &'c CredentialIndex) -> Shown<'c> {
+        let found = if let Some(key) = request.headers.get(&self.header) {
+            let key = std::str::from_utf8(key.as_bytes()).ok();
+            key.and_then(|key| credentials.find(key).or_else(|| credentials.find(self.bearer(key)?)))
+        } else if let Some(key) = request.query().and_then(|query| query::argument(query, &self.query)) {
+            credentials.find(&key)
+        } else {
+            return Shown::Nothing;
+        };
+        found.map_or(Shown::Wrong, Shown::Right)
+    }
+
     /// SDKs send `Authorization: Bearer KEY`: where that header is configured, the scheme is no part of the key.
     fn bearer<'k>(&self, value: &'k str) -> Option<&'k str> {
         let (scheme, key) = value.split_once(' ')?;

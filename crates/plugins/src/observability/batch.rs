@@ -1,8 +1,8 @@
 //! Batches: log entries are collected and sent together, by a task on the side runtime. Invariants: handing an entry
-//! over never waits; at most `max_pending_entries` wait, of a bounded length in all, and newer ones are dropped then; an
-//! entry that was taken is sent or, after the last retry, dropped with a line in the error log. When the logger is gone,
-//! what is left is sent; so it is when the process ends, as far as there is time, and what was not is counted in the
-//! error log.
+//! over never waits; at most `max_pending_entries` wait, of a bounded length in all, and newer ones are dropped then;
+//! an entry that was taken is sent or, after the last retry, dropped with a line in the error log. When the logger is
+//! gone, what is left is sent; so it is when the process ends, as far as there is time, and what was not is counted in
+//! the error log.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};

@@ -216,6 +216,10 @@ impl Plugin for Cors {
         Phases::REWRITE.and(Phases::RESPONSE_HEAD)
     }
 
+    fn leaves_credentials_alone(&self) -> bool {
+        true
+    }
+
     fn rewrite<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
         // A global rule and the route may both have the plugin; what came first is what the client sent.
         if self.reads_request && exchange.slot::<Asked>().is_none() {

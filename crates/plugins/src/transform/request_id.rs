@@ -109,6 +109,11 @@ impl Plugin for RequestId {
         if self.include_in_response { Phases::REWRITE.and(Phases::RESPONSE_HEAD) } else { Phases::REWRITE }
     }
 
+    fn leaves_credentials_alone(&self) -> bool {
+        // What it makes up is nobody's key.
+        true
+    }
+
     fn rewrite<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
         let brought = exchange.request.headers.get(&self.header).filter(|value| !value.is_empty()).cloned();
         let id = match brought {

@@ -1,7 +1,9 @@
+use std::io::Read as _;
+
 use config::settings::Settings;
 use serde_json::{Value, json};
 
-use super::fixture::Gateway;
+use super::fixture::{Gateway, echo};
 
 fn jack(plugins: Value) -> (&'static str, Value) {
     ("/apisix/consumers/jack", json!({"username": "jack", "labels": {"custom_id": "c-1"}, "plugins": plugins}))
@@ -138,4 +140,56 @@ fn a_reference_to_an_empty_secret_lets_nobody_in() {
     assert_eq!(gateway.get("/?apikey=", &[]).status, 401);
     assert_eq!(gateway.get("/?apikey", &[]).status, 401);
     assert_eq!(gateway.get("/?apikey=janes", &[]).status, 200);
+}
+
+/// The status that comes where the client has announced a body and sent none of it.
+fn status_without_body(gateway: &Gateway, path: &str, headers: &[(&str, &str)]) -> String {
+    let announced = [("Content-Type", "application/json"), ("Content-Length", "60000000")];
+    let mut stream = gateway.open("POST", path, &[&announced, headers].concat(), "");
+    let mut line = [0; "HTTP/1.1 200".len()];
+    stream.read_exact(&mut line).expect("a status line");
+    String::from_utf8_lossy(&line[9..]).into_owned()
+}
+
+#[test]
+fn the_body_of_a_stranger_is_not_waited_for_though_it_decides_the_route() {
+    let by_model = |model: &str, auth: &Value| {
+        let plugins = json!({"cors": {}, "request-id": {}, "key-auth": auth, "mocking": {"response_example": model}});
+        json!({"uri": "/chat", "vars": [["post_arg.model", "==", model]], "plugins": plugins})
+    };
+    let jack = jack(json!({"key-auth": {"key": "jacks"}}));
+    let upstream = json!({"type": "roundrobin", "nodes": {echo().to_string(): 1}});
+    let guarded = [
+        ("/apisix/routes/a", by_model("a", &json!({}))),
+        ("/apisix/routes/b", by_model("b", &json!({}))),
+        ("/apisix/routes/plain", json!({"uri": "/plain", "upstream": upstream})),
+        jack.clone(),
+    ];
+    let gateway = Gateway::with_plugins_and(json!({"jwt-auth": {}}), &guarded);
+    let json_body = ("Content-Type", "application/json");
+    for path in ["/chat", "/chat?apikey=wrong"] {
+        assert_eq!(status_without_body(&gateway, path, &[]), "401");
+    }
+    for model in ["a", "b"] {
+        let known = gateway.post("/chat", &[json_body, ("apikey", "jacks")], &json!({"model": model}));
+        assert_eq!((known.status, known.body.as_str()), (200, model));
+    }
+    let other = gateway.post("/chat", &[json_body, ("apikey", "jacks")], &json!({"model": "c"}));
+    assert!(other.body.contains("JWT"), "{}", other.body);
+    assert_eq!(status_without_body(&gateway, "/plain", &[]), "200", "no condition of this path looks into the body");
+
+    let open = [("/apisix/routes/b", by_model("b", &json!({"anonymous_consumer": "jack"}))), jack];
+    let gateway = Gateway::with_plugins_and(json!({"key-auth": {}}), &open);
+    assert_eq!(gateway.post("/chat", &[json_body], &json!({"model": "b"})).body, "b");
+    assert_eq!(gateway.post("/chat", &[json_body], &json!({"model": "c"})).status, 401);
+}
+
+#[test]
+fn a_logger_that_shows_bodies_waits_for_none_of_a_stranger() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let logger = json!({"path": folder.path().join("a.log"), "include_req_body": true});
+    let plugins = |auth: &str| json!({auth: {}, "file-logger": logger});
+    for auth in ["key-auth", "jwt-auth"] {
+        assert_eq!(status_without_body(&Gateway::with_plugins(plugins(auth)), "/", &[]), "401", "{auth}");
+    }
 }
