@@ -125,10 +125,10 @@ enum Endpoint {
 
 impl Handler for Admin {
     async fn handle(&self, request: Request<&mut Incoming>, peer: SocketAddr) -> Reply {
-        if !self.guard.admits(peer.ip()) {
-            return Reply::page(StatusCode::FORBIDDEN);
-        }
         let server = if self.settings.server_tokens { APISIX_SERVER } else { SERVER_WITHOUT_VERSION };
+        if !self.guard.admits(peer.ip()) {
+            return Reply::page(StatusCode::FORBIDDEN).with(SERVER, server);
+        }
         let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
         let reply = self.answer(request).await.with(SERVER, server);
         if !reads && reply.status.is_success() {

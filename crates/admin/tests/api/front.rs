@@ -97,6 +97,7 @@ async fn a_client_outside_the_allow_list_sees_the_stock_page() {
     let answer = admin.get("/routes").await;
     assert_eq!(answer.status, 403);
     assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
+    assert!(answer.header("server").is_some_and(|server| server.starts_with("APISIX")));
     assert!(answer.text.contains("<title>403 Forbidden</title>"), "{}", answer.text);
 }
 
