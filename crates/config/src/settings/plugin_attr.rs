@@ -104,7 +104,7 @@ impl PrometheusAttr {
         }
         let read = Self {
             export_uri: export_uri(from, &default.export_uri)?,
-            metric_prefix: from.text_or("metric_prefix", &default.metric_prefix)?,
+            metric_prefix: metric_prefix(from, &default.metric_prefix)?,
             enable_export_server: from.flag("enable_export_server", default.enable_export_server)?,
             export_addr,
             default_buckets: buckets(from, "default_buckets", default.default_buckets)?,
@@ -135,6 +135,23 @@ fn export_uri(from: &mut Reader<'_>, default: &str) -> Result<String, SettingsEr
     Ok(uri)
 }
 
+fn metric_prefix(from: &mut Reader<'_>, default: &str) -> Result<String, SettingsError> {
+    let Some(entry) = from.entry("metric_prefix") else {
+        return Ok(default.to_owned());
+    };
+    let prefix = entry.text()?;
+    if !prefix.is_empty() && !is_name(&prefix.replace(':', "_")) {
+        return Err(entry.invalid("the beginning of a metric's name: letters, digits, _ and :, no digit first"));
+    }
+    Ok(prefix)
+}
+
+/// Whether Prometheus takes `text` for the name of a label.
+fn is_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    text.bytes().all(plain) && text.bytes().next().is_some_and(|first| !first.is_ascii_digit())
+}
+
 fn buckets(from: &mut Reader<'_>, key: &str, default: Vec<f64>) -> Result<Vec<f64>, SettingsError> {
     const EXPECTED: &str = "a list of rising numbers";
     let Some(entry) = from.entry(key) else {
@@ -163,6 +180,9 @@ impl MetricAttr {
         if let Some(labels) = from.entry("extra_labels") {
             for item in labels.list()? {
                 for (label, value) in item.reader()?.entries() {
+                    if !is_name(label) || extra_labels.iter().any(|known: &ExtraLabel| known.label == label) {
+                        return Err(item.invalid("labels of letters, digits and _, no digit first, each once"));
+                    }
                     extra_labels.push(ExtraLabel { label: label.to_owned(), value: value.text()? });
                 }
             }

@@ -331,6 +331,21 @@ fn a_wrong_value_is_refused_with_its_place_and_what_would_be_right() {
             "plugin_attr: {prometheus: {export_uri: metrics}}",
             "plugin_attr.prometheus.export_uri must be a path that begins with /, got \"metrics\"",
         ),
+        (
+            "plugin_attr: {prometheus: {metric_prefix: 'a-b '}}",
+            "plugin_attr.prometheus.metric_prefix must be the beginning of a metric's name: letters, digits, _ and :, \
+             no digit first, got \"a-b \"",
+        ),
+        (
+            "plugin_attr: {prometheus: {metrics: {http_status: {extra_labels: [{a-b: $uri}]}}}}",
+            "plugin_attr.prometheus.metrics.http_status.extra_labels[0] must be labels of letters, digits and _, no \
+             digit first, each once, got a mapping",
+        ),
+        (
+            "plugin_attr: {prometheus: {metrics: {http_status: {extra_labels: [{a: $uri}, {a: $host}]}}}}",
+            "plugin_attr.prometheus.metrics.http_status.extra_labels[1] must be labels of letters, digits and _, no \
+             digit first, each once, got a mapping",
+        ),
         ("tidegate: {max_header_bytes: 1}", "tidegate.max_header_bytes must be 1024..1048576, got 1"),
         ("discovery: {dns: {}}", "discovery: service discovery is not supported; list the nodes of upstreams instead"),
         (
