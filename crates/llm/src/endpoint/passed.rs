@@ -2,9 +2,9 @@
 //! identifiers of its own. Of such requests the gateway reads no more than it counts by. The paths are those of
 //! OpenAI's, Anthropic's and Google's API references.
 
+use super::table::{IMAGE_EVENT_BYTES, PLAIN, RESPONSES_USAGE};
 use super::{
-    AnswerKind, BodyKind, BodyRule, Endpoint, EndpointPath, Framing, IMAGE_EVENT_BYTES, IdPlace, PLAIN, PathForm,
-    RESPONSES_USAGE, StreamFlag, UsageFields,
+    AnswerKind, BodyKind, BodyRule, Endpoint, EndpointPath, Framing, IdPlace, PathForm, StreamFlag, UsageFields,
 };
 use crate::dialect::Dialect;
 use crate::protocol::Protocol;
