@@ -5,6 +5,7 @@
 //! [`series`]. A request looks its handles up once in a cache of its thread and then only adds.
 
 mod labels;
+mod rows;
 mod series;
 
 use std::cell::RefCell;

@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use gateway::exchange::Exchange;
 
+use super::rows::{self, Row};
+
 /// Longer model names are cut, in bytes: clients choose them.
 const LONGEST_MODEL: usize = 128;
 
@@ -126,22 +128,9 @@ pub(super) const LLM_ACTIVE: Labels = &[
     ("llm_model", Is(Model)),
 ];
 
-/// Every metric with its labels, for checking what is to be disabled.
-const METRICS: &[(&str, Labels)] = &[
-    ("http_status", HTTP_STATUS),
-    ("http_latency", HTTP_TYPED),
-    ("bandwidth", HTTP_TYPED),
-    ("llm_latency", LLM_LATENCY),
-    ("llm_prompt_tokens", LLM),
-    ("llm_completion_tokens", LLM),
-    ("llm_prompt_tokens_dist", LLM),
-    ("llm_completion_tokens_dist", LLM),
-    ("llm_active_connections", LLM_ACTIVE),
-];
-
 /// Labels without which a metric means nothing stay; metrics that are not known here may be APISIX's others.
 pub(super) fn check_disabled(metric: &str, disabled: &[String]) -> Result<(), String> {
-    let Some((_, labels)) = METRICS.iter().find(|(name, _)| *name == metric) else { return Ok(()) };
+    let Some(Row { labels, .. }) = rows::find(metric) else { return Ok(()) };
     for name in disabled {
         let Some((_, value)) = labels.iter().find(|(label, _)| label == name) else {
             return Err(format!("disabled_labels: metric {metric} has no label {name}"));

@@ -12,7 +12,8 @@ use gateway::inference::LlmCall;
 use gateway::metrics::{Counter, FamilyOf, Gauge, Handle, Histogram, Metrics};
 use gateway::settlement::Outcome;
 
-use super::labels::{self, Facts, Labels, Value};
+use super::labels::{Facts, Labels, Value};
+use super::rows::{self, Row};
 
 /// Tokens per second, from a slow model on a slow machine to small models on fast ones.
 const SPEED_BUCKETS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0];
@@ -78,68 +79,20 @@ impl Series {
     /// Registers what is not registered yet.
     pub fn register(metrics: &Metrics, settings: &PrometheusAttr, disabled: &BTreeMap<String, Vec<String>>) -> Self {
         let mut new = Registrar { metrics, settings, disabled, extra: Vec::new() };
-        let latency_bounds = &settings.default_buckets;
-        let llm_bounds = &settings.llm_latency_buckets;
-        let prompt_bounds = &settings.llm_prompt_tokens_buckets;
-        let completion_bounds = &settings.llm_completion_tokens_buckets;
         Self {
-            status: new.counter("http_status", "HTTP status codes per service in APISIX", labels::HTTP_STATUS),
-            latency: new.histogram(
-                "http_latency",
-                "HTTP request latency in milliseconds per service in APISIX",
-                latency_bounds,
-                labels::HTTP_TYPED,
-            ),
-            bandwidth: new.counter(
-                "bandwidth",
-                "Total bandwidth in bytes consumed per service in APISIX",
-                labels::HTTP_TYPED,
-            ),
-            llm_latency: new.histogram(
-                "llm_latency",
-                "LLM request latency in milliseconds",
-                llm_bounds,
-                labels::LLM_LATENCY,
-            ),
-            prompt_tokens: new.counter("llm_prompt_tokens", "LLM service consumed prompt tokens", labels::LLM),
-            completion_tokens: new.counter(
-                "llm_completion_tokens",
-                "LLM service consumed completion tokens",
-                labels::LLM,
-            ),
-            prompt_tokens_dist: new.histogram(
-                "llm_prompt_tokens_dist",
-                "LLM prompt tokens per request",
-                prompt_bounds,
-                labels::LLM,
-            ),
-            completion_tokens_dist: new.histogram(
-                "llm_completion_tokens_dist",
-                "LLM completion tokens per request",
-                completion_bounds,
-                labels::LLM,
-            ),
-            active: new.gauge(
-                "llm_active_connections",
-                "Number of active connections to LLM service",
-                labels::LLM_ACTIVE,
-            ),
-            estimated: new.counter(
-                "llm_usage_estimated_total",
-                "LLM requests whose tokens were estimated, because the provider did not report them",
-                labels::LLM,
-            ),
-            speed: new.histogram(
-                "llm_tokens_per_second",
-                "Completion tokens per second after the first token",
-                &SPEED_BUCKETS,
-                labels::LLM,
-            ),
-            incomplete: new.counter(
-                "incomplete_responses_total",
-                "Responses that did not reach the client whole, by what they ended as",
-                labels::INCOMPLETE,
-            ),
+            status: new.counter(&rows::HTTP_STATUS),
+            latency: new.histogram(&rows::HTTP_LATENCY, &settings.default_buckets),
+            bandwidth: new.counter(&rows::BANDWIDTH),
+            llm_latency: new.histogram(&rows::LLM_LATENCY, &settings.llm_latency_buckets),
+            prompt_tokens: new.counter(&rows::PROMPT_TOKENS),
+            completion_tokens: new.counter(&rows::COMPLETION_TOKENS),
+            prompt_tokens_dist: new.histogram(&rows::PROMPT_TOKENS_DIST, &settings.llm_prompt_tokens_buckets),
+            completion_tokens_dist: new
+                .histogram(&rows::COMPLETION_TOKENS_DIST, &settings.llm_completion_tokens_buckets),
+            active: new.gauge(&rows::ACTIVE),
+            estimated: new.counter(&rows::ESTIMATED),
+            speed: new.histogram(&rows::SPEED, &SPEED_BUCKETS),
+            incomplete: new.counter(&rows::INCOMPLETE),
             extra: new.extra,
         }
     }
@@ -252,36 +205,27 @@ impl<H: Handle> Metric<H> {
 }
 
 impl Registrar<'_> {
-    fn counter(&mut self, name: &'static str, help: &'static str, labels: Labels) -> Metric<Counter> {
-        self.metric(name, labels, |metrics, names| metrics.counter(name, help, names))
+    fn counter(&mut self, row: &'static Row) -> Metric<Counter> {
+        self.metric(row, |metrics, names| metrics.counter(row.name, row.help, names))
     }
 
-    fn gauge(&mut self, name: &'static str, help: &'static str, labels: Labels) -> Metric<Gauge> {
-        self.metric(name, labels, |metrics, names| metrics.gauge(name, help, names))
+    fn gauge(&mut self, row: &'static Row) -> Metric<Gauge> {
+        self.metric(row, |metrics, names| metrics.gauge(row.name, row.help, names))
     }
 
-    fn histogram(
-        &mut self,
-        name: &'static str,
-        help: &'static str,
-        bounds: &[f64],
-        labels: Labels,
-    ) -> Metric<Histogram> {
-        self.metric(name, labels, |metrics, names| metrics.histogram(name, help, bounds, names))
+    fn histogram(&mut self, row: &'static Row, bounds: &[f64]) -> Metric<Histogram> {
+        self.metric(row, |metrics, names| metrics.histogram(row.name, row.help, bounds, names))
     }
 
-    fn metric<H>(
-        &mut self,
-        name: &str,
-        labels: Labels,
-        register: impl FnOnce(&Metrics, &[&str]) -> FamilyOf<H>,
-    ) -> Metric<H> {
-        let configured = self.settings.metrics.get(name).map_or(&[][..], |metric| &metric.extra_labels);
+    fn metric<H>(&mut self, row: &'static Row, register: impl FnOnce(&Metrics, &[&str]) -> FamilyOf<H>) -> Metric<H> {
+        debug_assert!(rows::find(row.name).is_some(), "{} is in no list", row.name);
+        let labels = row.labels;
+        let configured = self.settings.metrics.get(row.name).map_or(&[][..], |metric| &metric.extra_labels);
         let start = self.extra.len();
         self.extra.extend(configured.iter().map(|extra| Template::new(&extra.value)));
         let names: Vec<&str> =
             labels.iter().map(|(label, _)| *label).chain(configured.iter().map(|extra| extra.label.as_str())).collect();
-        let disabled = self.disabled.get(name);
+        let disabled = self.disabled.get(row.name);
         let is_disabled = |label: &str| disabled.is_some_and(|disabled| disabled.iter().any(|name| name == label));
         Metric {
             family: register(self.metrics, &names),

@@ -126,6 +126,7 @@ fn structural_labels_cannot_be_disabled() {
     }
     assert!(check(json!({"disabled_labels": {"http_status": ["node"]}})).is_ok());
     assert!(check(json!({"disabled_labels": {"http_status": ["nod"]}})).is_err());
+    assert!(check(json!({"disabled_labels": {"llm_tokens_per_second": ["nod"]}})).is_err());
 }
 
 /// An LLM request that has been admitted and is about to be sent.
