@@ -301,9 +301,11 @@ impl HeadLimit {
         Self { client, limit, timer: LazyTimer::default(), waiting_since: now, from: now }
     }
 
-    /// `true` if the connection is one that others may have the place of.
+    /// `true` if the connection is one that others may have the place of: its client has nothing to say, and takes no
+    /// rest of a response.
     fn is_idle_in_a_crowd(&self) -> bool {
-        self.client.connection.waiting_since.get().is_some_and(|since| since.elapsed() >= IDLE_IN_A_CROWD)
+        let waiting_since = self.client.connection.waiting_since.get();
+        waiting_since.is_some_and(|since| since.max(self.from).elapsed() >= IDLE_IN_A_CROWD)
     }
 
     /// Ready when it has taken too long.

@@ -401,17 +401,18 @@ impl Exchange {
         self.credential_places.push(place);
     }
 
-    /// `target`, a path with its query, as logs show it: keys in arguments are hidden, consumers' and providers'.
-    pub fn without_keys<'t>(&self, target: &'t str) -> Cow<'t, str> {
+    /// The query as logs show it: keys in arguments are hidden, consumers' and providers'.
+    pub fn shown_query(&self) -> Option<Cow<'_, str>> {
+        let query = self.request.query()?;
         let places = &self.credential_places;
         if places.is_empty() && self.llm.is_none() {
-            return Cow::Borrowed(target);
+            return Some(Cow::Borrowed(query));
         }
         let is_credential = |name: &str| {
             places.iter().any(|place| matches!(place, CredentialPlace::Argument(known) if **known == *name))
         };
         let is_providers = |name: &str| self.llm.is_some() && inference::is_key_argument(name);
-        credential::hide_arguments(target, |name| is_credential(name) || is_providers(name))
+        Some(credential::hide_arguments(query, |name| is_credential(name) || is_providers(name)))
     }
 
     /// Every place that carried a credential.

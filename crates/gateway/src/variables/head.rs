@@ -57,8 +57,11 @@ pub(super) fn var<'e>(exchange: &'e Exchange, name: &str) -> Option<Var<'e>> {
 /// For logs, so that keys are hidden.
 fn request_line(exchange: &Exchange) -> String {
     let request = &exchange.request;
-    let target = exchange.without_keys(request.sent_target());
-    format!("{} {target} {}", request.method, protocol(request.version))
+    let (method, version) = (&request.method, protocol(request.version));
+    match exchange.shown_query() {
+        Some(query) => format!("{method} {}?{query} {version}", request.uri.path()),
+        None => format!("{method} {} {version}", request.sent_target()),
+    }
 }
 
 pub(super) fn protocol(version: Version) -> &'static str {

@@ -60,6 +60,9 @@ fn keys_in_headers_and_arguments_are_hidden() {
     let entry = log_entries(&file, 1).remove(0);
     assert_eq!(entry["request"]["uri"], "/a?apikey=[hidden]&x=1");
     assert_eq!(entry["request"]["querystring"], json!({"apikey": "[hidden]", "x": "1"}));
+    assert_eq!(gateway.get("/a%3Fb?apikey=secret", &headers).status, 401);
+    let odd = log_entries(&file, 2).remove(1)["request"].take();
+    assert_eq!((&odd["uri"], &odd["querystring"]), (&json!("/a?b?apikey=[hidden]"), &json!({"apikey": "[hidden]"})));
     for (name, _) in headers {
         assert_eq!(entry["request"]["headers"][name], "[hidden]", "{name}");
     }

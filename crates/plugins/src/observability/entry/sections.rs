@@ -37,16 +37,17 @@ pub(super) fn upstream(exchange: &Exchange, entry: &mut Object<'_>) {
 
 pub(super) fn request(exchange: &Exchange, body: Option<&str>, entry: &mut Object<'_>) {
     let head = &exchange.request;
-    let target = head.target();
-    let target = exchange.without_keys(&target);
+    let shown = exchange.shown_query();
+    let (path, mark, arguments) =
+        (head.path(), shown.as_ref().map_or("", |_| "?"), shown.as_deref().unwrap_or_default());
     let mut request = entry.object(name!("request"));
     let connection = &exchange.connection;
     let port = connection.port_text.to_str().unwrap_or_default();
-    request.pieces(name!("url"), &[connection.scheme(), "://", &head.host(), ":", port, &target]);
-    request.text(name!("uri"), &target);
+    request.pieces(name!("url"), &[connection.scheme(), "://", &head.host(), ":", port, path, mark, arguments]);
+    request.pieces(name!("uri"), &[path, mark, arguments]);
     request.text(name!("method"), head.method.as_str());
     headers(Some(&head.headers), exchange.credential_places(), &mut request);
-    query(target.split_once('?').map_or("", |(_, query)| query), &mut request);
+    query(arguments, &mut request);
     request.integer(name!("size"), head.length);
     request.optional_text(name!("body"), body);
     request.end();
