@@ -3,6 +3,7 @@
 //! Only the provider that keeps it knows it. Any other would be asked as if nothing had been said before, so that such
 //! a request is refused as OpenAI refuses one for what it does not have: SDKs and agents then send the conversation.
 
+use crate::dialect::Dialect;
 use crate::errors::{ApiError, ErrorKind};
 use crate::json::Raw;
 use crate::model::{Json, Request};
@@ -15,6 +16,9 @@ const REFERENCES: [(&str, &str, &str); 2] = [
 
 /// The error for a request that refers to what its provider does not keep; `None` if it sends all itself.
 pub(super) fn not_found(request: &Request<'_>) -> Option<ApiError<'static>> {
+    if request.dialect != Dialect::OpenAiResponses {
+        return None;
+    }
     REFERENCES.into_iter().find_map(|(field, what, code)| {
         let id = identifier(request.extras.get(field)?)?;
         let message = format!("{what} with id '{id}' not found: the provider of this route keeps none.");

@@ -131,6 +131,13 @@ fn what_one_provider_keeps_is_not_found_at_another() {
         });
         assert_eq!(refused, code.map(|code| (400, code.to_owned())));
     }
+    // A field of that name in another dialect refers to nothing that is known.
+    let chat =
+        json!({"model": "m", "messages": [{"role": "user", "content": "hi"}], "conversation": "mine"}).to_string();
+    let target = Target { dialect: Dialect::Anthropic.into(), quirks: Quirks::default(), losses: LossPolicy::Drop };
+    let told =
+        translate_request(Dialect::OpenAiChat, &target, Raw::new(chat.as_bytes()).unwrap(), PathFacts::default());
+    assert_eq!(told.unwrap().losses.to_string(), "field:conversation");
 }
 
 #[test]
