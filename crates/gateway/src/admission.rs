@@ -14,6 +14,7 @@ use ipnet::IpNet;
 use crate::answer::Answer;
 use crate::client_body::ClientBody;
 use crate::connection::MAX_HEADERS;
+use crate::early_bodies;
 use crate::exchange::{Connection, Exchange, Request};
 use crate::forwarded;
 use crate::hop_by_hop::remove_from_request;
@@ -116,7 +117,8 @@ pub(crate) async fn admit(worker: &Worker, exchange: &mut Exchange) -> Result<Pr
     }
     check_length(worker, exchange)?;
     if is_read_for_routing(worker, exchange) {
-        match Plan::route_unread(exchange) {
+        let unread = if takes_room(exchange) { Plan::route_unread(exchange) } else { Unread::Open };
+        match unread {
             Unread::Decided => {}
             Unread::Open => read_body(worker, exchange).await?,
             Unread::Refused(route) => {
@@ -184,6 +186,13 @@ fn check_length(worker: &Worker, exchange: &Exchange) -> Result<(), Answer> {
         return Err(Answer::page(StatusCode::PAYLOAD_TOO_LARGE));
     }
     Ok(())
+}
+
+/// `true` if reading the body takes a share of the room for early ones, or may. Strangers' are refused unread; shorter
+/// bodies are not worth a look at who sends them.
+pub(crate) fn takes_room(exchange: &Exchange) -> bool {
+    matches!(exchange.body, RequestBody::Stream(_))
+        && announced_length(exchange).is_none_or(|length| length > early_bodies::FREE)
 }
 
 pub(crate) fn announced_length(exchange: &Exchange) -> Option<u64> {

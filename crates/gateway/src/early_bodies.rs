@@ -4,8 +4,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Bytes that need no share.
-const FREE: u64 = 64 << 10;
+/// Bytes of a body that needs no share.
+pub(crate) const FREE: u64 = 64 << 10;
 
 /// The room of a process.
 #[derive(Debug)]

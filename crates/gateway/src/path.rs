@@ -127,7 +127,7 @@ impl NormalPath {
     }
 }
 
-/// `path` decoded; bytes that are no UTF-8 are written `%E9`, in capitals, so that different paths stay different.
+/// `path` decoded; bytes that are no UTF-8 stay encoded, as `%E9`, in capitals.
 fn decoded(path: &str) -> Cow<'_, str> {
     let bytes = match percent_decode_str(path).decode_utf8() {
         Ok(text) => return text,

@@ -67,7 +67,7 @@ async fn request_phases(worker: &Worker, exchange: &mut Exchange, mut prospect: 
     }
     exchange.chain = ChainRef::Route(route.clone());
     let needs = global.needs().merge(route.chain.needs());
-    if is_wanted(exchange, needs) && plan.refuses_unread(exchange, &route.chain) {
+    if is_wanted(exchange, needs) && admission::takes_room(exchange) && plan.refuses_unread(exchange, &route.chain) {
         prospect = Prospect::Refusal;
     }
     match prospect {

@@ -31,6 +31,7 @@ pub fn for_each_prompt_text<'a>(protocol: Protocol, scan: &'a BodyScan, mut visi
     for name in endpoint(protocol).prompt_fields {
         match scan.get(name) {
             Some(tools) if *name == "tools" => visit(String::from_utf8_lossy(tools.bytes)),
+            Some(input) if protocol == Protocol::BedrockCountTokens => visit_counted(input, &mut visit),
             Some(value) => visit_words(value, &mut visit),
             None => {}
         }
@@ -76,15 +77,21 @@ fn visit_words<'a>(value: Raw<'a>, visit: &mut dyn FnMut(Cow<'a, str>)) {
         visit_words(element, visit);
     }
     for (key, member) in value.members() {
-        match key {
-            b"invokeModel" => visit_coded_words(member, visit),
-            _ if NOT_WORDS.contains(&key) => {}
-            _ => visit_words(member, visit),
+        if !NOT_WORDS.contains(&key) {
+            visit_words(member, visit);
         }
     }
 }
 
-/// The words of a body whose JSON is in base64, as Bedrock takes it to count its tokens.
+/// What Bedrock is to count: a Converse body, or one of `invoke` in base64.
+fn visit_counted<'a>(input: Raw<'a>, visit: &mut dyn FnMut(Cow<'a, str>)) {
+    match input.get("invokeModel") {
+        Some(invoked) => visit_coded_words(invoked, visit),
+        None => visit_words(input, visit),
+    }
+}
+
+/// The words of a body whose JSON is in base64.
 fn visit_coded_words<'a>(invoked: Raw<'_>, visit: &mut dyn FnMut(Cow<'a, str>)) {
     let coded = invoked.get("body").and_then(Raw::text);
     let Some(body) = coded.and_then(|coded| BASE64_STANDARD.decode(coded.as_bytes()).ok()) else { return };

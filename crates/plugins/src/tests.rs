@@ -163,6 +163,7 @@ fn what_is_known_only_later_is_taken() {
         ("ai-proxy", json!({"provider": "openai", "auth": {}, "override": {"endpoint": "http://[::1]:8000"}})),
         ("limit-count", json!({"count": "$http_x_count", "time_window": "${http_x_window ?? 60}"})),
         ("limit-count", json!({"count": "$env://LIMIT", "time_window": "60"})),
+        ("limit-count", json!({"count": 1, "time_window": 60, "key_type": "$env://TYPE"})),
         ("key-auth", json!({"header": "$env://HEADER"})),
         ("http-logger", json!({"uri": "$env://LOG_URL"})),
         ("proxy-rewrite", json!({"uri": "/", "method": "$env://METHOD"})),

@@ -35,13 +35,16 @@ use crate::router::{Lookup, Match, Possible, Router};
 use crate::tls::server::Certificates;
 use crate::variables::reads::BodyReads;
 
+/// Routes that are asked whether they refuse a request unread: a token may be verified for each.
+const MOST_ASKED: usize = 8;
+
 /// What can be said of a request's route before its body is read.
 pub enum Unread {
     /// The body plays no part in it.
     Decided,
     /// The body decides.
     Open,
-    /// The body decides, but whichever route it is refuses the request for want of a credential: this one does.
+    /// The body decides, but whichever route it may be refuses the request for want of a credential: this one does.
     Refused(RouteMatch),
 }
 
@@ -78,12 +81,14 @@ impl Plan {
     pub fn route_unread(exchange: &Exchange) -> Unread {
         let plan = &exchange.plan;
         let host = exchange.request.host();
-        let (mut first, mut depends, mut all_refuse) = (None, false, true);
+        let (mut first, mut depends, mut all_refuse, mut asked) = (None, false, true, 0);
         plan.router.each_possible(&lookup(exchange, &host), exchange, |possible| {
+            asked += 1;
             depends |= matches!(possible, Possible::ByBody(_));
             let (Possible::ByBody(found) | Possible::AnyBody(found)) = possible;
             first.get_or_insert(found);
-            all_refuse &= depends && plan.refuses_unread(exchange, &plan.routes[found.target].chain);
+            all_refuse &=
+                asked <= MOST_ASKED && depends && plan.refuses_unread(exchange, &plan.routes[found.target].chain);
             if all_refuse { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
         match first.filter(|_| depends) {

@@ -12,6 +12,7 @@ use config::resource::KeepalivePool;
 use gateway::answer::Answer;
 use gateway::content_coding::Encoding;
 use gateway::exchange::Exchange;
+use gateway::headers;
 use gateway::inference::{Backend, BackendConfig, Place, ProviderAuth};
 use gateway::plugin::{CompileContext, Phases, Plugin, PluginDef, Step, Verdict};
 use gateway::tls::client::Verify;
@@ -208,7 +209,7 @@ impl AiRequestRewrite {
         let said = exchange.caller().ask(&self.backend, &request).await.map_err(|error| failed(&error))?;
         let text = said.text.ok_or_else(|| failed(&"the model's answer has none"))?;
         exchange.body.replace(text.into());
-        exchange.request.headers.remove(CONTENT_ENCODING);
+        headers::remove(&mut exchange.request.headers, &CONTENT_ENCODING);
         // What was read of the client's own body holds no more.
         exchange.llm = None;
         Ok(())

@@ -106,10 +106,12 @@ impl Plugin for FileLogger {
             return;
         }
         LINE.with_borrow_mut(|line| {
+            // Of an entry whose writing panicked.
             line.clear();
             self.entry.write(exchange, line);
             line.push(b'\n');
             self.file.push(line);
+            line.clear();
             line.shrink_to(MOST_KEPT);
         });
     }

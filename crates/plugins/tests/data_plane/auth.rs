@@ -176,6 +176,8 @@ fn the_body_of_a_stranger_is_not_waited_for_though_it_decides_the_route() {
     }
     let other = gateway.post("/chat", &[json_body, ("apikey", "jacks")], &json!({"model": "c"}));
     assert!(other.body.contains("JWT"), "{}", other.body);
+    let stranger = gateway.post("/chat", &[json_body], &json!({"model": "c"}));
+    assert!(stranger.body.contains("JWT"), "a short body is read, and leads to its own route: {}", stranger.body);
     assert_eq!(status_without_body(&gateway, "/plain", &[]), "200", "no condition of this path looks into the body");
 
     let open = [("/apisix/routes/b", by_model("b", &json!({"anonymous_consumer": "jack"}))), jack];

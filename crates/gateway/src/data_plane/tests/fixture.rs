@@ -42,11 +42,11 @@ impl Gateway {
         self.runtime.block_on(self.store.write(vec![put])).expect("a write");
     }
 
-    /// `true` if nothing had to be cut after `limit`.
     pub fn rebuild(&self) -> Result<(), String> {
         self.runtime.block_on(self.plane.rebuild())
     }
 
+    /// `true` if nothing had to be cut after `limit`.
     pub fn drain(&self, limit: Duration) -> bool {
         self.runtime.block_on(self.plane.drain(limit))
     }

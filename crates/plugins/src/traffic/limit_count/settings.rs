@@ -156,13 +156,15 @@ pub(super) fn check(value: &Value, side: Side) -> Result<(), String> {
             .and_then(|names| super::headers::HeaderNames::from_metadata(&names))
             .map(|_| ());
     }
+    definition::refused_now(value, check_own)
+}
+
+fn check_own(value: &Value) -> Result<(), String> {
     let config: Config = definition::read(value)?;
     check_rules(&config)?;
     check_sync_interval(&config)?;
     match config.policy {
-        Policy::Local => definition::refused_now(value, |value| {
-            super::rules(&definition::read(value)?, &Metadata::default(), "").map(drop)
-        }),
+        Policy::Local => super::rules(&config, &Metadata::default(), "").map(drop),
         Policy::Redis | Policy::RedisCluster | Policy::RedisSentinel => {
             Err("counters in Redis are not supported yet: policy must be \"local\"".to_owned())
         }
