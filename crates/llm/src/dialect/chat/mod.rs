@@ -29,7 +29,7 @@ pub(in crate::dialect) use reasoning::marks_thoughts;
 pub(in crate::dialect) use request::read_setting;
 pub(in crate::dialect) use response::{is_call_signature, read_choice, read_text_choice, write_answer, write_calls};
 pub(in crate::dialect) use stop::word as stop_word;
-pub(in crate::dialect) use stream::{Envelope, Reader, Writer};
+pub(in crate::dialect) use stream::{CountsAt, Envelope, Reader, Writer};
 pub(in crate::dialect) use usage::write as write_usage;
 pub(in crate::dialect) use write::{write_thinking, write_thinking_switch, write_tools_and_format};
 
@@ -39,7 +39,7 @@ pub(super) static CODEC: Codec = Codec {
     read_response: response::read,
     write_response: response::write,
     stream_reader: || Box::new(stream::Reader::default()),
-    stream_writer: |reply| Box::new(stream::Writer::new(reply)),
+    stream_writer: |reply| Box::new(stream::Writer::new(reply, CountsAt::OwnChunk)),
     carries: CARRIES,
     names: NameRule { min_length: 1, max_length: 64, punctuation: "_-", never_first: "" },
     // OpenAI takes up to 40 characters.

@@ -9,7 +9,10 @@ pub fn check(written: &[u8]) -> Result<(), String> {
     let mut plain = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
         match line.strip_prefix("data: ").map(serde_json::from_str) {
-            Some(Ok(chunk)) => plain += &format!("data: {}\n", check_chunk(chunk)?),
+            Some(Ok(chunk)) => {
+                let chunks = with_counts_apart(check_chunk(chunk)?)?;
+                plain += &chunks.iter().map(|chunk| format!("data: {chunk}\n")).collect::<Vec<_>>().join("\n");
+            }
             Some(Err(_)) | None => plain += line,
         }
     }
@@ -36,6 +39,23 @@ fn check_chunk(mut chunk: Value) -> Result<Value, String> {
         *content = "".into();
     }
     Ok(chunk)
+}
+
+/// Chat's grammar wants counts in a chunk of their own, where Mistral has them beside the last finish reason.
+fn with_counts_apart(mut chunk: Value) -> Result<Vec<Value>, String> {
+    let choices = chunk["choices"].as_array().ok_or("no choices")?;
+    let ends =
+        choices.first().ok_or_else(|| format!("a chunk without a choice: {chunk}"))?["finish_reason"].is_string();
+    if !chunk["usage"].is_object() {
+        return Ok(vec![chunk]);
+    }
+    if !ends {
+        return Err(format!("counts before the end: {chunk}"));
+    }
+    let mut counted = chunk.clone();
+    counted["choices"] = Value::Array(Vec::new());
+    chunk["usage"] = Value::Null;
+    Ok(vec![chunk, counted])
 }
 
 fn is_thought(part: &Value) -> bool {

@@ -1,6 +1,6 @@
 //! The envelope that all chunks of one stream share.
 //!
-//! Invariant: what is appended is always one whole `data:` event.
+//! Invariant: what is appended from outside is always one whole `data:` event.
 
 use crate::dialect::Reply;
 use crate::json::{ArrayWriter, ObjectWriter, keep_on_one_line};
@@ -44,6 +44,26 @@ impl Envelope {
 
     /// Appends a chunk of one choice whose members are written by `fill`.
     pub(in crate::dialect) fn choice(&self, choice: u32, out: &mut Vec<u8>, fill: impl FnOnce(&mut ObjectWriter<'_>)) {
+        self.open_choice(choice, out, fill);
+        out.extend_from_slice(self.tail);
+    }
+
+    /// As [`Envelope::choice`], with `usage` beside the choice, filled by `count`.
+    pub(super) fn counted_choice(
+        &self,
+        choice: u32,
+        out: &mut Vec<u8>,
+        fill: impl FnOnce(&mut ObjectWriter<'_>),
+        count: impl FnOnce(&mut ObjectWriter<'_>),
+    ) {
+        self.open_choice(choice, out, fill);
+        out.extend_from_slice(b",\"usage\":");
+        count(&mut ObjectWriter::new(out));
+        out.extend_from_slice(b"}\n\n");
+    }
+
+    /// Appends a chunk that is still open behind its only choice.
+    fn open_choice(&self, choice: u32, out: &mut Vec<u8>, fill: impl FnOnce(&mut ObjectWriter<'_>)) {
         out.extend_from_slice(&self.head);
         let told = out.len();
         out.extend_from_slice(b",\"choices\":");
@@ -54,7 +74,6 @@ impl Envelope {
         drop(object);
         drop(choices);
         keep_on_one_line(&mut out[told..]);
-        out.extend_from_slice(self.tail);
     }
 
     /// Appends a chunk of no choice that holds `usage`, filled by `fill`.

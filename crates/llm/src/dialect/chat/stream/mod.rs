@@ -10,4 +10,4 @@ mod write;
 
 pub(in crate::dialect) use chunk::Envelope;
 pub(in crate::dialect) use read::Reader;
-pub(in crate::dialect) use write::Writer;
+pub(in crate::dialect) use write::{CountsAt, Writer};

@@ -25,7 +25,17 @@ pub(in crate::dialect) struct Writer {
     reply: Reply,
     choices: Numbered<Choice>,
     counts: Option<TokenCounts>,
+    counts_at: CountsAt,
     has_failed: bool,
+}
+
+/// Where the counts are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::dialect) enum CountsAt {
+    /// In a chunk of their own, which has no choice, as OpenAI does.
+    OwnChunk,
+    /// Beside the last finish reason, as Mistral does.
+    LastChoice,
 }
 
 /// What has been written of a choice.
@@ -56,9 +66,9 @@ enum Open {
 }
 
 impl Writer {
-    pub(in crate::dialect) fn new(reply: Reply) -> Self {
+    pub(in crate::dialect) fn new(reply: Reply, counts_at: CountsAt) -> Self {
         let envelope = Envelope::new(OBJECT, &StreamStart::default(), &reply);
-        Self { envelope, reply, choices: Numbered::default(), counts: None, has_failed: false }
+        Self { envelope, reply, choices: Numbered::default(), counts: None, counts_at, has_failed: false }
     }
 }
 
@@ -128,10 +138,13 @@ impl EventWriter for Writer {
             return;
         }
         self.choice(0, out);
-        for at in 0..self.choices.len() {
-            self.stop(at, out);
+        let counts = self.counts.filter(|_| self.reply.include_usage);
+        let last = self.choices.len() - 1;
+        for at in 0..=last {
+            let beside = counts.filter(|_| at == last && self.counts_at == CountsAt::LastChoice);
+            self.stop(at, beside, out);
         }
-        if let Some(counts) = self.counts.filter(|_| self.reply.include_usage) {
+        if let Some(counts) = counts.filter(|_| self.counts_at == CountsAt::OwnChunk) {
             self.envelope.usage(out, |object| usage::write(&counts, object));
         }
         out.extend_from_slice(b"data: [DONE]\n\n");
@@ -244,8 +257,8 @@ impl Writer {
         });
     }
 
-    /// Ends the choice at `at`; without a reason of the provider's its calls decide.
-    fn stop(&mut self, at: usize, out: &mut Vec<u8>) {
+    /// Ends the choice at `at`, with `counts` beside it; without a reason of the provider's its calls decide.
+    fn stop(&mut self, at: usize, counts: Option<TokenCounts>, out: &mut Vec<u8>) {
         let choice = &mut self.choices[at];
         let (index, told) = (choice.index, choice.stop.take());
         let calls = std::mem::take(&mut choice.calls);
@@ -255,12 +268,18 @@ impl Writer {
         }
         let reason = told.as_ref().map_or(if calls.is_empty() { "stop" } else { "tool_calls" }, stop::word);
         let sequence = told.as_ref().filter(|stop| stop.reason == StopReason::StopSequence && stop.native == "stop");
-        self.envelope.choice(index, out, |object| {
+        let end = |object: &mut ObjectWriter<'_>| {
             drop(object.object("delta"));
             object.null("logprobs");
             object.string("finish_reason", reason);
             object.maybe_string("stop_reason", sequence.and_then(|stop| stop.sequence.as_deref()));
-        });
+        };
+        match counts {
+            Some(counts) => {
+                self.envelope.counted_choice(index, out, end, |object| usage::write(&counts, object));
+            }
+            None => self.envelope.choice(index, out, end),
+        }
     }
 }
 

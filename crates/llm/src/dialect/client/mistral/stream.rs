@@ -1,4 +1,5 @@
-//! A streamed answer, written: OpenAI Chat's chunks, with thoughts as parts of the content.
+//! A streamed answer, written: OpenAI Chat's chunks, with thoughts as parts of the content. Every chunk has a choice,
+//! which Mistral's clients rely on: the counts stand beside the last finish reason.
 
 use crate::dialect::{Dialect, EventWriter, Reply, chat};
 use crate::model::Event;
@@ -13,7 +14,7 @@ pub(in crate::dialect::client) struct Writer {
 
 impl Writer {
     pub(in crate::dialect::client) fn new(reply: Reply) -> Self {
-        Self { chat: chat::Writer::new(reply), thinking: None }
+        Self { chat: chat::Writer::new(reply, chat::CountsAt::LastChoice), thinking: None }
     }
 }
 
